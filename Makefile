@@ -1,0 +1,33 @@
+# `make run` needs NumPy alone; `make test` installs PyTorch and the test tools beside it.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test check parity clean
+
+run: .venv/run
+	$(BIN)/numpy-rnn tutorial
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+parity: .venv/test
+	$(BIN)/numpy-rnn tutorial --torch --dtype float64
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A file marks what is installed; a change of the requirements installs anew.
+.venv/run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/test: .venv/run
+	$(INSTALL) -e '.[dev]'
+	@touch $@

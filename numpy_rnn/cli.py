@@ -1,0 +1,110 @@
+"""The command line, `numpy-rnn`: reads arguments and prints; the arithmetic is elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import numpy_rnn as nr
+from numpy_rnn.training import inputs_and_targets, train_epochs
+
+__all__ = ["main"]
+
+TUTORIAL_TEXT = "Hello, how are you?"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 1 for an error in one line, 2 for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
+        print(f"numpy-rnn: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("numpy-rnn: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
+    parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    tutorial = commands.add_parser(
+        "tutorial",
+        help="learn one sentence by heart and say it again",
+        description="Train on one short text, print the loss every 10 epochs, and generate the text from its first "
+        "character.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    tutorial.add_argument("--text", default=TUTORIAL_TEXT, help="what to learn, at least two characters")
+    tutorial.add_argument("--epochs", type=_positive_int, default=100, help="Adam steps, each over the whole text")
+    tutorial.add_argument("--hidden-size", type=_positive_int, default=32, help="of the RNN and of the embedding")
+    tutorial.add_argument("--lr", type=_positive_float, default=0.01, help="Adam's step size")
+    tutorial.add_argument("--seed", type=_seed, default=0, help="of the initial weights")
+    tutorial.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of all arithmetic")
+    tutorial.add_argument(
+        "--carry-hidden", action="store_true", help="start each epoch from the state that the last one ended in"
+    )
+    tutorial.add_argument(
+        "--torch", action="store_true", help="train the PyTorch mirror from the same weights, side by side"
+    )
+    tutorial.set_defaults(run=_tutorial)
+    return parser
+
+
+def _argument(
+    convert: Callable[[str], float], accept: Callable[[float], bool], expected: str
+) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = math.nan
+        if not accept(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return parse
+
+
+_positive_int = _argument(int, lambda value: value >= 1, "an integer of at least 1")
+_seed = _argument(int, lambda value: value >= 0, "an integer of at least 0")
+_positive_float = _argument(float, lambda value: 0 < value < math.inf, "a finite number above 0")
+
+
+def _tutorial(arguments: argparse.Namespace) -> None:
+    vocabulary = nr.Vocabulary.from_text(arguments.text)
+    inputs_and_targets(vocabulary, arguments.text)  # a text that is too short is said before anything else
+    size = arguments.hidden_size
+    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    training = {"epochs": arguments.epochs, "lr": arguments.lr, "carry_hidden": arguments.carry_hidden}
+    if arguments.torch:
+        # Only here does the package reach for its PyTorch mirror, and only when asked to.
+        from torch_reference.side_by_side import side_by_side
+
+        side_by_side(model, vocabulary, arguments.text, **training)
+        return
+
+    started = time.perf_counter()
+    for epoch, loss in enumerate(train_epochs(model, vocabulary, arguments.text, **training), 1):
+        _progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
+        if epoch % 10 == 0:
+            _progress("")
+            print(f"Epoch [{epoch}/{arguments.epochs}], Loss: {loss:.4f}")
+    _progress("")
+    print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
+    print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
+
+
+def _progress(line: str) -> None:
+    """Rewrite the line that a person watches; nothing where the output is no terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

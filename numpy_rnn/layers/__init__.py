@@ -1,0 +1,13 @@
+"""The layers, one concept a file: equation, forward and backward side by side.
+
+Dimensions, throughout the package: T time, B batch, E embedding_dim, I input_size, H hidden_size,
+V vocab_size, N = T * B. Sequences are time-major, (T, B, ...), as in torch by default. In the code, `dx` is the
+gradient of the loss with respect to `x`, and `dz` that with respect to the pre-activation.
+"""
+
+from numpy_rnn.layers.cross_entropy import CrossEntropyLoss
+from numpy_rnn.layers.embedding import Embedding
+from numpy_rnn.layers.linear import Linear
+from numpy_rnn.layers.rnn import RNN
+
+__all__ = ["RNN", "CrossEntropyLoss", "Embedding", "Linear"]

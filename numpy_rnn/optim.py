@@ -1,0 +1,123 @@
+"""Adam, and clipping by the norm.
+
+With g the gradient at step k = 1, 2, ...:
+
+    exp_avg    <- beta1 exp_avg    + (1 - beta1) g                                   (1)
+    exp_avg_sq <- beta2 exp_avg_sq + (1 - beta2) g^2                                 (2)
+    p          <- p - lr/(1 - beta1^k) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^k)) + eps)     (3)
+
+Both averages start at zero and are therefore too small at first; 1 - beta^k is what they lack.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numpy_rnn.parameters import Parameters
+
+__all__ = ["Adam", "clip_grad_norm_"]
+
+_BLOCK = 16384  # elements: the five vectors' blocks stay in the L2 cache from one operation to the next
+
+
+class Adam:
+    """Adam over one flat vector of parameters.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        What `layer.parameters()` returns.
+    lr : float, default 1e-3
+        Step size; may be set between steps.
+    betas : tuple of two floats, default (0.9, 0.999)
+        Decay rates of the two averages, in [0, 1).
+    eps : float, default 1e-8
+        Added to the root.
+
+    Attributes
+    ----------
+    exp_avg, exp_avg_sq : ndarray, shape (number of values,)
+        The averages; `parameters.views(optimizer.exp_avg)` names their pieces.
+    step_count : int
+        Steps taken.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        if not isinstance(parameters, Parameters):
+            raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
+        if not 0 <= lr < math.inf:
+            raise ValueError(f"lr must be a finite number of at least 0, got {lr}")
+        for i, beta in enumerate(betas):
+            if not 0 <= beta < 1:
+                raise ValueError(f"betas[{i}] must be in [0, 1), got {beta}")
+        if not 0 <= eps < math.inf:
+            raise ValueError(f"eps must be a finite number of at least 0, got {eps}")
+        self.parameters = parameters
+        self.lr, self.betas, self.eps = lr, betas, eps
+        self.exp_avg = np.zeros_like(parameters.data)
+        self.exp_avg_sq = np.zeros_like(parameters.data)
+        self.step_count = 0
+        self._scratch = np.empty_like(parameters.data[:_BLOCK])
+
+    def step(self) -> None:
+        """Update the parameters from their gradients, equations (1) to (3)."""
+        self.step_count += 1
+        beta1, beta2 = self.betas
+        step_size = self.lr / (1 - beta1**self.step_count)
+        root_correction = math.sqrt(1 - beta2**self.step_count)
+        data, grad = self.parameters.data, self.parameters.grad
+        for start in range(0, data.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            p, g, m, v = data[block], grad[block], self.exp_avg[block], self.exp_avg_sq[block]
+            s = self._scratch[: p.size]
+            m += np.multiply(np.subtract(g, m, s), 1 - beta1, s)  # (1)
+            v *= beta2
+            v += np.multiply(np.multiply(g, g, s), 1 - beta2, s)  # (2)
+            np.sqrt(v, s)
+            s /= root_correction
+            s += self.eps
+            np.divide(m, s, s)
+            s *= step_size
+            p -= s  # (3)
+
+
+def clip_grad_norm_(parameters: Parameters, max_norm: float) -> float:
+    """Scale all gradients together so that their Euclidean norm is at most `max_norm`.
+
+        grad <- grad * min(1, max_norm / (norm + 1e-6))
+
+    Parameters
+    ----------
+    parameters : Parameters
+    max_norm : float
+        At least 0.
+
+    Returns
+    -------
+    float
+        The norm before scaling.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"max_norm must be at least 0, got {max_norm}")
+    grad = parameters.grad
+    norm = math.sqrt(float(grad.dot(grad)))
+    parameters.grad *= min(1.0, max_norm / (norm + 1e-6))
+    return norm

@@ -1,0 +1,179 @@
+"""Flat storage: one vector of values, one vector of gradients, and named views into both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from numpy_rnn.checks import Array, as_array, as_dtype
+
+__all__ = ["Parameter", "Parameters"]
+
+
+class Parameter:
+    """A tensor and its gradient. Assigning to either writes into the memory it has: aliases stay aliases."""
+
+    __slots__ = ("_data", "_grad")
+
+    def __init__(self, data: Array, grad: Array) -> None:
+        self._data, self._grad = data, grad
+
+    @property
+    def data(self) -> Array:
+        return self._data
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        if value is not self._data:  # `p.data -= ...` assigns the array to itself
+            self._data[...] = value
+
+    @property
+    def grad(self) -> Array:
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: ArrayLike) -> None:
+        if value is not self._grad:
+            self._grad[...] = value
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self._data.shape}, dtype={self._data.dtype})"
+
+
+class Parameters(Parameter, Mapping[str, Parameter]):
+    """The parameters of a layer or a model, in one piece of memory.
+
+    `data` and `grad` are contiguous vectors of the same layout; `self[name]` gives the views of one tensor.
+    So an optimizer is a few operations on a vector, a norm is one reduction, a numerical gradient check
+    perturbs one vector, and gradients of micro-batches add as vectors.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Name and shape of each tensor, in the order of a torch `state_dict`.
+    dtype : dtype
+        float32, float64 or complex128.
+
+    Attributes
+    ----------
+    data, grad : ndarray, shape (number of values,)
+        Values and gradients of all tensors.
+    """
+
+    __slots__ = ("_named", "_parts", "_shapes")
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike = np.float32) -> None:
+        size = sum(math.prod(shape) for shape in shapes.values())
+        self._shapes = dict(shapes)
+        self._parts: dict[str, Parameters] = {}
+        self._bind(np.zeros(size, as_dtype(dtype)), np.zeros(size, as_dtype(dtype)))
+
+    @classmethod
+    def join(cls, parts: Mapping[str, Parameters]) -> Parameters:
+        """Move several `Parameters` into one new pair of vectors, one behind the other.
+
+        Tensor `name` of part `prefix` becomes `prefix.name`. The parts keep working: their `data` and `grad`
+        become slices of the new vectors. Views taken from a part *before* the join are left behind.
+        """
+        dtypes = {prefix: part.data.dtype for prefix, part in parts.items()}
+        if len(set(dtypes.values())) > 1:
+            raise TypeError(f"parts must share one dtype, got {', '.join(f'{p}: {d}' for p, d in dtypes.items())}")
+        shapes = {f"{prefix}.{name}": p.data.shape for prefix, part in parts.items() for name, p in part.items()}
+        joined = cls(shapes, next(iter(dtypes.values()), np.float32))
+        if parts:
+            np.concatenate([part.data for part in parts.values()], out=joined.data)
+            np.concatenate([part.grad for part in parts.values()], out=joined.grad)
+        joined._parts = dict(parts)
+        joined._bind(joined.data, joined.grad)
+        return joined
+
+    def _bind(self, data: Array, grad: Array) -> None:
+        """Make `data` and `grad` the storage of this object and of the parts it was joined from."""
+        self._data, self._grad = data, grad
+        pairs = zip(self._split(data), self._split(grad), strict=True)
+        self._named = {name: Parameter(*pair) for name, pair in zip(self._shapes, pairs, strict=True)}
+        start = 0
+        for part in self._parts.values():
+            stop = start + part.data.size
+            part._bind(data[start:stop], grad[start:stop])
+            start = stop
+
+    def _split(self, vector: Array) -> Iterator[Array]:
+        start = 0
+        for shape in self._shapes.values():
+            stop = start + math.prod(shape)
+            yield vector[start:stop].reshape(shape)
+            start = stop
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._named[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}: {shape}" for name, shape in self._shapes.items())
+        return f"Parameters({shapes}; {self.data.size} values, {self.data.dtype})"
+
+    # Copies (copy.deepcopy, pickling) are rebuilt from the vectors: arrays copied one by one would not alias.
+    def __getstate__(self) -> dict[str, Any]:
+        return {"shapes": self._shapes, "parts": self._parts, "data": self.data, "grad": self.grad}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._shapes, self._parts = state["shapes"], state["parts"]
+        self._bind(state["data"], state["grad"])
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """Name the pieces of any vector that has this layout, such as `Adam.exp_avg`.
+
+        Parameters
+        ----------
+        vector : ndarray, shape (number of values,)
+
+        Returns
+        -------
+        dict of str to ndarray
+            Views into `vector`, each in its tensor's shape.
+        """
+        if vector.shape != self.data.shape:
+            raise ValueError(f"vector has shape {vector.shape}, expected {self.data.shape}")
+        return dict(zip(self._shapes, self._split(vector), strict=True))
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return a copy of every tensor by name. (torch returns references; these stay as they are.)"""
+        return {name: p.data.copy() for name, p in self.items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
+        """Set every tensor from a mapping of arrays or of torch tensors; all of them, or none.
+
+        Raises
+        ------
+        KeyError
+            A tensor is missing, or one is not known.
+        ValueError
+            A shape differs.
+        TypeError
+            A value is no array of real (for complex parameters: real or complex) numbers.
+        """
+        missing = [name for name in self if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in self]
+        if missing or unexpected:
+            raise KeyError(f"state_dict does not fit: missing {missing}, unexpected {unexpected}")
+        arrays = {name: as_array(name, _to_numpy(state_dict[name]), self.data.dtype) for name in self}
+        for name, array in arrays.items():
+            if array.shape != self._shapes[name]:
+                raise ValueError(f"{name} has shape {array.shape}, expected {self._shapes[name]}")
+        for name, array in arrays.items():
+            self[name].data[...] = array
+
+
+def _to_numpy(value: Any) -> Any:
+    """Take a torch tensor off its graph and device, without importing torch."""
+    return value.detach().cpu() if hasattr(value, "detach") else value

@@ -1,0 +1,126 @@
+"""The whole model on one page: forward, backpropagation through time, and Adam.
+
+This is the text to read first. It is written for the eye alone: one line an equation, no buffers, no options.
+`numpy_rnn.layers` computes the same numbers faster; the tests hold both to PyTorch's autograd and to the
+complex step.
+
+Shapes: T time, B batch, E embedding_dim, H hidden_size, V vocab_size. A comment behind a line gives the shape of
+what it makes. `dx` is the gradient of the loss with respect to `x`. Parameters and gradients are dictionaries
+under torch's names: weight_ih_l0 is W_ih of layer 0, and so on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+Arrays = dict[str, Array]
+NAMES = (
+    "embedding.weight",  # C     (V, E)
+    "rnn.weight_ih_l0",  # W_ih  (H, E)
+    "rnn.weight_hh_l0",  # W_hh  (H, H)
+    "rnn.bias_ih_l0",  #   b_ih  (H,)
+    "rnn.bias_hh_l0",  #   b_hh  (H,)
+    "fc.weight",  #        W     (V, H)
+    "fc.bias",  #          b     (V,)
+)
+
+
+def init(V: int, E: int, H: int, rng: np.random.Generator) -> Arrays:
+    """Draw initial parameters from torch's distributions, in float64."""
+    k = 1 / np.sqrt(H)
+    shapes = [(V, E), (H, E), (H, H), (H,), (H,), (V, H), (V,)]
+    p = {name: rng.uniform(-k, k, shape) for name, shape in zip(NAMES, shapes, strict=True)}
+    p["embedding.weight"] = rng.standard_normal((V, E))
+    return p
+
+
+def forward(p: Arrays, tokens: Array, h_0: Array) -> tuple[Array, Array, Array]:
+    """Read tokens (T, B) from the state h_0 (B, H); return logits, all inputs x and all states h."""
+    C, W_ih, W_hh, b_ih, b_hh, W, b = (p[name] for name in NAMES)
+    T, B = tokens.shape
+    x = C[tokens]  # (T, B, E)
+    h = np.empty((T + 1, B, h_0.shape[1]), h_0.dtype)  # h[t] is the state before step t, h[t + 1] the one after
+    h[0] = h_0
+    for t in range(T):
+        z = x[t] @ W_ih.T + b_ih + h[t] @ W_hh.T + b_hh  # (B, H)
+        h[t + 1] = np.tanh(z)
+    logits = h[1:] @ W.T + b  # (T, B, V)
+    return logits, x, h
+
+
+def cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
+    """Return the mean of -log softmax(logits)[target] and its gradient dlogits."""
+    T, B, V = logits.shape
+    onehot = np.eye(V, dtype=logits.dtype)[targets]  # (T, B, V)
+    e = np.exp(logits - logits.real.max(axis=2, keepdims=True))  # the shift cancels in p, and exp cannot overflow
+    p = e / e.sum(axis=2, keepdims=True)  # (T, B, V)
+    loss = -np.log((onehot * p).sum(axis=2)).mean()
+    dlogits = (p - onehot) / (T * B)  # (T, B, V)
+    return loss, dlogits
+
+
+def backward(p: Arrays, tokens: Array, x: Array, h: Array, dlogits: Array, dh_n: Array) -> tuple[Arrays, Array]:
+    """Backpropagate dlogits (T, B, V) and dh_n (B, H); return the gradient of every parameter, and dh_0 (B, H)."""
+    C, W_ih, W_hh, b_ih, b_hh, W, b = (p[name] for name in NAMES)
+    dC, dW_ih, dW_hh, db_ih, db_hh, dW, db = (np.zeros_like(p[name]) for name in NAMES)
+    dh_next = dh_n  # (B, H), what reaches the state from the future
+    for t in reversed(range(len(tokens))):
+        dW += dlogits[t].T @ h[t + 1]
+        db += dlogits[t].sum(axis=0)
+        dh = dlogits[t] @ W + dh_next  # (B, H), from this step's loss and from the future
+        dz = dh * (1 - h[t + 1] ** 2)  # (B, H), tanh' = 1 - tanh^2
+        dW_ih += dz.T @ x[t]
+        dW_hh += dz.T @ h[t]
+        db_ih += dz.sum(axis=0)
+        db_hh += dz.sum(axis=0)
+        dx = dz @ W_ih  # (B, E)
+        np.add.at(dC, tokens[t], dx)  # a token that occurs twice collects both
+        dh_next = dz @ W_hh  # (B, H)
+    gradients = (dC, dW_ih, dW_hh, db_ih, db_hh, dW, db)
+    return dict(zip(NAMES, gradients, strict=True)), dh_next
+
+
+def adam(p: Arrays, g: Arrays, m: Arrays, v: Arrays, k: int, lr: float = 0.01) -> None:
+    """Take Adam's step number k = 1, 2, ... in place; m and v, zero before the first, are its two averages."""
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    for name in p:
+        m[name] = beta1 * m[name] + (1 - beta1) * g[name]
+        v[name] = beta2 * v[name] + (1 - beta2) * g[name] ** 2
+        m_hat = m[name] / (1 - beta1**k)
+        v_hat = v[name] / (1 - beta2**k)
+        p[name] -= lr * m_hat / (np.sqrt(v_hat) + eps)
+
+
+def generate(p: Arrays, token: int, length: int) -> list[int]:
+    """Start from one token and append the most probable next one until there are `length`."""
+    tokens = [token]
+    h = np.zeros((1, len(p["rnn.weight_hh_l0"])))
+    while len(tokens) < length:
+        logits, _, states = forward(p, np.array([tokens[-1:]]), h)
+        tokens.append(int(logits[0, 0].argmax()))
+        h = states[-1]
+    return tokens
+
+
+def train(text: str, epochs: int = 100, H: int = 32, seed: int = 0) -> str:
+    """Learn `text` by heart, print the loss now and then, and return what the model makes of its first letter."""
+    characters = sorted(set(text))
+    data = np.array([[characters.index(c)] for c in text])  # (len(text), 1)
+    tokens, targets = data[:-1], data[1:]
+    p = init(len(characters), H, H, np.random.default_rng(seed))
+    m = {name: np.zeros_like(p[name]) for name in p}
+    v = {name: np.zeros_like(p[name]) for name in p}
+    h_0 = dh_n = np.zeros((1, H))
+    for k in range(1, epochs + 1):
+        logits, x, h = forward(p, tokens, h_0)
+        loss, dlogits = cross_entropy(logits, targets)
+        g, _ = backward(p, tokens, x, h, dlogits, dh_n)
+        adam(p, g, m, v, k)
+        if k % 10 == 0:
+            print(f"epoch {k}, loss {loss:.4f}")
+    return "".join(characters[i] for i in generate(p, tokens[0, 0], len(text)))
+
+
+if __name__ == "__main__":
+    print(train("Hello, how are you?"))

@@ -1,0 +1,18 @@
+"""The same model with torch.nn and autograd, and the comparison of the two.
+
+`CharRNN` mirrors `numpy_rnn.CharRNN`: the same names, so that a state_dict of either loads into the other.
+`parity` trains both in lockstep and compares every number; `numpy-rnn tutorial --torch` prints it.
+"""
+
+try:
+    import torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "torch_reference needs PyTorch: pip install 'numpy-rnn[torch]'", name="torch"
+    ) from error
+
+from torch_reference.char_rnn import CharRNN, to_torch
+from torch_reference.compare import Parity, Step, parity
+from torch_reference.tutorial import generate, train_epochs
+
+__all__ = ["CharRNN", "Parity", "Step", "generate", "parity", "to_torch", "train_epochs"]

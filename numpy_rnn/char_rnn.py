@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_dtype, as_indices, check_shape
+from numpy_rnn.checks import Array, as_dtype, as_indices, as_size, check_shape
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.layers.layer import Layer
 from numpy_rnn.parameters import Parameters
@@ -61,7 +61,9 @@ class CharRNN(Layer[CharRNNTape]):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         rng = np.random.default_rng(rng)
-        self.vocab_size, self.embedding_dim, self.hidden_size = vocab_size, embedding_dim, hidden_size
+        self.vocab_size = as_size("vocab_size", vocab_size)
+        self.embedding_dim = as_size("embedding_dim", embedding_dim)
+        self.hidden_size = as_size("hidden_size", hidden_size)
         self.dtype = as_dtype(dtype)
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
         self.rnn = RNN(embedding_dim, hidden_size, dtype=dtype, rng=rng)
@@ -97,10 +99,11 @@ class CharRNN(Layer[CharRNNTape]):
         """
         tokens = as_indices("tokens", tokens, self.vocab_size)
         check_shape("tokens", tokens, (None, None), "(T, B)")
-        self.tape = tape = self.new_tape(*tokens.shape) if tape is None else tape
+        tape = self.new_tape(*tokens.shape) if tape is None else tape
         x = self.embedding.forward(tokens, tape.embedding)
         output, h_n = self.rnn.forward(x, h_0, tape.rnn)
         logits = self.fc.forward(output, tape.fc)
+        self.tape = tape
         return logits, h_n
 
     def backward(self, dlogits: ArrayLike, dh_n: ArrayLike | None = None, tape: CharRNNTape | None = None) -> Array:

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     tutorial.add_argument("--text", default=TUTORIAL_TEXT, help="what to learn, at least two characters")
     tutorial.add_argument("--epochs", type=_positive_int, default=100, help="Adam steps, each over the whole text")
     tutorial.add_argument("--hidden-size", type=_positive_int, default=32, help="of the RNN and of the embedding")
-    tutorial.add_argument("--lr", type=_positive_float, default=0.01, help="Adam's step size")
+    tutorial.add_argument("--lr", type=_step_size, default=0.01, help="Adam's step size")
     tutorial.add_argument("--seed", type=_seed, default=0, help="of the initial weights")
     tutorial.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of all arithmetic")
     tutorial.add_argument(
@@ -77,7 +77,7 @@ def _argument(
 
 _positive_int = _argument(int, lambda value: value >= 1, "an integer of at least 1")
 _seed = _argument(int, lambda value: value >= 0, "an integer of at least 0")
-_positive_float = _argument(float, lambda value: 0 < value < math.inf, "a finite number above 0")
+_step_size = _argument(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
 
 
 def _tutorial(arguments: argparse.Namespace) -> None:

@@ -83,7 +83,8 @@ class Adam:
             block = slice(start, start + _BLOCK)
             p, g, m, v = data[block], grad[block], self.exp_avg[block], self.exp_avg_sq[block]
             s = self._scratch[: p.size]
-            m += np.multiply(np.subtract(g, m, s), 1 - beta1, s)  # (1)
+            m *= beta1
+            m += np.multiply(g, 1 - beta1, s)  # (1)
             v *= beta2
             v += np.multiply(np.multiply(g, g, s), 1 - beta2, s)  # (2)
             np.sqrt(v, s)

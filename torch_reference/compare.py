@@ -30,7 +30,7 @@ class Step:
         Before the step's update.
     differences : dict of str to float
         Relative difference of each tensor, largest |numpy - torch| over largest |torch|, in the order in which
-        the step computes them: `loss`, `logits`, `h_n`, then `grad NAME`, `exp_avg NAME`, `exp_avg_sq NAME` and
+        the step computes them: `logits`, `h_n`, `loss`, then `grad NAME`, `exp_avg NAME`, `exp_avg_sq NAME` and
         `NAME` itself, updated, for each parameter.
     numpy_seconds, torch_seconds : float
         Time of forward, loss, backward and Adam.
@@ -139,9 +139,10 @@ def steps(
 
     for number in range(1, epochs + 1):
         started = time.perf_counter()
-        loss, h_n = model.loss_and_gradients(tokens, targets, h_0, tape)
-        check_loss(loss, number)
-        optimizer.step()
+        with np.errstate(all="ignore"):  # an overflow shows in the loss, which is checked
+            loss, h_n = model.loss_and_gradients(tokens, targets, h_0, tape)
+            check_loss(loss, number)
+            optimizer.step()
         numpy_seconds = time.perf_counter() - started
 
         started = time.perf_counter()
@@ -160,9 +161,9 @@ def steps(
             ("", parameters.views(parameters.data), dict(mirror.named_parameters())),
         ]
         differences = {
-            "loss": _difference(np.array(loss), torch_loss),
             "logits": _difference(tape.fc.y, logits),
             "h_n": _difference(h_n, torch_h_n),
+            "loss": _difference(np.array(loss), torch_loss),
         }
         for prefix, ours, theirs in pairs:
             differences |= {prefix + name: _difference(ours[name], theirs[name]) for name in ours}

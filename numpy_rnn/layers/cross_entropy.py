@@ -73,7 +73,7 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
         N, C = logits.shape
         targets = as_indices("targets", targets, C)
         check_shape("targets", targets, (N,), "one class per row of logits")
-        self.tape = tape = self.new_tape(N, C, logits.dtype) if tape is None else tape
+        tape = self.new_tape(N, C, logits.dtype) if tape is None else tape
         check_shape("logits", logits, tape.e.shape, "the tape's shape")
         logits = as_array("logits", logits, tape.e.dtype)
 
@@ -85,6 +85,7 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
         np.exp(e, e)
         e.sum(1, keepdims=True, out=s)
         total = (np.log(s[:, 0]) - shifted_target).sum().item()  # -log p = log s - (logit of the target - max)
+        self.tape = tape
         return total / N if N else float("nan")
 
     def backward(self, tape: CrossEntropyTape | None = None) -> Array:

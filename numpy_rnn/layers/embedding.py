@@ -85,11 +85,12 @@ class Embedding(Layer[EmbeddingTape]):
             The tokens are not integers.
         """
         tokens = as_indices("tokens", tokens, self.num_embeddings)
-        self.tape = tape = self.new_tape(*tokens.shape) if tape is None else tape
+        tape = self.new_tape(*tokens.shape) if tape is None else tape
         check_shape("tokens", tokens, tape.y.shape[:-1], "the tape's shape")
         tape.tokens = tokens
         # All tokens are valid: any mode but "raise" lets take write into `y` without a buffer of its own.
         self._parameters["weight"].data.take(tokens, axis=0, out=tape.y, mode="clip")
+        self.tape = tape
         return tape.y
 
     def backward(self, dy: ArrayLike, tape: EmbeddingTape | None = None) -> None:

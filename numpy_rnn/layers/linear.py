@@ -93,13 +93,14 @@ class Linear(Layer[LinearTape]):
         x = as_array("x", x, self.dtype)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x has shape {x.shape}, expected (*, in_features) = (*, {self.in_features})")
-        self.tape = tape = self.new_tape(*x.shape[:-1]) if tape is None else tape
+        tape = self.new_tape(*x.shape[:-1]) if tape is None else tape
         check_shape("x", x, tape.dx.shape, "the tape's shape")
         tape.x = x
         y = tape.y.reshape(-1, self.out_features)
         x.reshape(-1, self.in_features).dot(self._parameters["weight"].data.T, y)
         if self.bias:
             np.add(y, self._parameters["bias"].data, y)
+        self.tape = tape
         return tape.y
 
     def backward(self, dy: ArrayLike, tape: LinearTape | None = None) -> Array:

@@ -131,7 +131,7 @@ class RNN(Layer[RNNTape]):
         T, B, _ = x.shape
         if T == 0:
             raise ValueError(f"x has shape {x.shape}: a sequence needs at least one time step")
-        self.tape = tape = self.new_tape(T, B) if tape is None else tape
+        tape = self.new_tape(T, B) if tape is None else tape
         check_shape("x", x, tape.dx.shape, "the tape's shape")
         tape.x = x
         if h_0 is None:
@@ -147,6 +147,7 @@ class RNN(Layer[RNNTape]):
             h_previous.dot(W_hh_T, recurrent)
             np.add(z_t, recurrent, z_t)  # (1)
             np.tanh(z_t, h_t)  # (2)
+        self.tape = tape
         return tape.h[1:], tape.h[-1:]
 
     def project(self, x: Array, out: Array | None = None) -> Array:

@@ -1,0 +1,20 @@
+"""Hypothesis profiles, and the rule that a skipped test is a failed run in CI."""
+
+import os
+
+import hypothesis
+import pytest
+
+IN_CI = bool(os.environ.get("CI"))
+
+# The same examples on each CI run, new ones on each run of a developer. No deadline: no test asserts a time.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("ci" if IN_CI else "dev")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and exitstatus == 0 and any(reporter.stats.get(kind) for kind in ("skipped", "xfailed")):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

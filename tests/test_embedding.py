@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import numpy_rnn as nr
+from numpy_rnn.layers.embedding import scatter_add
+from tests import strategies as some
+from tests.references import assert_complex_step, assert_equals_torch, tensor
+
+
+@given(rng=some.rngs, T=some.T, B=some.B, V=some.V, E=some.sizes, dtype=some.dtypes, layout=some.layouts)
+def test_forward_and_gradient_equal_torch(rng, T, B, V, E, dtype, layout):
+    layer = nr.Embedding(V, E, dtype=dtype, rng=rng)
+    tokens = some.tokens(rng, V, T, B, layout=layout)
+    mirror = torch.nn.Embedding(V, E, _weight=tensor(layer.state_dict()["weight"]))
+
+    y, theirs = layer.forward(tokens), mirror(tensor(tokens))
+    assert_equals_torch(y, theirs)
+
+    dy = some.normal(rng, T, B, E, dtype=dtype, layout=layout)
+    assert layer.backward(dy) is None
+    theirs.backward(tensor(dy))
+    assert_equals_torch(layer.parameters()["weight"].grad, mirror.weight.grad)
+
+
+@given(rng=some.rngs, T=some.T, B=some.B, V=some.V, E=some.sizes)
+def test_gradient_equals_the_complex_step(rng, T, B, V, E):
+    layer = nr.Embedding(V, E, dtype=np.float64, rng=rng)
+    tokens, dy = some.tokens(rng, V, T, B), some.normal(rng, T, B, E)
+    layer.forward(tokens)
+    layer.backward(dy)
+
+    def loss(tensors):
+        twin = nr.Embedding(V, E, dtype=np.complex128)
+        twin.load_state_dict(tensors)
+        return (dy * twin.forward(tokens)).sum()
+
+    assert_complex_step(loss, layer.state_dict(), {"weight": layer.parameters()["weight"].grad}, rng)
+
+
+@given(rng=some.rngs, N=st.integers(0, 50), V=some.V, E=some.sizes)
+def test_scatter_add_is_the_transpose_of_a_one_hot_product(rng, N, V, E):
+    indices, rows, out = rng.integers(0, V, N), some.normal(rng, N, E), some.normal(rng, V, E)
+    scatter_add(indices, rows, out)
+    # Sums of at most 50 terms of size 1 in another order.
+    np.testing.assert_allclose(out, np.eye(V)[indices].T @ rows, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("bad", [-1, 5, 99, -(2**40)])
+def test_an_index_outside_the_table_is_an_error(bad):
+    layer = nr.Embedding(5, 2, rng=0)
+    with pytest.raises(IndexError, match=rf"tokens must lie in \[0, 5\), got {bad} at \[1, 0\]"):
+        layer.forward([[0], [bad]])
+
+
+def test_any_integer_dtype_will_do():
+    layer = nr.Embedding(5, 2, rng=0)
+    for dtype in (np.int8, np.uint8, np.int32, np.uint64, np.int64):
+        np.testing.assert_array_equal(layer.forward(np.array([4, 0], dtype)), layer.state_dict()["weight"][[4, 0]])
+
+
+@pytest.mark.parametrize("tokens", [[[0.0]], [[True]], [["a"]]])
+def test_tokens_that_are_no_integers_are_an_error(tokens):
+    with pytest.raises(TypeError, match="tokens must be integers, got dtype"):
+        nr.Embedding(5, 2, rng=0).forward(tokens)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="num_embeddings must be at least 1, got 0"):
+        nr.Embedding(0, 2)
+    with pytest.raises(TypeError, match=r"embedding_dim must be an integer, got 2\.5"):
+        nr.Embedding(5, 2.5)
+    with pytest.raises(TypeError, match="dtype must be float32, float64 or complex128, got int64"):
+        nr.Embedding(5, 2, dtype=np.int64)
+    layer = nr.Embedding(5, 2, rng=0)
+    layer.forward([[1], [2]])
+    with pytest.raises(ValueError, match=r"dy has shape \(2, 1, 3\), expected .* = \(2, 1, 2\)"):
+        layer.backward(np.zeros((2, 1, 3)))
+
+
+def test_initial_values_are_standard_normal():
+    weight = nr.Embedding(300, 300, rng=0).state_dict()["weight"]
+    # 90000 draws: the standard errors of mean and deviation are 1/300 and 1/424.
+    assert abs(weight.mean()) < 0.02
+    assert abs(weight.std() - 1) < 0.02

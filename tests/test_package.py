@@ -1,0 +1,29 @@
+import doctest
+import subprocess
+import sys
+
+import numpy_rnn as nr
+from numpy_rnn import textbook
+
+
+def test_importing_pulls_in_nothing_but_numpy_and_the_standard_library():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import numpy_rnn, numpy_rnn.cli, numpy_rnn.textbook; "
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) - set(sys.stdlib_module_names) <= {"numpy", "numpy_rnn"}
+
+
+def test_the_example_in_the_package_runs():
+    assert doctest.testmod(nr).failed == 0
+    assert doctest.testmod(nr).attempted > 5
+
+
+def test_the_exports_are_there():
+    assert all(hasattr(nr, name) for name in nr.__all__)
+
+
+def test_the_textbook_learns_the_text_by_heart(capsys):
+    assert textbook.train("Hello, how are you?") == "Hello, how are you?"
+    assert capsys.readouterr().out.count("loss") == 10

@@ -1,0 +1,132 @@
+"""The tutorial's training, number for number with PyTorch; and that a difference would be found and named."""
+
+import numpy as np
+import pytest
+import torch
+
+import numpy_rnn as nr
+import torch_reference
+from numpy_rnn.cli import TUTORIAL_TEXT
+from numpy_rnn.training import inputs_and_targets, train_epochs
+from torch_reference.compare import make_mirror
+
+VOCABULARY = nr.Vocabulary.from_text(TUTORIAL_TEXT)
+TOKENS, TARGETS = inputs_and_targets(VOCABULARY, TUTORIAL_TEXT)
+
+
+def make_model(dtype=np.float64, seed=0):
+    return nr.CharRNN(len(VOCABULARY), dtype=dtype, rng=np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("carry_hidden", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_hundred_epochs_equal_torch(seed, carry_hidden):
+    model = make_model(seed=seed)
+    mirror = make_mirror(model)
+    result = torch_reference.parity(
+        model, TOKENS, TARGETS, epochs=100, carry_hidden=carry_hidden, mirror=mirror, tolerance=1e-10
+    )
+    assert result.ok, result
+    assert len(result.steps) == 100
+    for step in result.steps:
+        assert abs(step.numpy_loss - step.torch_loss) <= 1e-10 * step.torch_loss
+    assert nr.generate(model, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
+    assert torch_reference.generate(mirror, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
+
+
+@pytest.mark.parametrize("carry_hidden", [False, True])
+def test_the_training_loops_agree(carry_hidden):
+    model = make_model()
+    mirror = make_mirror(model)
+    options = {"epochs": 100, "lr": 0.01, "carry_hidden": carry_hidden}
+    ours = list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, **options))
+    theirs = list(torch_reference.train_epochs(mirror, torch.tensor(TOKENS), torch.tensor(TARGETS), **options))
+    assert len(ours) == 100
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_the_state_policies_differ():
+    fresh = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, epochs=3))
+    carried = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, epochs=3, carry_hidden=True))
+    assert fresh[0] == carried[0]
+    assert fresh[1] != carried[1]
+
+
+def test_float32_is_learnt_by_heart_too():
+    model = make_model(np.float32)
+    assert all(np.isfinite(list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, epochs=100))))
+    assert nr.generate(model, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
+
+
+def parting(**options):
+    result = torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=3, **options)
+    assert not result.ok
+    number, name, difference = result.first_parting
+    assert not difference <= result.tolerance
+    assert f"parted at step {number}: {name} differs" in str(result)
+    return number, name
+
+
+def test_different_weights_part_in_the_logits():
+    mirror = make_mirror(make_model())
+    with torch.no_grad():
+        mirror.fc.bias[3] += 1e-6
+    assert parting(mirror=mirror) == (1, "logits")
+
+
+def test_a_wrong_gradient_is_named(monkeypatch):
+    right = nr.RNN.backward
+
+    def wrong(layer, *arguments):
+        result = right(layer, *arguments)
+        layer.parameters()["bias_hh_l0"].grad *= 1 + 1e-6
+        return result
+
+    monkeypatch.setattr(nr.RNN, "backward", wrong)
+    assert parting() == (1, "grad rnn.bias_hh_l0")
+
+
+def test_a_wrong_adam_is_named(monkeypatch):
+    right = nr.Adam
+    monkeypatch.setattr(nr, "Adam", lambda parameters, lr: right(parameters, lr, betas=(0.9, 0.9989)))
+    assert parting() == (1, "exp_avg_sq embedding.weight")
+    monkeypatch.setattr(nr, "Adam", lambda parameters, lr: right(parameters, lr, eps=1e-6))
+    assert parting() == (1, "embedding.weight")
+
+
+def test_a_fault_from_the_second_step_on_is_placed_there(monkeypatch):
+    class Wrong(nr.Adam):
+        def step(self):
+            self.step_count -= self.step_count > 0  # stays at one: the bias correction never fades
+            super().step()
+
+    monkeypatch.setattr(nr, "Adam", Wrong)
+    assert parting() == (2, "embedding.weight")
+
+
+def test_nan_counts_as_a_difference():
+    mirror = make_mirror(make_model())
+    with torch.no_grad():
+        mirror.rnn.bias_hh_l0[0] = torch.nan
+    assert parting(mirror=mirror) == (1, "logits")
+
+
+def test_agreement_is_said_with_its_size():
+    result = torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=3)
+    assert result.ok
+    assert "3 steps agree: largest relative difference" in str(result)
+
+
+def test_a_loss_that_is_not_finite_stops_both_trainings():
+    losses = []
+    training = train_epochs(make_model(np.float32), VOCABULARY, TUTORIAL_TEXT, epochs=9, lr=1e38)
+    with pytest.raises(FloatingPointError, match=r"the loss is (nan|inf) at epoch \d+: training stopped"):
+        losses.extend(training)
+    assert losses
+    assert all(np.isfinite(losses))
+    model = make_model()
+    model.parameters().data[0] = np.nan
+    with pytest.raises(FloatingPointError, match="the loss is nan at epoch 1"):
+        torch_reference.parity(model, TOKENS, TARGETS, epochs=2)
+    with pytest.raises(FloatingPointError, match="the loss is nan at epoch 1"):
+        list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, epochs=2))

@@ -1,0 +1,132 @@
+"""What belongs to whom: returned arrays stay as they were, unless the caller hands the same tape in again."""
+
+import numpy as np
+import pytest
+
+import numpy_rnn as nr
+
+T, B, V, E, H = 4, 3, 6, 5, 7
+
+
+class Case:
+    """A layer, two sets of inputs, and two upstream gradients."""
+
+    def __init__(self, layer, inputs, upstream, tape_shape):
+        self.layer, self.tape_shape = layer, tape_shape
+        self.inputs = list(zip(*inputs, strict=True))
+        self.upstream = list(zip(*upstream, strict=True)) or [(), ()]
+
+
+@pytest.fixture(params=["embedding", "linear", "rnn", "cross_entropy", "char_rnn"])
+def case(request):
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return [rng.standard_normal(shape) for _ in range(2)]
+
+    def integers(high, *shape):
+        return [rng.integers(0, high, shape) for _ in range(2)]
+
+    options = {"dtype": np.float64, "rng": rng}
+    match request.param:
+        case "embedding":
+            return Case(nr.Embedding(V, E, **options), [integers(V, T, B)], [normal(T, B, E)], (T, B))
+        case "linear":
+            return Case(nr.Linear(E, H, **options), [normal(T, B, E)], [normal(T, B, H)], (T, B))
+        case "rnn":
+            x, h_0, doutput, dh_n = normal(T, B, E), normal(1, B, H), normal(T, B, H), normal(1, B, H)
+            return Case(nr.RNN(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
+        case "cross_entropy":
+            layer = nr.CrossEntropyLoss()
+            return Case(layer, [normal(B, V), integers(V, B)], [], (B, V, np.float64))
+        case "char_rnn":
+            tokens, h_0, dlogits, dh_n = integers(V, T, B), normal(1, B, H), normal(T, B, V), normal(1, B, H)
+            return Case(nr.CharRNN(V, E, H, **options), [tokens, h_0], [dlogits, dh_n], (T, B))
+
+
+def arrays(result):
+    """The arrays among what a forward or backward returned."""
+    return [array for array in (result if isinstance(result, tuple) else (result,)) if isinstance(array, np.ndarray)]
+
+
+def snapshot(results):
+    return [array.copy() for result in results for array in arrays(result)]
+
+
+def assert_equal(ours, theirs):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def gradients(layer):
+    return layer.parameters().grad.copy()
+
+
+def test_returned_arrays_are_never_changed_by_a_later_call(case):
+    layer, (first, second), (dfirst, dsecond) = case.layer, case.inputs, case.upstream
+    returned = [layer.forward(*first), layer.backward(*dfirst)]
+    before = snapshot(returned)
+    returned += [layer.backward(*dsecond), layer.forward(*second), layer.backward(*dsecond)]
+    if isinstance(layer, nr.CharRNN):
+        returned.append(layer.loss_and_gradients(*first[:1], first[0]))
+        layer.loss_and_gradients(*second[:1], second[0])
+    assert_equal([array for result in returned[:2] for array in arrays(result)], before)
+
+
+def test_two_forwards_may_wait_for_their_backwards(case):
+    layer, (first, second), (dfirst, dsecond) = case.layer, case.inputs, case.upstream
+    layer.forward(*first)
+    expected_first = [*snapshot([layer.backward(*dfirst)]), gradients(layer)]
+    layer.forward(*second)
+    expected_second = [*snapshot([layer.backward(*dsecond)]), gradients(layer)]
+
+    layer.forward(*first)
+    first_tape = layer.tape
+    layer.forward(*second)
+    assert_equal([*snapshot([layer.backward(*dfirst, tape=first_tape)]), gradients(layer)], expected_first)
+    assert_equal([*snapshot([layer.backward(*dsecond)]), gradients(layer)], expected_second)
+
+
+def test_backward_assigns_gradients(case):
+    layer, (first, _), (dfirst, _) = case.layer, case.inputs, case.upstream
+    layer.forward(*first)
+    once = [*snapshot([layer.backward(*dfirst)]), gradients(layer)]
+    twice = [*snapshot([layer.backward(*dfirst)]), gradients(layer)]
+    assert_equal(once, twice)
+
+
+def test_a_tape_that_is_handed_in_is_written_to_again(case):
+    layer, (first, second), (dfirst, dsecond) = case.layer, case.inputs, case.upstream
+    layer.forward(*second)
+    expected = [*snapshot([layer.backward(*dsecond)]), gradients(layer)]
+
+    tape = layer.new_tape(*case.tape_shape)
+    one = [layer.forward(*first, tape=tape), layer.backward(*dfirst, tape=tape)]
+    two = [layer.forward(*second, tape=tape), layer.backward(*dsecond, tape=tape)]
+    for a, b in zip(one, two, strict=True):
+        assert all(np.shares_memory(x, y) for x, y in zip(arrays(a), arrays(b), strict=True))
+    assert_equal([*snapshot(two[1:]), gradients(layer)], expected)
+
+
+def test_inputs_and_upstream_gradients_are_left_alone(case):
+    layer, (first, _), (dfirst, _) = case.layer, case.inputs, case.upstream
+    before = [np.copy(a) for a in (*first, *dfirst)]
+    layer.forward(*first)
+    layer.backward(*dfirst)
+    assert_equal([*first, *dfirst], before)
+
+
+def test_backward_before_forward_is_an_error(case):
+    (dfirst, _) = case.upstream
+    with pytest.raises(RuntimeError, match="backward was called before forward"):
+        case.layer.backward(*dfirst)
+
+
+def test_a_failed_forward_leaves_the_last_one_in_place(case):
+    layer, (first, _), (dfirst, _) = case.layer, case.inputs, case.upstream
+    layer.forward(*first)
+    expected = snapshot([layer.backward(*dfirst)])
+    with pytest.raises((TypeError, ValueError)):
+        layer.forward(*[np.full((2, 2, 2, 2), "x") for _ in first])
+    assert_equal(snapshot([layer.backward(*dfirst)]), expected)

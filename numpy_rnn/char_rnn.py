@@ -5,26 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_dtype, as_indices, as_size, check_shape
+from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.layers.embedding import gather, scatter_add
+from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["CharRNN"]
 
 
-class CharRNNTape:
-    """One tape a layer: `embedding`, `rnn`, `fc` and `criterion`."""
+class CharRNNTape(Tape):
+    """The tapes of the layers, wired once: what one of them writes is what the next one reads."""
 
     def __init__(self, model: CharRNN, T: int, B: int) -> None:
-        self.embedding = model.embedding.new_tape(T, B)
-        self.rnn = model.rnn.new_tape(T, B)
-        self.fc = model.fc.new_tape(T, B)
+        super().__init__(model, (T, B))
+        self.tokens = np.empty((T, B), np.intp)
+        self.rnn, self.fc = model.rnn.new_tape(T, B), model.fc.new_tape(T, B)
         self.criterion = model.criterion.new_tape(T * B, model.vocab_size, model.dtype)
-
-    def renew_gradients(self) -> None:
-        for tape in (self.embedding, self.rnn, self.fc, self.criterion):
-            tape.renew_gradients()
+        self.fc.x = self.rnn.h_rows
+        self.criterion.logits = self.fc.y
+        self.rnn.set_doutput(self.fc.dx.reshape(self.rnn.z.shape))
+        self.table = np.empty((model.vocab_size, model.hidden_size), model.dtype)
+        self.dtable = np.empty_like(self.table)
 
 
 class CharRNN(Layer[CharRNNTape]):
@@ -46,7 +48,8 @@ class CharRNN(Layer[CharRNNTape]):
     Attributes
     ----------
     embedding, rnn, fc : Embedding, RNN, Linear
-        The layers. Their parameters lie in the model's two vectors, as `embedding.weight`, `rnn.weight_ih_l0`, ...
+        The layers. Their parameters lie in the model's two vectors, as `embedding.weight`, `rnn.weight_ih_l0`, ...;
+        load values into them, do not put other layers in their place.
     criterion : CrossEntropyLoss
         The loss that `loss_and_gradients` takes.
     """
@@ -97,14 +100,24 @@ class CharRNN(Layer[CharRNNTape]):
         logits : ndarray, shape (T, B, V)
         h_n : ndarray, shape (1, B, H)
         """
+        tape = self._read(self._check_tokens(tokens), h_0, tape)
+        self.tape = tape
+        return tape.fc.y.reshape(*tape.shape, self.vocab_size), tape.rnn.h[-1:]
+
+    def _check_tokens(self, tokens: ArrayLike) -> Array:
         tokens = as_indices("tokens", tokens, self.vocab_size)
         check_shape("tokens", tokens, (None, None), "(T, B)")
-        tape = self.new_tape(*tokens.shape) if tape is None else tape
-        x = self.embedding.forward(tokens, tape.embedding)
-        output, h_n = self.rnn.forward(x, h_0, tape.rnn)
-        logits = self.fc.forward(output, tape.fc)
-        self.tape = tape
-        return logits, h_n
+        if len(tokens) == 0:
+            raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
+        return tokens
+
+    def _read(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
+        tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
+        tape.rnn.h[:1] = self.rnn.state("h_0", h_0, tape.rnn)
+        tape.tokens[...] = tokens
+        self.forward_on(tape)
+        tape.written = True
+        return tape
 
     def backward(self, dlogits: ArrayLike, dh_n: ArrayLike | None = None, tape: CharRNNTape | None = None) -> Array:
         """Assign the gradient of every parameter (torch would add to it), and return that of h_0.
@@ -122,11 +135,28 @@ class CharRNN(Layer[CharRNNTape]):
         -------
         dh_0 : ndarray, shape (1, B, H)
         """
-        tape = self._tape_for_backward(tape)
-        doutput = self.fc.backward(dlogits, tape.fc)
-        dx, dh_0 = self.rnn.backward(doutput, dh_n, tape.rnn)
-        self.embedding.backward(dx, tape.embedding)
-        return dh_0
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
+        dlogits = as_array("dlogits", dlogits, self.dtype)
+        check_shape("dlogits", dlogits, (*tape.shape, self.vocab_size), "(T, B, vocab_size)")
+        tape.rnn.dh[...] = self.rnn.state("dh_n", dh_n, tape.rnn)
+        tape.fc.dy = dlogits.reshape(-1, self.vocab_size)
+        self.backward_on(tape)
+        return tape.rnn.dh if handed_in else tape.rnn.dh.copy()
+
+    def forward_on(self, tape: CharRNNTape) -> None:
+        # A gather commutes with a linear map: W_ih C[token] = (W_ih C)[token], V rows to multiply instead of N.
+        self.rnn.project(self.embedding.parameters()["weight"].data, tape.table)
+        gather(tape.table, tape.tokens.reshape(-1), tape.rnn.z_rows)
+        self.rnn.recur(tape.rnn)
+        self.fc.forward_on(tape.fc)
+
+    def backward_on(self, tape: CharRNNTape) -> None:
+        C = self.embedding.parameters()["weight"]
+        self.fc.backward_on(tape.fc)
+        self.rnn.backward_recur(tape.rnn)
+        scatter_add(tape.tokens.reshape(-1), tape.rnn.dz_rows, tape.dtable)
+        self.rnn.backward_project(tape.dtable, C.data, C.grad)
 
     def loss_and_gradients(
         self,
@@ -147,7 +177,8 @@ class CharRNN(Layer[CharRNNTape]):
         h_0 : array, shape (1, B, H), optional
             The state before the first step. None: zeros.
         tape : CharRNNTape, optional
-            Where to write; see `new_tape`. None: one that the model keeps, renewed when (T, B) changes.
+            Where to write; see `new_tape`. None: one that the model keeps for this method alone, as long as (T, B)
+            stays the same.
 
         Returns
         -------
@@ -155,16 +186,19 @@ class CharRNN(Layer[CharRNNTape]):
             In nats per character.
         h_n : ndarray, shape (1, B, H)
         """
-        handed = tape is not None
-        tokens, targets = np.asarray(tokens), np.asarray(targets)
-        check_shape("tokens", tokens, (None, None), "(T, B)")
+        handed_in = tape is not None
+        tokens, targets = self._check_tokens(tokens), as_indices("targets", targets, self.vocab_size)
         check_shape("targets", targets, tokens.shape, "the shape of tokens")
         if tape is None:
-            if self._step_tape is None or self._step_tape.embedding.y.shape[:2] != tokens.shape:
+            if self._step_tape is None or self._step_tape.shape != tokens.shape:
                 self._step_tape = self.new_tape(*tokens.shape)
             tape = self._step_tape
-        logits, h_n = self.forward(tokens, h_0, tape)
-        loss = self.criterion.forward(logits.reshape(-1, self.vocab_size), targets.reshape(-1), tape.criterion)
-        dlogits = self.criterion.backward(tape.criterion)
-        self.backward(dlogits.reshape(logits.shape), None, tape)
-        return loss, h_n if handed else h_n.copy()
+        self._read(tokens, h_0, tape)
+        tape.criterion.targets[...] = targets.reshape(-1)
+        self.criterion.forward_on(tape.criterion)
+        self.criterion.backward_on(tape.criterion)
+        tape.fc.dy = tape.criterion.dlogits
+        tape.rnn.dh[...] = 0
+        self.backward_on(tape)
+        h_n = tape.rnn.h[-1:]
+        return tape.criterion.loss, h_n if handed_in else h_n.copy()

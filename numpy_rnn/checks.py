@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Array", "as_array", "as_dtype", "as_indices", "as_size", "check_shape"]
+__all__ = ["Array", "as_array", "as_dtype", "as_indices", "as_number", "as_size", "check_shape", "to_numpy"]
 
 Array = NDArray[Any]
 
@@ -18,10 +19,10 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the NumPy dtype of parameters: float32, float64, or complex128 for the complex step."""
     try:
         result = np.dtype(dtype)
-    except TypeError as error:
-        raise TypeError(f"dtype must be float32, float64 or complex128, got {dtype!r}") from error
-    if result not in _DTYPES:
-        raise TypeError(f"dtype must be float32, float64 or complex128, got {result}")
+    except TypeError:
+        result = np.dtype(object)
+    if dtype is None or result not in _DTYPES:  # to NumPy, None is float64
+        raise TypeError(f"dtype must be float32, float64 or complex128, got {dtype!r}")
     return result
 
 
@@ -34,13 +35,34 @@ def as_size(name: str, value: int) -> int:
     return int(value)
 
 
+def as_number(name: str, value: float, low: float = 0.0, below: float = math.inf) -> float:
+    """Return `value` if it is a number in [low, below)."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not low <= number < below:
+        raise ValueError(f"{name} must be in [{low:g}, {below:g}), got {value}")
+    return number
+
+
+def to_numpy(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array: a list, an array, or a torch tensor, off its graph and device."""
+    if isinstance(value, np.ndarray):
+        return value
+    try:
+        return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} is no array: {error}") from None
+
+
 def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
     """Return `value` as an array of `dtype`; never drops an imaginary part."""
-    array = np.asarray(value)
+    array = to_numpy(name, value)
     if array.dtype == dtype:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
-        raise TypeError(f"{name} has dtype {array.dtype}, which does not cast to the layer's {dtype}")
+        raise TypeError(f"{name} has dtype {array.dtype}, expected one that casts to {dtype}")
     return array.astype(dtype)
 
 
@@ -58,15 +80,13 @@ def as_indices(name: str, value: ArrayLike, count: int) -> Array:
 
     NumPy would let a negative index wrap around; here, as in torch, it is an IndexError.
     """
-    array = np.asarray(value)
+    array = to_numpy(name, value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
     indices = array.astype(np.intp, copy=False)
     # Read as unsigned, a negative number is larger than any size: one reduction finds both faults.
-    if indices.size and int(np.maximum.reduce(indices.view(np.uintp), axis=None)) >= count:
-        where = np.argwhere((indices < 0) | (indices >= count))[0]
-        place = ", ".join(map(str, where))
-        raise IndexError(
-            f"{name} must lie in [0, {count}), got {array[tuple(where)]}" + (f" at [{place}]" if place else "")
-        )
+    if indices.size and np.maximum.reduce(indices.view(np.uintp), axis=None) >= count:
+        where = tuple(np.argwhere((indices < 0) | (indices >= count))[0].tolist())
+        place = f" at {list(where)}" if where else ""
+        raise IndexError(f"{name} must lie in [0, {count}), got {array[where]}{place}")
     return indices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,13 +24,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
-        print(f"numpy-rnn: error: {error}", file=sys.stderr)
-        return 1
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has had enough, `| head` for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush at exit
+        return 0
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
+    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError, OSError) as error:
+        return _fail(str(error))
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _fail(message: str) -> int:
+    print(f"numpy-rnn: error: {message}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +86,7 @@ def _argument(
     return parse
 
 
-_positive_int = _argument(int, lambda value: value >= 1, "an integer of at least 1")
+_positive_int = _argument(int, lambda value: 1 <= value <= 10**9, "an integer from 1 to 10**9")
 _seed = _argument(int, lambda value: value >= 0, "an integer of at least 0")
 _step_size = _argument(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
 
@@ -96,7 +107,7 @@ def _tutorial(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     for epoch, loss in enumerate(train_epochs(model, vocabulary, arguments.text, **training), 1):
         _progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
-        if epoch % 10 == 0:
+        if epoch % 10 == 0 or epoch == arguments.epochs:
             _progress("")
             print(f"Epoch [{epoch}/{arguments.epochs}], Loss: {loss:.4f}")
     _progress("")
@@ -106,5 +117,5 @@ def _tutorial(arguments: argparse.Namespace) -> None:
 
 def _progress(line: str) -> None:
     """Rewrite the line that a person watches; nothing where the output is no terminal."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

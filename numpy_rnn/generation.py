@@ -34,8 +34,12 @@ def generate(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -
         The prompt is empty, longer than `length`, or has a character that the vocabulary lacks; or the
         vocabulary is not the model's size.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if len(vocabulary) != model.vocab_size:
         raise ValueError(f"vocabulary has {len(vocabulary)} characters, expected the model's {model.vocab_size}")
+    if not isinstance(prompt, str):
+        raise TypeError(f"prompt must be a str, got {type(prompt).__name__}")
     if not prompt:
         raise ValueError("prompt is empty: generation starts from at least one character")
     if not isinstance(length, int | np.integer) or length < len(prompt):
@@ -45,7 +49,9 @@ def generate(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -
     p = model.parameters()
     W_hh, W_fc, b_fc = (p[name].data for name in ("rnn.weight_hh_l0", "fc.weight", "fc.bias"))
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
-    inputs = list(model.rnn.project(p["embedding.weight"].data))
+    table = np.empty((len(vocabulary), model.hidden_size), model.dtype)
+    model.rnn.project(p["embedding.weight"].data, table)
+    inputs = list(table)
     h, z, logits = (np.zeros(size, model.dtype) for size in (W_hh.shape[0], W_hh.shape[0], W_fc.shape[0]))
     for position in range(length - 1):
         W_hh.dot(h, z)

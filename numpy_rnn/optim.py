@@ -6,7 +6,8 @@ With g the gradient at step k = 1, 2, ...:
     exp_avg_sq <- beta2 exp_avg_sq + (1 - beta2) g^2                                 (2)
     p          <- p - lr/(1 - beta1^k) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^k)) + eps)     (3)
 
-Both averages start at zero and are therefore too small at first; 1 - beta^k is what they lack.
+Both averages start at zero and are therefore too small at first, by the factor 1 - beta^k that (3) divides by. The
+code multiplies numerator and denominator of (3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 
 import numpy as np
 
+from numpy_rnn.checks import as_number
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["Adam", "clip_grad_norm_"]
@@ -56,17 +58,11 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        if not isinstance(parameters, Parameters):
-            raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
-        if not 0 <= lr < math.inf:
-            raise ValueError(f"lr must be a finite number of at least 0, got {lr}")
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas[{i}] must be in [0, 1), got {beta}")
-        if not 0 <= eps < math.inf:
-            raise ValueError(f"eps must be a finite number of at least 0, got {eps}")
-        self.parameters = parameters
-        self.lr, self.betas, self.eps = lr, betas, eps
+        self.parameters = _check_parameters(parameters)
+        self.lr, self.eps = as_number("lr", lr), as_number("eps", eps)
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"betas must be two numbers, got {betas!r}")
+        self.betas = as_number("betas[0]", betas[0], below=1), as_number("betas[1]", betas[1], below=1)
         self.exp_avg = np.zeros_like(parameters.data)
         self.exp_avg_sq = np.zeros_like(parameters.data)
         self.step_count = 0
@@ -76,8 +72,8 @@ class Adam:
         """Update the parameters from their gradients, equations (1) to (3)."""
         self.step_count += 1
         beta1, beta2 = self.betas
-        step_size = self.lr / (1 - beta1**self.step_count)
-        root_correction = math.sqrt(1 - beta2**self.step_count)
+        r = math.sqrt(1 - beta2**self.step_count)
+        step_size, eps = self.lr * r / (1 - beta1**self.step_count), self.eps * r
         data, grad = self.parameters.data, self.parameters.grad
         for start in range(0, data.size, _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -86,13 +82,12 @@ class Adam:
             m *= beta1
             m += np.multiply(g, 1 - beta1, s)  # (1)
             v *= beta2
-            v += np.multiply(np.multiply(g, g, s), 1 - beta2, s)  # (2)
+            np.multiply(g, g, s)
+            v += np.multiply(s, 1 - beta2, s)  # (2)
             np.sqrt(v, s)
-            s /= root_correction
-            s += self.eps
+            s += eps
             np.divide(m, s, s)
-            s *= step_size
-            p -= s  # (3)
+            p -= np.multiply(s, step_size, s)  # (3)
 
 
 def clip_grad_norm_(parameters: Parameters, max_norm: float) -> float:
@@ -116,9 +111,19 @@ def clip_grad_norm_(parameters: Parameters, max_norm: float) -> float:
     R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
-    if not max_norm >= 0:
-        raise ValueError(f"max_norm must be at least 0, got {max_norm}")
-    grad = parameters.grad
-    norm = math.sqrt(float(grad.dot(grad)))
-    parameters.grad *= min(1.0, max_norm / (norm + 1e-6))
+    max_norm = as_number("max_norm", max_norm)
+    grad = _check_parameters(parameters).grad
+    norm = math.sqrt(grad.dot(grad))
+    scale = max_norm / (norm + 1e-6)
+    if not scale >= 1:
+        with np.errstate(invalid="ignore"):  # as in torch, a nan spreads to all, and inf becomes nan
+            grad *= scale
     return norm
+
+
+def _check_parameters(parameters: Parameters) -> Parameters:
+    if not isinstance(parameters, Parameters):
+        raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
+    if parameters.data.dtype.kind == "c":
+        raise TypeError(f"parameters must be real, got dtype {parameters.data.dtype}: the complex step is for layers")
+    return parameters

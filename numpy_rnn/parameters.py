@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype
+from numpy_rnn.checks import Array, as_array, as_dtype, check_shape
 
 __all__ = ["Parameter", "Parameters"]
 
@@ -28,8 +28,7 @@ class Parameter:
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        if value is not self._data:  # `p.data -= ...` assigns the array to itself
-            self._data[...] = value
+        _write("data", value, self._data)
 
     @property
     def grad(self) -> Array:
@@ -37,11 +36,19 @@ class Parameter:
 
     @grad.setter
     def grad(self, value: ArrayLike) -> None:
-        if value is not self._grad:
-            self._grad[...] = value
+        _write("grad", value, self._grad)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self._data.shape}, dtype={self._data.dtype})"
+
+
+def _write(name: str, value: ArrayLike, out: Array) -> None:
+    """Set all of `out` to an array of its shape, or to one number."""
+    if value is not out:  # `p.data -= ...` assigns the array to itself
+        array = as_array(name, value, out.dtype)
+        if array.shape:
+            check_shape(name, array, out.shape, "the parameter's shape")
+        out[...] = array
 
 
 class Parameters(Parameter, Mapping[str, Parameter]):
@@ -64,12 +71,13 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         Values and gradients of all tensors.
     """
 
-    __slots__ = ("_named", "_parts", "_shapes")
+    __slots__ = ("_joined", "_named", "_parts", "_shapes")
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike = np.float32) -> None:
         size = sum(math.prod(shape) for shape in shapes.values())
         self._shapes = dict(shapes)
         self._parts: dict[str, Parameters] = {}
+        self._joined = False
         self._bind(np.zeros(size, as_dtype(dtype)), np.zeros(size, as_dtype(dtype)))
 
     @classmethod
@@ -78,7 +86,17 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
         Tensor `name` of part `prefix` becomes `prefix.name`. The parts keep working: their `data` and `grad`
         become slices of the new vectors. Views taken from a part *before* the join are left behind.
+
+        Raises
+        ------
+        ValueError
+            A part belongs to another join already: its values cannot lie in two places.
+        TypeError
+            The parts differ in dtype.
         """
+        for prefix, part in parts.items():
+            if part._joined or any(part is other for name, other in parts.items() if name != prefix):
+                raise ValueError(f"part {prefix!r} is joined already: its values cannot lie in two places")
         dtypes = {prefix: part.data.dtype for prefix, part in parts.items()}
         if len(set(dtypes.values())) > 1:
             raise TypeError(f"parts must share one dtype, got {', '.join(f'{p}: {d}' for p, d in dtypes.items())}")
@@ -88,6 +106,8 @@ class Parameters(Parameter, Mapping[str, Parameter]):
             np.concatenate([part.data for part in parts.values()], out=joined.data)
             np.concatenate([part.grad for part in parts.values()], out=joined.grad)
         joined._parts = dict(parts)
+        for part in parts.values():
+            part._joined = True
         joined._bind(joined.data, joined.grad)
         return joined
 
@@ -124,11 +144,12 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
     # Copies (copy.deepcopy, pickling) are rebuilt from the vectors: arrays copied one by one would not alias.
     def __getstate__(self) -> dict[str, Any]:
-        return {"shapes": self._shapes, "parts": self._parts, "data": self.data, "grad": self.grad}
+        return {name: getattr(self, name) for name in ("_shapes", "_parts", "_joined", "_data", "_grad")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._shapes, self._parts = state["shapes"], state["parts"]
-        self._bind(state["data"], state["grad"])
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._bind(self._data, self._grad)
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Name the pieces of any vector that has this layout, such as `Adam.exp_avg`.
@@ -162,18 +183,14 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         TypeError
             A value is no array of real (for complex parameters: real or complex) numbers.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
         missing = [name for name in self if name not in state_dict]
         unexpected = [name for name in state_dict if name not in self]
         if missing or unexpected:
             raise KeyError(f"state_dict does not fit: missing {missing}, unexpected {unexpected}")
-        arrays = {name: as_array(name, _to_numpy(state_dict[name]), self.data.dtype) for name in self}
+        arrays = {name: as_array(name, state_dict[name], self.data.dtype) for name in self}
         for name, array in arrays.items():
-            if array.shape != self._shapes[name]:
-                raise ValueError(f"{name} has shape {array.shape}, expected {self._shapes[name]}")
+            check_shape(name, array, self._shapes[name], "the parameter's shape")
         for name, array in arrays.items():
-            self[name].data[...] = array
-
-
-def _to_numpy(value: Any) -> Any:
-    """Take a torch tensor off its graph and device, without importing torch."""
-    return value.detach().cpu() if hasattr(value, "detach") else value
+            self[name].data = array

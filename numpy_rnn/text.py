@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import Array, as_indices
+from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
 
 __all__ = ["Vocabulary"]
 
@@ -18,11 +18,14 @@ class Vocabulary:
     Parameters
     ----------
     characters : iterable of str
-        Character number 0, 1, ...; each once.
+        Character number 0, 1, ...; single characters, each once.
     """
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.characters = tuple(characters)
+        for character in self.characters:
+            if not isinstance(character, str) or len(character) != 1:
+                raise ValueError(f"characters must be single characters, got {character!r}")
         self._index = {character: i for i, character in enumerate(self.characters)}
         if not self.characters:
             raise ValueError("a vocabulary needs at least one character, got none")
@@ -35,8 +38,7 @@ class Vocabulary:
 
         Sorted, because the order of a set of strings differs from one Python process to the next.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        _check_str("text", text)
         if not text:
             raise ValueError("text is empty: there is nothing to make a vocabulary from")
         return cls(sorted(set(text)))
@@ -47,6 +49,12 @@ class Vocabulary:
     def __repr__(self) -> str:
         return f"Vocabulary({''.join(self.characters)!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
     def encode(self, text: str) -> Array:
         """Return the number of each character of `text`, shape (len(text),).
 
@@ -55,6 +63,7 @@ class Vocabulary:
         ValueError
             A character is not in the vocabulary.
         """
+        _check_str("text", text)
         try:
             return np.array([self._index[character] for character in text], dtype=np.intp)
         except KeyError as error:
@@ -72,7 +81,13 @@ class Vocabulary:
         IndexError
             A number is negative or not below `len(vocabulary)`.
         """
-        tokens = np.asarray(tokens)
-        if not tokens.size:
+        tokens = to_numpy("tokens", tokens)
+        check_shape("tokens", tokens, (None,), "one number per character")
+        if not tokens.size:  # an empty list is an array of floats
             return ""
         return "".join(self.characters[i] for i in as_indices("tokens", tokens, len(self)))
+
+
+def _check_str(name: str, value: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {type(value).__name__}")

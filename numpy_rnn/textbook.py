@@ -53,10 +53,10 @@ def cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """Return the mean of -log softmax(logits)[target] and its gradient dlogits."""
     T, B, V = logits.shape
     onehot = np.eye(V, dtype=logits.dtype)[targets]  # (T, B, V)
-    e = np.exp(logits - logits.real.max(axis=2, keepdims=True))  # the shift cancels in p, and exp cannot overflow
-    p = e / e.sum(axis=2, keepdims=True)  # (T, B, V)
-    loss = -np.log((onehot * p).sum(axis=2)).mean()
-    dlogits = (p - onehot) / (T * B)  # (T, B, V)
+    shifted = logits - logits.max(axis=2, keepdims=True)  # cancels in p; without it exp would overflow
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))  # (T, B, V), log softmax
+    loss = -(onehot * log_p).sum(axis=2).mean()
+    dlogits = (np.exp(log_p) - onehot) / (T * B)  # (T, B, V)
     return loss, dlogits
 
 
@@ -103,12 +103,12 @@ def generate(p: Arrays, token: int, length: int) -> list[int]:
     return tokens
 
 
-def train(text: str, epochs: int = 100, H: int = 32, seed: int = 0) -> str:
+def train(text: str, epochs: int = 100, E: int = 32, H: int = 32, seed: int = 0) -> str:
     """Learn `text` by heart, print the loss now and then, and return what the model makes of its first letter."""
     characters = sorted(set(text))
     data = np.array([[characters.index(c)] for c in text])  # (len(text), 1)
     tokens, targets = data[:-1], data[1:]
-    p = init(len(characters), H, H, np.random.default_rng(seed))
+    p = init(len(characters), E, H, np.random.default_rng(seed))
     m = {name: np.zeros_like(p[name]) for name in p}
     v = {name: np.zeros_like(p[name]) for name in p}
     h_0 = dh_n = np.zeros((1, H))

@@ -18,7 +18,7 @@ __all__ = ["check_loss", "inputs_and_targets", "train_epochs"]
 def inputs_and_targets(vocabulary: Vocabulary, text: str) -> tuple[Array, Array]:
     """Return each character of `text` but the last, and the one that follows it: two (T, 1) arrays."""
     if len(text) < 2:
-        raise ValueError(f"text has {len(text)} characters, expected at least 2: one to read and one to predict")
+        raise ValueError(f"text has length {len(text)}, expected at least 2: one to read and one to predict")
     tokens = vocabulary.encode(text).reshape(-1, 1)
     return tokens[:-1], tokens[1:]
 

@@ -145,6 +145,15 @@ def test_the_same_seed_gives_the_same_model_in_every_dtype():
     assert any((value != other[name]).any() for name, value in narrow.items())
 
 
+def test_sizes_of_any_integer_type_and_inputs_of_any_kind_will_do():
+    model = nr.CharRNN(np.uint8(20), np.uint8(20), np.uint8(20), dtype=np.float64, rng=0)
+    tokens = np.arange(6).reshape(3, 2)
+    h_0 = torch.zeros(1, 2, 20, dtype=torch.float64, requires_grad=True)
+    expected, _ = model.forward(tokens)
+    for same in (tokens.tolist(), tokens.astype(np.uint8), torch.tensor(tokens)):
+        np.testing.assert_array_equal(model.forward(same, h_0)[0], expected)
+
+
 def test_bad_input_is_named():
     model = nr.CharRNN(5, 3, 4, rng=0)
     with pytest.raises(IndexError, match=r"tokens must lie in \[0, 5\), got 5 at \[0, 0\]"):
@@ -161,5 +170,10 @@ def test_bad_input_is_named():
         model.loss_and_gradients([[0], [1]], [[0, 1]])
     with pytest.raises(ValueError, match=r"h_0 has shape \(1, 2, 4\), expected \(1, B, hidden_size\) = \(1, 1, 4\)"):
         model.forward([[0], [1]], np.zeros((1, 2, 4)))
+    with pytest.raises(ValueError, match=r"tokens has shape \(0, 2\): a sequence needs at least one time step"):
+        model.loss_and_gradients(np.zeros((0, 2), int), np.zeros((0, 2), int))
+    model.forward([[4]])
+    with pytest.raises(ValueError, match=r"dlogits has shape \(1, 1, 4\), expected .* = \(1, 1, 5\)"):
+        model.backward(np.zeros((1, 1, 4)))
     with pytest.raises(ValueError, match="vocab_size must be at least 1, got 0"):
         nr.CharRNN(0)

@@ -51,7 +51,7 @@ def test_side_by_side_with_torch(capsys, options):
     ("argv", "words"),
     [
         (["--text", ""], "text is empty"),
-        (["--text", "a"], "text has 1 characters, expected at least 2"),
+        (["--text", "a"], "text has length 1, expected at least 2"),
         (["--lr", "1e30"], "at epoch 2: training stopped"),
         (["--torch", "--lr", "1e30"], "at epoch 2: training stopped"),
     ],
@@ -69,9 +69,18 @@ def test_an_error_is_one_line(capsys, argv, words):
     [
         ([], "required: COMMAND"),
         (["tutoriel"], "invalid choice: 'tutoriel'"),
-        (["tutorial", "--epochs", "0"], "argument --epochs: expected an integer of at least 1, got '0'"),
-        (["tutorial", "--epochs", "ten"], "argument --epochs: expected an integer of at least 1, got 'ten'"),
-        (["tutorial", "--hidden-size", "-1"], "argument --hidden-size: expected an integer of at least 1, got '-1'"),
+        (
+            ["tutorial", "--epochs", "0"],
+            "argument --epochs: expected an integer from 1 to 10**9, got '0'",
+        ),
+        (
+            ["tutorial", "--epochs", "ten"],
+            "argument --epochs: expected an integer from 1 to 10**9, got 'ten'",
+        ),
+        (
+            ["tutorial", "--hidden-size", "-1"],
+            "argument --hidden-size: expected an integer from 1 to 10**9, got '-1'",
+        ),
         (["tutorial", "--lr", "nan"], "argument --lr: expected a number above 0 and at most 1e30, got 'nan'"),
         (["tutorial", "--seed", "-1"], "argument --seed: expected an integer of at least 0, got '-1'"),
         (["tutorial", "--dtype", "float16"], "argument --dtype: invalid choice: 'float16'"),
@@ -91,6 +100,37 @@ def test_without_torch_the_error_names_the_extra(capsys, monkeypatch):
     status, _, err = run(capsys, "tutorial", "--torch")
     assert status == 1
     assert err == "numpy-rnn: error: torch_reference needs PyTorch: pip install 'numpy-rnn[torch]'\n"
+
+
+def test_the_last_epoch_is_printed_too(capsys):
+    assert re.findall(r"Epoch \[(\d+)/13\]", run(capsys, "tutorial", "--epochs", "13")[1]) == ["10", "13"]
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    command = f"{sys.executable} -u -m numpy_rnn tutorial --epochs 2000 | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Epoch [10/2000]")
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_line():
+    command = f"{sys.executable} -m numpy_rnn tutorial --epochs 10 > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "numpy-rnn: error: [Errno 28] No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stderr_does_no_harm():
+    command = f"{sys.executable} -m numpy_rnn tutorial --epochs 10 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Epoch [10/10]" in done.stdout
+
+
+def test_too_large_a_model_is_one_line(capsys):
+    status, _, err = run(capsys, "tutorial", "--hidden-size", "1000000000")
+    assert (status, err.count("\n")) == (1, 1)
+    assert err.startswith("numpy-rnn: error: not enough memory: ")
 
 
 def test_an_interrupt_ends_quietly(capsys, monkeypatch):

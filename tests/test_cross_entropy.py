@@ -58,12 +58,23 @@ def test_bad_input_is_named():
         criterion.forward(np.zeros((2, 3)), [-1, 2])
     with pytest.raises(TypeError, match="targets must be integers, got dtype float64"):
         criterion.forward(np.zeros((2, 3)), [0.0, 1.0])
-    with pytest.raises(TypeError, match="logits must be floating-point, got dtype int64"):
+    with pytest.raises(TypeError, match="logits must be float32, float64 or complex128, got dtype int64"):
         criterion.forward(np.zeros((2, 3), int), [0, 1])
     with pytest.raises(ValueError, match=r"logits has shape \(2, 3, 4\), expected \(N, C\)"):
         criterion.forward(np.zeros((2, 3, 4)), np.zeros((2, 3), int))
     with pytest.raises(ValueError, match=r"targets has shape \(3,\), expected one class per row of logits = \(2,\)"):
         criterion.forward(np.zeros((2, 3)), [0, 1, 2])
+
+
+def test_a_tape_of_another_dtype_is_an_error():
+    criterion = nr.CrossEntropyLoss()
+    with pytest.raises(TypeError, match="tape was made for logits of dtype float32, got float64"):
+        criterion.forward(np.zeros((2, 3)), [0, 1], criterion.new_tape(2, 3))
+
+
+def test_no_class_is_an_error():
+    with pytest.raises(ValueError, match=r"logits has shape \(0, 0\), expected at least one class"):
+        nr.CrossEntropyLoss().forward(np.zeros((0, 0)), np.zeros(0, int))
 
 
 def test_it_has_the_face_of_a_layer():

@@ -37,5 +37,9 @@ def test_bad_input_is_named():
         nr.generate(model, vocabulary, "Hello", 4)
     with pytest.raises(ValueError, match="length must be an integer"):
         nr.generate(model, vocabulary, "H", 4.5)
+    with pytest.raises(TypeError, match="prompt must be a str, got NoneType"):
+        nr.generate(model, vocabulary, None, 5)
+    with pytest.raises(TypeError, match="vocabulary must be a Vocabulary, got str"):
+        nr.generate(model, "Helo", "H", 5)
     with pytest.raises(ValueError, match="vocabulary has 3 characters, expected the model's 4"):
         nr.generate(model, nr.Vocabulary("abc"), "a", 4)

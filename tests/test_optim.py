@@ -82,11 +82,11 @@ def test_lr_may_be_set_between_steps():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"lr": -0.1}, "lr must be a finite number of at least 0, got -0.1"),
-        ({"lr": math.nan}, "lr must be a finite number of at least 0, got nan"),
+        ({"lr": -0.1}, r"lr must be in \[0, inf\), got -0.1"),
+        ({"lr": math.nan}, r"lr must be in \[0, inf\), got nan"),
         ({"betas": (1.0, 0.999)}, r"betas\[0\] must be in \[0, 1\), got 1.0"),
         ({"betas": (0.9, -1)}, r"betas\[1\] must be in \[0, 1\), got -1"),
-        ({"eps": -1e-8}, "eps must be a finite number of at least 0, got -1e-08"),
+        ({"eps": -1e-8}, r"eps must be in \[0, inf\), got -1e-08"),
     ],
 )
 def test_bad_arguments_of_adam_are_named(arguments, words):
@@ -94,7 +94,27 @@ def test_bad_arguments_of_adam_are_named(arguments, words):
         nr.Adam(nr.Linear(2, 2).parameters(), **arguments)
 
 
-def test_adam_takes_parameters_not_layers():
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"lr": None}, "lr must be a number, got None"),
+        ({"lr": "fast"}, "lr must be a number, got 'fast'"),
+        ({"betas": 0.9}, r"betas must be two numbers, got 0\.9"),
+        ({"betas": (0.9,)}, r"betas must be two numbers, got \(0\.9,\)"),
+    ],
+)
+def test_arguments_of_adam_that_are_no_numbers_are_named(arguments, words):
+    with pytest.raises(TypeError, match=words):
+        nr.Adam(nr.Linear(2, 2).parameters(), **arguments)
+
+
+def test_adam_and_clipping_take_real_parameters_not_layers():
+    complex_parameters = nr.Linear(2, 2, dtype=complex).parameters()
+    with pytest.raises(TypeError, match=r"parameters must be what layer.parameters\(\) returns, got Linear"):
+        nr.clip_grad_norm_(nr.Linear(2, 2), 1.0)
+    for use in (nr.Adam, lambda parameters: nr.clip_grad_norm_(parameters, 1.0)):
+        with pytest.raises(TypeError, match="parameters must be real, got dtype complex128"):
+            use(complex_parameters)
     with pytest.raises(TypeError, match=r"parameters must be what layer.parameters\(\) returns, got Linear"):
         nr.Adam(nr.Linear(2, 2))
 
@@ -115,7 +135,18 @@ def test_clipping_equals_torch(rng, size, dtype, max_norm):
             assert_equals_torch(p.grad, mirror.grad)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_clipping_treats_nan_and_inf_as_torch_does(odd):
+    parameters = make_parameters(np.random.default_rng(0), 2, np.float64)
+    parameters.grad = [odd, 1, -2, 3, 50, 0]
+    mirror = torch.nn.Parameter(torch.zeros(6, dtype=torch.float64))
+    mirror.grad = tensor(parameters.grad)
+    norm, torch_norm = nr.clip_grad_norm_(parameters, 2.0), torch.nn.utils.clip_grad_norm_([mirror], 2.0)
+    np.testing.assert_array_equal(norm, torch_norm.item())
+    np.testing.assert_array_equal(parameters.grad, mirror.grad.numpy())
+
+
 @pytest.mark.parametrize("max_norm", [-1.0, math.nan])
 def test_a_norm_that_is_none_is_an_error(max_norm):
-    with pytest.raises(ValueError, match=f"max_norm must be at least 0, got {max_norm}"):
+    with pytest.raises(ValueError, match=rf"max_norm must be in \[0, inf\), got {max_norm}"):
         nr.clip_grad_norm_(nr.Linear(2, 2).parameters(), max_norm)

@@ -48,17 +48,20 @@ def test_the_layers_of_a_model_share_its_vectors():
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copy_of_a_model_shares_memory_within_itself_alone(duplicate):
     model = make_model()
-    tokens = np.array([[0, 1], [2, 3], [4, 0]])
-    model.forward(tokens)
-    model.loss_and_gradients(tokens, tokens)
+    tokens, others = np.array([[0, 1], [2, 3], [4, 0]]), np.array([[3, 3], [1, 0], [4, 2]])
+    model.loss_and_gradients(tokens, tokens)  # leaves tapes, and gradients
     before = model.state_dict()
     twin = duplicate(model)
     np.testing.assert_array_equal(twin.parameters().data, model.parameters().data)
     np.testing.assert_array_equal(twin.parameters().grad, model.parameters().grad)
-    loss, _ = twin.loss_and_gradients(tokens, tokens)
-    assert loss == model.loss_and_gradients(tokens, tokens)[0]
+    with pytest.raises(RuntimeError, match="backward was called before forward"):
+        twin.backward(np.zeros((3, 2, 5)))
+
+    expected = model.loss_and_gradients(others, others)[0], model.parameters().grad.copy()
+    assert twin.loss_and_gradients(others, others)[0] == expected[0]
+    np.testing.assert_array_equal(twin.parameters().grad, expected[1])
     nr.Adam(twin.parameters()).step()
-    assert twin.loss_and_gradients(tokens, tokens)[0] != loss  # the copy's layers see the copy's new weights
+    assert twin.loss_and_gradients(others, others)[0] < expected[0]  # the copy's layers see the copy's new weights
     assert_aliased(twin.parameters())
     assert_aliased(twin.rnn.parameters())
     assert np.shares_memory(twin.rnn.parameters().data, twin.parameters().data)
@@ -77,6 +80,23 @@ def test_assignment_writes_into_the_memory_that_is_there():
     assert_array = np.testing.assert_array_equal
     assert_array(parameters["a"].data, np.full((2, 3), 7))
     assert_array(parameters["b"].grad, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (None, TypeError, "grad has dtype object, expected one that casts to float64"),
+        (1j, TypeError, "grad has dtype complex128"),
+        ("1.5", TypeError, "grad has dtype <U3"),
+        ([1.0, 2.0], ValueError, r"grad has shape \(2,\), expected the parameter's shape = \(2, 3\)"),
+        ([[1.0], [2.0, 3.0]], ValueError, "grad is no array: "),
+    ],
+)
+def test_what_does_not_fit_is_not_assigned(value, error, words):
+    parameters = nr.Parameters(SHAPES, np.float64)
+    with pytest.raises(error, match=words):
+        parameters["a"].grad = value
+    np.testing.assert_array_equal(parameters.grad, 0)
 
 
 def test_names_and_order_are_those_of_torch():
@@ -120,7 +140,7 @@ def test_a_state_dict_of_torch_loads():
     [
         ({"fc.bias": None}, KeyError, r"missing \['fc\.bias'\], unexpected \[\]"),
         ({"fc.scale": np.zeros(5)}, KeyError, r"missing \[\], unexpected \['fc\.scale'\]"),
-        ({"fc.bias": np.zeros(6)}, ValueError, r"fc\.bias has shape \(6,\), expected \(5,\)"),
+        ({"fc.bias": np.zeros(6)}, ValueError, r"fc\.bias has shape \(6,\), expected the parameter's shape = \(5,\)"),
         ({"fc.bias": np.zeros(5, complex)}, TypeError, r"fc\.bias has dtype complex128"),
         ({"fc.bias": np.array(["x"] * 5)}, TypeError, r"fc\.bias has dtype <U1"),
     ],
@@ -160,8 +180,21 @@ def test_joins_nest():
     np.testing.assert_array_equal(leaf["w"].data, [1, 2])
 
 
+def test_a_part_lies_in_one_place_only():
+    model, part = make_model(), nr.Parameters({"w": (2,)})
+    with pytest.raises(ValueError, match="part 'fc' is joined already"):
+        nr.Parameters.join({"fc": model.fc.parameters()})
+    with pytest.raises(ValueError, match="part 'a' is joined already"):
+        nr.Parameters.join({"a": part, "b": part})
+
+
+def test_a_state_dict_is_a_mapping():
+    with pytest.raises(TypeError, match="state_dict must be a mapping of names to arrays, got NoneType"):
+        make_model().load_state_dict(None)
+
+
 def test_dtypes():
     assert as_dtype("float32") == np.float32
-    for bad in (np.float16, int, "no such dtype"):
+    for bad in (np.float16, int, None, "no such dtype"):
         with pytest.raises(TypeError, match="dtype must be float32, float64 or complex128, got"):
             as_dtype(bad)

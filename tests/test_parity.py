@@ -75,14 +75,13 @@ def test_different_weights_part_in_the_logits():
 
 
 def test_a_wrong_gradient_is_named(monkeypatch):
-    right = nr.RNN.backward
+    right = nr.RNN.backward_project
 
     def wrong(layer, *arguments):
-        result = right(layer, *arguments)
+        right(layer, *arguments)
         layer.parameters()["bias_hh_l0"].grad *= 1 + 1e-6
-        return result
 
-    monkeypatch.setattr(nr.RNN, "backward", wrong)
+    monkeypatch.setattr(nr.RNN, "backward_project", wrong)
     assert parting() == (1, "grad rnn.bias_hh_l0")
 
 
@@ -109,6 +108,24 @@ def test_nan_counts_as_a_difference():
     with torch.no_grad():
         mirror.rnn.bias_hh_l0[0] = torch.nan
     assert parting(mirror=mirror) == (1, "logits")
+
+
+def test_a_mirror_of_zeros_parts_infinitely():
+    mirror = make_mirror(make_model())
+    with torch.no_grad():
+        for p in mirror.parameters():
+            p.zero_()
+    assert parting(mirror=mirror) == (1, "logits")
+
+
+def test_a_mirror_of_another_size_is_named():
+    mirror = torch_reference.CharRNN(len(VOCABULARY), hidden_size=5, dtype=torch.float64)
+    with pytest.raises(
+        ValueError, match=r"mirror has a tensor of shape \(1, 1, 5\) where the model has \(1, 1, 32\)"
+    ):
+        torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=1, mirror=mirror)
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=0)
 
 
 def test_agreement_is_said_with_its_size():

@@ -1,5 +1,7 @@
 """What belongs to whom: returned arrays stay as they were, unless the caller hands the same tape in again."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -67,11 +69,19 @@ def test_returned_arrays_are_never_changed_by_a_later_call(case):
     layer, (first, second), (dfirst, dsecond) = case.layer, case.inputs, case.upstream
     returned = [layer.forward(*first), layer.backward(*dfirst)]
     before = snapshot(returned)
-    returned += [layer.backward(*dsecond), layer.forward(*second), layer.backward(*dsecond)]
-    if isinstance(layer, nr.CharRNN):
-        returned.append(layer.loss_and_gradients(*first[:1], first[0]))
-        layer.loss_and_gradients(*second[:1], second[0])
-    assert_equal([array for result in returned[:2] for array in arrays(result)], before)
+    layer.backward(*dsecond)
+    layer.forward(*second)
+    layer.backward(*dsecond)
+    assert_equal([array for result in returned for array in arrays(result)], before)
+
+
+def test_the_state_of_a_training_step_is_never_changed_by_a_later_one():
+    model = nr.CharRNN(V, E, H, rng=0)
+    first, second = np.random.default_rng(0).integers(0, V, (2, T, B))
+    _, h_n = model.loss_and_gradients(first, first)
+    before = h_n.copy()
+    model.loss_and_gradients(second, second, h_n)
+    np.testing.assert_array_equal(h_n, before)
 
 
 def test_two_forwards_may_wait_for_their_backwards(case):
@@ -121,6 +131,44 @@ def test_backward_before_forward_is_an_error(case):
     (dfirst, _) = case.upstream
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         case.layer.backward(*dfirst)
+
+
+def test_a_tape_serves_its_own_layer_after_a_forward(case):
+    layer, (first, _), (dfirst, _) = case.layer, case.inputs, case.upstream
+    with pytest.raises(RuntimeError, match="backward was called before forward"):
+        layer.backward(*dfirst, tape=layer.new_tape(*case.tape_shape))
+    twin = copy.deepcopy(layer)
+    for stranger in (twin.new_tape(*case.tape_shape), nr.Linear(2, 2).new_tape(2), "tape"):
+        with pytest.raises(
+            ValueError, match=f"tape must be one that new_tape of this {type(layer).__name__} made, got"
+        ):
+            layer.forward(*first, tape=stranger)
+    layer.forward(*first)
+    twin.forward(*first)
+    with pytest.raises(ValueError, match="tape must be one that new_tape of this"):
+        layer.backward(*dfirst, tape=twin.tape)
+
+
+def test_a_training_step_leaves_the_tape_of_the_last_forward_alone():
+    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=0)
+    first, second = np.random.default_rng(0).integers(0, V, (2, T, B))
+    dlogits = np.random.default_rng(1).standard_normal((T, B, V))
+    model.forward(first)
+    expected = snapshot([model.backward(dlogits)])
+    model.loss_and_gradients(second, second)
+    assert_equal(snapshot([model.backward(dlogits)]), expected)
+
+
+def test_integers_are_copied_to_the_tape():
+    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=0)
+    tokens = np.random.default_rng(0).integers(0, V, (T, B))
+    dlogits = np.random.default_rng(1).standard_normal((T, B, V))
+    model.forward(tokens)
+    model.backward(dlogits)
+    expected = gradients(model)
+    tokens[...] = 0
+    model.backward(dlogits)
+    assert_equal([gradients(model)], [expected])
 
 
 def test_a_failed_forward_leaves_the_last_one_in_place(case):

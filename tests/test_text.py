@@ -28,6 +28,12 @@ def test_numbers_are_in_sorted_order(text):
     assert vocabulary.decode(range(len(vocabulary))) == "".join(sorted(set(text)))
 
 
+def test_vocabularies_compare_by_their_characters():
+    assert nr.Vocabulary("ab") == nr.Vocabulary.from_text("bab")
+    assert nr.Vocabulary("ab") != nr.Vocabulary("ba")
+    assert len({nr.Vocabulary("ab"), nr.Vocabulary("ab")}) == 1
+
+
 def test_the_numbering_is_the_same_in_every_process():
     code = "import numpy_rnn as nr; print(nr.Vocabulary.from_text('Hello, how are you?').encode('Hello').tolist())"
     outputs = {
@@ -55,5 +61,11 @@ def test_bad_input_is_named():
         nr.Vocabulary("hello")
     with pytest.raises(ValueError, match="at least one character"):
         nr.Vocabulary("")
+    with pytest.raises(ValueError, match="characters must be single characters, got 'ab'"):
+        nr.Vocabulary(["ab", "c"])
+    with pytest.raises(TypeError, match="text must be a str, got NoneType"):
+        vocabulary.encode(None)
+    with pytest.raises(ValueError, match=r"tokens has shape \(2, 1\), expected one number per character"):
+        vocabulary.decode([[0], [1]])
     assert vocabulary.encode("").shape == (0,)
     assert vocabulary.decode(np.array([], int)) == ""

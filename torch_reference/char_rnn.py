@@ -13,8 +13,8 @@ __all__ = ["CharRNN", "to_torch"]
 
 
 def to_torch(state_dict: Mapping[str, np.ndarray | Tensor]) -> dict[str, Tensor]:
-    """Return a state_dict of tensors from one of NumPy arrays, for any `nn.Module.load_state_dict`."""
-    return {name: torch.as_tensor(value) for name, value in state_dict.items()}
+    """Return a state_dict of tensors, copies of NumPy arrays, for any `nn.Module.load_state_dict`."""
+    return {name: torch.as_tensor(value).clone() for name, value in state_dict.items()}
 
 
 class CharRNN(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 import numpy_rnn as nr
+from numpy_rnn.checks import as_size
 from numpy_rnn.training import check_loss
 from torch_reference.char_rnn import CharRNN
 
@@ -126,6 +128,7 @@ def steps(
     carry_hidden: bool = False,
 ) -> Iterator[Step]:
     """Yield the steps of `parity` as they are made."""
+    as_size("epochs", epochs)
     if mirror is None:
         mirror = make_mirror(model)
     parameters = model.parameters()
@@ -161,7 +164,7 @@ def steps(
             ("", parameters.views(parameters.data), dict(mirror.named_parameters())),
         ]
         differences = {
-            "logits": _difference(tape.fc.y, logits),
+            "logits": _difference(tape.fc.y, logits.flatten(0, 1)),
             "h_n": _difference(h_n, torch_h_n),
             "loss": _difference(np.array(loss), torch_loss),
         }
@@ -184,5 +187,10 @@ def _difference(ours: np.ndarray, theirs: Tensor | None) -> float:
     """Return the largest |ours - theirs| over the largest |theirs|; 0 where both are zero throughout."""
     assert theirs is not None
     reference = theirs.detach().numpy()
+    if ours.shape != reference.shape:
+        raise ValueError(f"mirror has a tensor of shape {reference.shape} where the model has {ours.shape}")
     largest = float(np.abs(ours - reference).max(initial=0))
-    return largest / float(np.abs(reference).max(initial=0)) if largest else 0.0
+    scale = float(np.abs(reference).max(initial=0))
+    if scale == 0:
+        return math.inf if largest else 0.0
+    return largest / scale

@@ -22,7 +22,7 @@ def side_by_side(
     print("epoch    NumPy loss    PyTorch loss    largest relative difference in any gradient so far")
     for step in steps(model, mirror, tokens, targets, epochs=epochs, lr=lr, carry_hidden=carry_hidden):
         made.append(step)
-        if step.number % 10 == 0:
+        if step.number % 10 == 0 or step.number == epochs:
             largest = max(s.largest("grad ") for s in made)
             print(f"{step.number:5d}    {step.numpy_loss:10.4f}    {step.torch_loss:12.4f}    {largest:.1e}")
     print(f"NumPy generates:   {nr.generate(model, vocabulary, text[0], len(text))}")

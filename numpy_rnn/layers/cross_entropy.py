@@ -1,9 +1,9 @@
 """CrossEntropyLoss: softmax and the negative log-likelihood of the target, averaged over N rows.
 
-e[n, c] = exp(logits[n, c] - max_c logits[n])              (the shift cancels; without it exp overflows)
-p[n, c] = e[n, c] / s[n],  s[n] = sum_c e[n, c]
-loss = -1/N sum_n log p[n, targets[n]]
-dlogits = (p - onehot(targets)) / N
+e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p; without it exp overflows)     (1)
+s[n] = sum_c e[n, c],  p[n, c] = e[n, c] / s[n]                                                         (2)
+loss = -1/N sum_n log p[n, targets[n]]                                                                  (3)
+dlogits = (p - onehot(targets)) / N                                                                     (4)
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, check_shape
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.checks import Array, as_dtype, as_indices, check_shape, to_numpy
+from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["CrossEntropyLoss"]
 
 
-class CrossEntropyTape:
-    """e (N, C), s (N, 1) and targets (N,) of the equations above; dlogits (N, C)."""
+class CrossEntropyTape(Tape):
+    """targets (N,), e (N, C), s (N, 1), loss, dlogits (N, C); logits (N, C) come from outside."""
 
-    def __init__(self, N: int, C: int, dtype: DTypeLike) -> None:
+    logits: Array
+    loss: float
+
+    def __init__(self, layer: CrossEntropyLoss, N: int, C: int, dtype: DTypeLike) -> None:
+        super().__init__(layer, (N, C))
+        self.targets = np.empty(N, np.intp)
+        self.rows = np.arange(N)
         self.e = np.empty((N, C), dtype)
         self.s = np.empty((N, 1), dtype)
-        self.targets = np.empty(0, np.intp)
-        self.rows = np.arange(N)
-        self.renew_gradients()
-
-    def renew_gradients(self) -> None:
-        self.dlogits = np.empty(self.e.shape, self.e.dtype)
+        self.dlogits = np.empty((N, C), dtype)
 
 
 class CrossEntropyLoss(Layer[CrossEntropyTape]):
@@ -45,14 +46,14 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
 
     def new_tape(self, N: int, C: int, dtype: DTypeLike = np.float32) -> CrossEntropyTape:
         """Return a tape for N rows of C logits, to hand to `forward` and `backward` again and again."""
-        return CrossEntropyTape(N, C, as_dtype(dtype))
+        return CrossEntropyTape(self, N, C, as_dtype(dtype))
 
     def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> float:
         """Return the loss in nats, as a Python float (complex for complex logits, nan for N = 0).
 
         Parameters
         ----------
-        logits : array of floats, shape (N, C)
+        logits : array of float32, float64 or complex128, shape (N, C)
             Unnormalised log-probabilities; the loss is computed in their dtype.
         targets : array of int, shape (N,)
             The right class of each row.
@@ -64,29 +65,25 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
         IndexError
             A target is negative or not below C.
         TypeError
-            The targets are not integers, or the logits not float32, float64 or complex128.
+            The targets are not integers, or the logits have another dtype.
         """
-        logits = np.asarray(logits)
-        if logits.dtype.kind not in "fc":
-            raise TypeError(f"logits must be floating-point, got dtype {logits.dtype}")
+        logits = to_numpy("logits", logits)
+        if logits.dtype not in (np.float32, np.float64, np.complex128):
+            raise TypeError(f"logits must be float32, float64 or complex128, got dtype {logits.dtype}")
         check_shape("logits", logits, (None, None), "(N, C)")
         N, C = logits.shape
+        if C == 0:
+            raise ValueError(f"logits has shape {logits.shape}, expected at least one class")
         targets = as_indices("targets", targets, C)
         check_shape("targets", targets, (N,), "one class per row of logits")
-        tape = self.new_tape(N, C, logits.dtype) if tape is None else tape
-        check_shape("logits", logits, tape.e.shape, "the tape's shape")
-        logits = as_array("logits", logits, tape.e.dtype)
-
-        e, s = tape.e, tape.s
-        tape.targets = targets
-        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
-        np.subtract(logits, logits.real.max(1, keepdims=True), e)
-        shifted_target = e[tape.rows, targets]
-        np.exp(e, e)
-        e.sum(1, keepdims=True, out=s)
-        total = (np.log(s[:, 0]) - shifted_target).sum().item()  # -log p = log s - (logit of the target - max)
-        self.tape = tape
-        return total / N if N else float("nan")
+        tape = self.new_tape(N, C, logits.dtype) if tape is None else self._check_tape(tape, logits.shape)
+        if tape.e.dtype != logits.dtype:
+            raise TypeError(f"tape was made for logits of dtype {tape.e.dtype}, got {logits.dtype}")
+        tape.logits = logits
+        tape.targets[...] = targets
+        self.forward_on(tape)
+        tape.written, self.tape = True, tape
+        return tape.loss
 
     def backward(self, tape: CrossEntropyTape | None = None) -> Array:
         """Return the gradient of the loss with respect to the logits, (p - onehot(targets)) / N.
@@ -100,9 +97,23 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
         -------
         ndarray, shape (N, C)
         """
-        tape = self._tape_for_backward(tape)
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
+        self.backward_on(tape)
+        return tape.dlogits if handed_in else tape.dlogits.copy()
+
+    def forward_on(self, tape: CrossEntropyTape) -> None:
+        e, s, N = tape.e, tape.s, len(tape.rows)
+        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
+        np.subtract(tape.logits, tape.logits.real.max(1, keepdims=True), e)
+        shifted_target = e[tape.rows, tape.targets]
+        np.exp(e, e)  # (1)
+        e.sum(1, keepdims=True, out=s)  # (2)
+        total = (np.log(s[:, 0]) - shifted_target).sum().item()  # (3): -log p = log s - (logit of the target - max)
+        tape.loss = total / N if N else float("nan")
+
+    def backward_on(self, tape: CrossEntropyTape) -> None:
         N = len(tape.rows)
         if N:
-            np.multiply(tape.e, 1 / (N * tape.s), tape.dlogits)
+            np.multiply(tape.e, 1 / (N * tape.s), tape.dlogits)  # (4)
             tape.dlogits[tape.rows, tape.targets] -= 1 / N
-        return tape.dlogits

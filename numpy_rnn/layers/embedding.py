@@ -1,30 +1,32 @@
 """Embedding: a table with one row per token.
 
-y[n] = weight[tokens[n]]                        (the product onehot(tokens) @ weight, without the zeros)
-dweight[v] = sum of dy[n] over all n with tokens[n] == v               (= onehot(tokens).T @ dy)
+y[n] = weight[tokens[n]]                          = (onehot(tokens) @ weight)[n]            (1)
+dweight[v] = sum of dy[n] over all n with tokens[n] == v = (onehot(tokens).T @ dy)[v]       (2)
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
-__all__ = ["Embedding", "scatter_add"]
+__all__ = ["Embedding", "gather", "scatter_add"]
 
 
-class EmbeddingTape:
-    """tokens (*), y (*, E)."""
+class EmbeddingTape(Tape):
+    """tokens (N,), y (N, E); dy (N, E) comes from outside."""
 
-    def __init__(self, shape: tuple[int, ...], embedding_dim: int, dtype: DTypeLike) -> None:
-        self.tokens = np.empty(0, np.intp)
-        self.y = np.empty((*shape, embedding_dim), dtype)
+    dy: Array
 
-    def renew_gradients(self) -> None:
-        """Nothing to renew: tokens have no gradient."""
+    def __init__(self, layer: Embedding, shape: tuple[int, ...]) -> None:
+        super().__init__(layer, shape)
+        self.tokens = np.empty(shape, np.intp)
+        self.y = np.empty((math.prod(shape), layer.embedding_dim), layer.dtype)
 
 
 class Embedding(Layer[EmbeddingTape]):
@@ -57,12 +59,12 @@ class Embedding(Layer[EmbeddingTape]):
         self.num_embeddings = as_size("num_embeddings", num_embeddings)
         self.embedding_dim = as_size("embedding_dim", embedding_dim)
         self.dtype = as_dtype(dtype)
-        self._parameters = Parameters({"weight": (num_embeddings, embedding_dim)}, dtype)
+        self._parameters = Parameters({"weight": (self.num_embeddings, self.embedding_dim)}, self.dtype)
         self._parameters.data = np.random.default_rng(rng).standard_normal(self._parameters.data.size)
 
     def new_tape(self, *shape: int) -> EmbeddingTape:
         """Return a tape for tokens of `shape`, to hand to `forward` and `backward` again and again."""
-        return EmbeddingTape(shape, self.embedding_dim, self.dtype)
+        return EmbeddingTape(self, shape)
 
     def forward(self, tokens: ArrayLike, tape: EmbeddingTape | None = None) -> Array:
         """Return the rows of `weight` that `tokens` name.
@@ -85,13 +87,11 @@ class Embedding(Layer[EmbeddingTape]):
             The tokens are not integers.
         """
         tokens = as_indices("tokens", tokens, self.num_embeddings)
-        tape = self.new_tape(*tokens.shape) if tape is None else tape
-        check_shape("tokens", tokens, tape.y.shape[:-1], "the tape's shape")
-        tape.tokens = tokens
-        # All tokens are valid: any mode but "raise" lets take write into `y` without a buffer of its own.
-        self._parameters["weight"].data.take(tokens, axis=0, out=tape.y, mode="clip")
-        self.tape = tape
-        return tape.y
+        tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
+        tape.tokens[...] = tokens
+        self.forward_on(tape)
+        tape.written, self.tape = True, tape
+        return tape.y.reshape(*tape.shape, self.embedding_dim)
 
     def backward(self, dy: ArrayLike, tape: EmbeddingTape | None = None) -> None:
         """Assign `weight.grad` (torch would add to it); tokens have no gradient, so nothing is returned.
@@ -103,18 +103,37 @@ class Embedding(Layer[EmbeddingTape]):
         tape : EmbeddingTape, optional
             The tape of the forward pass that this belongs to. None: the most recent one.
         """
-        tape = self._tape_for_backward(tape)
+        tape = self._written_tape(tape)
         dy = as_array("dy", dy, self.dtype)
-        check_shape("dy", dy, tape.y.shape, "(*tokens.shape, embedding_dim)")
-        scatter_add(tape.tokens.reshape(-1), dy.reshape(-1, self.embedding_dim), self._parameters["weight"].grad)
+        check_shape("dy", dy, (*tape.shape, self.embedding_dim), "(*tokens.shape, embedding_dim)")
+        tape.dy = dy.reshape(-1, self.embedding_dim)
+        self.backward_on(tape)
+
+    def forward_on(self, tape: EmbeddingTape) -> None:
+        gather(self._parameters["weight"].data, tape.tokens.reshape(-1), tape.y)  # (1)
+
+    def backward_on(self, tape: EmbeddingTape) -> None:
+        scatter_add(tape.tokens.reshape(-1), tape.dy, self._parameters["weight"].grad)  # (2)
+
+
+def gather(table: Array, indices: Array, out: Array) -> None:
+    """out[n] = table[indices[n]]; table (V, E), valid indices (N,), out (N, E)."""
+    # Any mode but "raise" lets take write into `out` without a buffer of its own.
+    table.take(indices, axis=0, out=out, mode="clip")
 
 
 def scatter_add(indices: Array, rows: Array, out: Array) -> None:
     """out[v] = sum of rows[n] over all n with indices[n] == v; indices (N,), rows (N, E), out (V, E)."""
+    N, V = len(indices), len(out)
+    if N * V <= 16384:  # a small product costs less than sorting
+        onehot = np.zeros((V, N), rows.dtype)
+        onehot[indices, np.arange(N)] = 1
+        onehot.dot(rows, out)
+        return
+    # In the order of their index the rows of one v lie together; a vector of ones sums them in one BLAS call.
+    order = indices.argsort(kind="stable")
+    ordered_indices, ordered_rows, ones = indices[order], rows[order], np.ones(N, rows.dtype)
+    starts = np.flatnonzero(np.diff(ordered_indices, prepend=-1))
     out[...] = 0
-    if indices.size:
-        # Sorted by index, equal ones are neighbours and reduceat sums each run; np.add.at is far slower.
-        order = indices.argsort(kind="stable")
-        ordered = indices[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        out[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    for v, start, stop in zip(ordered_indices[starts], starts, [*starts[1:], N], strict=True):
+        ones[start:stop].dot(ordered_rows[start:stop], out[v])

@@ -1,39 +1,43 @@
-"""The face that every layer and model shares, beside its own `forward` and `backward`."""
+"""The face that every layer and model shares, and the tape between its forward and its backward pass.
+
+A *tape* is what one forward pass leaves for its backward pass: named arrays, made for one layer and one input shape.
+`forward` and `backward` check what they are given and put it on the tape; `forward_on` and `backward_on` are the
+equations, from tape to tape.
+
+Who owns an array: a forward that is handed no tape makes a new one and keeps it as `layer.tape`, so what it returns
+is never written to again. A backward that is handed none belongs to `layer.tape`, the most recent forward, and
+returns copies. A caller that hands in the same tape again and again allocates nothing, and each call overwrites what
+the one before returned.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import ArrayLike
 
 from numpy_rnn.checks import Array
 from numpy_rnn.parameters import Parameters
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "Tape"]
 
 
-class Tape(Protocol):
-    """What one forward pass leaves for its backward pass: named arrays, made for one input shape.
+class Tape:
+    """The layer and the input shape that it was made for, and whether a forward has written to it."""
 
-    A forward that is handed no tape makes a new one, so the arrays it returns are nobody else's, and keeps it
-    as `layer.tape`. A backward that is handed none belongs to `layer.tape`, the most recent forward, and
-    renews the tape's gradient arrays first, so that what an earlier backward returned stays as it was.
-    A caller that hands the same tape in again and again allocates nothing and reads results before
-    the next call.
-    """
-
-    def renew_gradients(self) -> None: ...
+    def __init__(self, layer: Any, shape: tuple[int, ...]) -> None:
+        self.layer, self.shape, self.written = layer, shape, False
 
 
-T = TypeVar("T", bound=Tape)
+AnyTape = TypeVar("AnyTape", bound=Tape)
 
 
-class Layer(Generic[T]):
+class Layer(Generic[AnyTape]):
     """Parameters, their `state_dict`, and the tape of the most recent forward."""
 
     _parameters: Parameters
-    tape: T | None = None
+    tape: AnyTape | None = None
 
     def parameters(self) -> Parameters:
         """Return the parameters: flat vectors `data` and `grad`, and named views into them."""
@@ -47,14 +51,24 @@ class Layer(Generic[T]):
         """Set every parameter from arrays or torch tensors; see `Parameters.load_state_dict`."""
         self._parameters.load_state_dict(state_dict)
 
-    def _tape_for_backward(self, tape: T | None) -> T:
-        if tape is not None:
-            return tape
-        if self.tape is None:
+    def _check_tape(self, tape: AnyTape, shape: tuple[int, ...]) -> AnyTape:
+        """Return a tape that the caller handed to forward, if it fits."""
+        if getattr(tape, "layer", None) is not self:
+            raise ValueError(f"tape must be one that new_tape of this {type(self).__name__} made, got {tape!r}")
+        if tape.shape != shape:
+            raise ValueError(f"tape was made for inputs of shape {tape.shape}, got one of {shape}")
+        return tape
+
+    def _written_tape(self, tape: AnyTape | None) -> AnyTape:
+        """Return the tape that a backward belongs to: the one handed in, or that of the most recent forward."""
+        if tape is None:
+            tape = self.tape
+        else:
+            self._check_tape(tape, tape.shape)
+        if tape is None or not tape.written:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
-        self.tape.renew_gradients()
-        return self.tape
+        return tape
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy of a layer starts without a tape: copies of views would no longer be views.
-        return self.__dict__ | {"tape": None}
+        # A copy of a layer starts without tapes: copied one by one, their views would no longer be views.
+        return {name: None if isinstance(value, Tape) else value for name, value in self.__dict__.items()}

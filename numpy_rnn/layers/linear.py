@@ -1,9 +1,9 @@
-"""Linear: an affine map of the last dimension.
+"""Linear: an affine map of the last dimension, here for the N rows of a matrix.
 
-y = x @ weight.T + bias
-dx = dy @ weight
-dweight = sum over n of dy[n] x[n].T = dy.T @ x
-dbias = sum over n of dy[n]
+y = x @ weight.T + bias                                    (1)
+dx = dy @ weight                                           (2)
+dweight = sum over n of dy[n] x[n].T = dy.T @ x            (3)
+dbias = sum over n of dy[n]                                (4)
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_size, check_shape
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["Linear"]
 
 
-class LinearTape:
-    """x (*, in_features), y (*, out_features); dx (*, in_features)."""
+class LinearTape(Tape):
+    """y (N, out_features), dx (N, in_features); x (N, in_features) and dy (N, out_features) come from outside."""
 
-    def __init__(self, shape: tuple[int, ...], in_features: int, out_features: int, dtype: DTypeLike) -> None:
-        self.x = np.empty((*shape, in_features), dtype)
-        self.y = np.empty((*shape, out_features), dtype)
-        self.renew_gradients()
+    x: Array
+    dy: Array
 
-    def renew_gradients(self) -> None:
-        self.dx = np.empty(self.x.shape, self.x.dtype)
+    def __init__(self, layer: Linear, shape: tuple[int, ...]) -> None:
+        super().__init__(layer, shape)
+        N = math.prod(shape)
+        self.y = np.empty((N, layer.out_features), layer.dtype)
+        self.dx = np.empty((N, layer.in_features), layer.dtype)
 
 
 class Linear(Layer[LinearTape]):
@@ -63,18 +64,18 @@ class Linear(Layer[LinearTape]):
     ) -> None:
         self.in_features = as_size("in_features", in_features)
         self.out_features = as_size("out_features", out_features)
-        self.bias = bias
+        self.bias = bool(bias)
         self.dtype = as_dtype(dtype)
-        shapes: dict[str, tuple[int, ...]] = {"weight": (out_features, in_features)}
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
         if bias:
-            shapes["bias"] = (out_features,)
-        self._parameters = Parameters(shapes, dtype)
-        bound = 1 / math.sqrt(in_features)
+            shapes["bias"] = (self.out_features,)
+        self._parameters = Parameters(shapes, self.dtype)
+        bound = 1 / math.sqrt(self.in_features)
         self._parameters.data = np.random.default_rng(rng).uniform(-bound, bound, self._parameters.data.size)
 
     def new_tape(self, *shape: int) -> LinearTape:
         """Return a tape for inputs of leading dimensions `shape`, to hand to `forward` and `backward`."""
-        return LinearTape(shape, self.in_features, self.out_features, self.dtype)
+        return LinearTape(self, shape)
 
     def forward(self, x: ArrayLike, tape: LinearTape | None = None) -> Array:
         """Return x @ weight.T + bias.
@@ -82,7 +83,7 @@ class Linear(Layer[LinearTape]):
         Parameters
         ----------
         x : array, shape (*, in_features)
-            Kept for `backward`, not copied.
+            The tape keeps it for `backward`, without a copy if it has the layer's dtype.
         tape : LinearTape, optional
             Where to write; see `new_tape`.
 
@@ -93,15 +94,11 @@ class Linear(Layer[LinearTape]):
         x = as_array("x", x, self.dtype)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x has shape {x.shape}, expected (*, in_features) = (*, {self.in_features})")
-        tape = self.new_tape(*x.shape[:-1]) if tape is None else tape
-        check_shape("x", x, tape.dx.shape, "the tape's shape")
-        tape.x = x
-        y = tape.y.reshape(-1, self.out_features)
-        x.reshape(-1, self.in_features).dot(self._parameters["weight"].data.T, y)
-        if self.bias:
-            np.add(y, self._parameters["bias"].data, y)
-        self.tape = tape
-        return tape.y
+        tape = self.new_tape(*x.shape[:-1]) if tape is None else self._check_tape(tape, x.shape[:-1])
+        tape.x = x.reshape(-1, self.in_features)
+        self.forward_on(tape)
+        tape.written, self.tape = True, tape
+        return tape.y.reshape(*tape.shape, self.out_features)
 
     def backward(self, dy: ArrayLike, tape: LinearTape | None = None) -> Array:
         """Return dx and assign `weight.grad` and `bias.grad` (torch would add to them).
@@ -118,14 +115,24 @@ class Linear(Layer[LinearTape]):
         ndarray, shape (*, in_features)
             Gradient with respect to x.
         """
-        tape = self._tape_for_backward(tape)
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
         dy = as_array("dy", dy, self.dtype)
-        check_shape("dy", dy, tape.y.shape, "(*, out_features)")
-        dy = dy.reshape(-1, self.out_features)  # (N, out)
-        x = tape.x.reshape(-1, self.in_features)  # (N, in)
-        weight = self._parameters["weight"]
-        dy.dot(weight.data, tape.dx.reshape(-1, self.in_features))
-        dy.T.dot(x, weight.grad)
+        check_shape("dy", dy, (*tape.shape, self.out_features), "(*, out_features)")
+        tape.dy = dy.reshape(-1, self.out_features)
+        self.backward_on(tape)
+        dx = tape.dx.reshape(*tape.shape, self.in_features)
+        return dx if handed_in else dx.copy()
+
+    def forward_on(self, tape: LinearTape) -> None:
+        p = self._parameters
+        tape.x.dot(p["weight"].data.T, tape.y)  # (1)
         if self.bias:
-            dy.sum(0, out=self._parameters["bias"].grad)
-        return tape.dx
+            tape.y += p["bias"].data
+
+    def backward_on(self, tape: LinearTape) -> None:
+        p = self._parameters
+        tape.dy.dot(p["weight"].data, tape.dx)  # (2)
+        tape.dy.T.dot(tape.x, p["weight"].grad)  # (3)
+        if self.bias:
+            tape.dy.sum(0, out=p["bias"].grad)  # (4)

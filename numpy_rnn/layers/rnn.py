@@ -26,37 +26,42 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_size, check_shape
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["RNN"]
 
 
-class RNNTape:
-    """The states and pre-activations of one forward pass over (T, B), and their gradients."""
+class RNNTape(Tape):
+    """Pre-activations, states and their gradients; x (N, I) and doutput (T, B, H) come from outside."""
 
-    def __init__(self, T: int, B: int, input_size: int, hidden_size: int, dtype: DTypeLike) -> None:
-        self.x = np.empty((T, B, input_size), dtype)
-        self.z = np.empty((T, B, hidden_size), dtype)
-        self.h = np.empty((T + 1, B, hidden_size), dtype)  # h[0] is h_0; h[t] the state after step t
-        self.recurrent = np.empty(_step(B, hidden_size), dtype)  # W_hh h_{t-1}
-        self.forward_steps = list(zip(_steps(self.h[:-1]), _steps(self.z), _steps(self.h[1:]), strict=True))
-        self.renew_gradients()
+    x: Array
+    backward_steps: list[tuple[Array, Array]]
 
-    def renew_gradients(self) -> None:
-        self.dz = np.empty(self.z.shape, self.z.dtype)
-        self.dx = np.empty(self.x.shape, self.x.dtype)
-        self.dh = np.empty(self.h[:1].shape, self.h.dtype)  # (1, B, H): dh_t during the loop, dh_0 after it
-        self.dz_steps = _steps(self.dz)
+    def __init__(self, layer: RNN, T: int, B: int) -> None:
+        super().__init__(layer, (T, B))
+        H, dtype = layer.hidden_size, layer.dtype
+        self.h = np.empty((T + 1, B, H), dtype)  # h[0] is h_0, h[t] the state after step t
+        self.z = np.empty((T, B, H), dtype)
+        self.dz = np.empty((T, B, H), dtype)
+        self.dh = np.empty((1, B, H), dtype)  # dh_t while time runs backward; in the end dh_0
+        self.dx = np.empty((T * B, layer.input_size), dtype)
+        # The same memory as rows, N = T * B ...
+        self.z_rows, self.dz_rows = self.z.reshape(-1, H), self.dz.reshape(-1, H)
+        self.h_rows, self.h_previous_rows = self.h[1:].reshape(-1, H), self.h[:-1].reshape(-1, H)
+        # ... and step by step.
+        h, self.W_hh_h = self.steps(self.h), np.empty_like(self.steps(self.dh)[0])
+        self.forward_steps = list(zip(h[:-1], self.steps(self.z), h[1:], strict=True))
 
+    def steps(self, array: Array) -> list[Array]:
+        """Return the view (B, H) of each time step; (H,) if B = 1, since BLAS multiplies a vector faster."""
+        T, B, H = array.shape
+        return list(array.reshape(T, H) if B == 1 else array)
 
-def _step(B: int, H: int) -> tuple[int, ...]:
-    return (H,) if B == 1 else (B, H)
-
-
-def _steps(array: Array) -> list[Array]:
-    """Views of a (T, B, H) array per time step: (B, H), or (H,) for B = 1, where BLAS has a faster product."""
-    return list(array.reshape(array.shape[0], *_step(*array.shape[1:])))
+    def set_doutput(self, doutput: Array) -> None:
+        """Take the gradient (T, B, H) that reaches the states from above."""
+        pairs = zip(self.steps(doutput), self.steps(self.dz), strict=True)
+        self.backward_steps = list(pairs)[::-1]
 
 
 class RNN(Layer[RNNTape]):
@@ -93,19 +98,19 @@ class RNN(Layer[RNNTape]):
         self.dtype = as_dtype(dtype)
         self._parameters = Parameters(
             {
-                "weight_ih_l0": (hidden_size, input_size),
-                "weight_hh_l0": (hidden_size, hidden_size),
-                "bias_ih_l0": (hidden_size,),
-                "bias_hh_l0": (hidden_size,),
+                "weight_ih_l0": (self.hidden_size, self.input_size),
+                "weight_hh_l0": (self.hidden_size, self.hidden_size),
+                "bias_ih_l0": (self.hidden_size,),
+                "bias_hh_l0": (self.hidden_size,),
             },
-            dtype,
+            self.dtype,
         )
-        bound = 1 / math.sqrt(hidden_size)
+        bound = 1 / math.sqrt(self.hidden_size)
         self._parameters.data = np.random.default_rng(rng).uniform(-bound, bound, self._parameters.data.size)
 
     def new_tape(self, T: int, B: int) -> RNNTape:
         """Return a tape for T steps of B sequences, to hand to `forward` and `backward` again and again."""
-        return RNNTape(T, B, self.input_size, self.hidden_size, self.dtype)
+        return RNNTape(self, T, B)
 
     def forward(self, x: ArrayLike, h_0: ArrayLike | None = None, tape: RNNTape | None = None) -> tuple[Array, Array]:
         """Run the recurrence, equations (1) and (2).
@@ -113,7 +118,7 @@ class RNN(Layer[RNNTape]):
         Parameters
         ----------
         x : array, shape (T, B, I)
-            T >= 1. Kept for `backward`, not copied.
+            T >= 1. The tape keeps it for `backward`, without a copy if it has the layer's dtype.
         h_0 : array, shape (1, B, H), optional
             The state before the first step. None: zeros.
         tape : RNNTape, optional
@@ -131,31 +136,12 @@ class RNN(Layer[RNNTape]):
         T, B, _ = x.shape
         if T == 0:
             raise ValueError(f"x has shape {x.shape}: a sequence needs at least one time step")
-        tape = self.new_tape(T, B) if tape is None else tape
-        check_shape("x", x, tape.dx.shape, "the tape's shape")
-        tape.x = x
-        if h_0 is None:
-            tape.h[0] = 0
-        else:
-            h_0 = as_array("h_0", h_0, self.dtype)
-            check_shape("h_0", h_0, (1, B, self.hidden_size), "(1, B, hidden_size)")
-            tape.h[:1] = h_0
-
-        self.project(x.reshape(-1, self.input_size), out=tape.z.reshape(-1, self.hidden_size))
-        W_hh_T, recurrent = self._parameters["weight_hh_l0"].data.T, tape.recurrent
-        for h_previous, z_t, h_t in tape.forward_steps:
-            h_previous.dot(W_hh_T, recurrent)
-            np.add(z_t, recurrent, z_t)  # (1)
-            np.tanh(z_t, h_t)  # (2)
-        self.tape = tape
+        tape = self.new_tape(T, B) if tape is None else self._check_tape(tape, (T, B))
+        tape.h[:1] = self.state("h_0", h_0, tape)
+        tape.x = x.reshape(-1, self.input_size)
+        self.forward_on(tape)
+        tape.written, self.tape = True, tape
         return tape.h[1:], tape.h[-1:]
-
-    def project(self, x: Array, out: Array | None = None) -> Array:
-        """Return W_ih x + b_ih + b_hh, the part of z that does not wait for the step before: (N, I) -> (N, H)."""
-        p = self._parameters
-        z: Array = np.dot(x, p["weight_ih_l0"].data.T, out)
-        z += p["bias_ih_l0"].data + p["bias_hh_l0"].data
-        return z
 
     def backward(
         self, doutput: ArrayLike, dh_n: ArrayLike | None = None, tape: RNNTape | None = None
@@ -178,30 +164,62 @@ class RNN(Layer[RNNTape]):
         dx : ndarray, shape (T, B, I)
         dh_0 : ndarray, shape (1, B, H)
         """
-        tape = self._tape_for_backward(tape)
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
         doutput = as_array("doutput", doutput, self.dtype)
-        check_shape("doutput", doutput, tape.dz.shape, "(T, B, hidden_size)")
-        if dh_n is None:
-            tape.dh[...] = 0
-        else:
-            dh_n = as_array("dh_n", dh_n, self.dtype)
-            check_shape("dh_n", dh_n, tape.dh.shape, "(1, B, hidden_size)")
-            tape.dh[...] = dh_n
+        check_shape("doutput", doutput, tape.z.shape, "(T, B, hidden_size)")
+        tape.dh[...] = self.state("dh_n", dh_n, tape)
+        tape.set_doutput(doutput)
+        self.backward_on(tape)
+        dx = tape.dx.reshape(*tape.shape, self.input_size)
+        return (dx, tape.dh) if handed_in else (dx.copy(), tape.dh.copy())
 
+    def state(self, name: str, value: ArrayLike | None, tape: RNNTape) -> Array | int:
+        """Return h_0 or dh_n as an array of the tape's dtype and shape (1, B, H); None: zero."""
+        if value is None:
+            return 0
+        value = as_array(name, value, self.dtype)
+        check_shape(name, value, tape.dh.shape, "(1, B, hidden_size)")
+        return value
+
+    def forward_on(self, tape: RNNTape) -> None:
+        self.project(tape.x, tape.z_rows)
+        self.recur(tape)
+
+    def backward_on(self, tape: RNNTape) -> None:
+        self.backward_recur(tape)
+        self.backward_project(tape.dz_rows, tape.x, tape.dx)
+
+    def project(self, x: Array, z: Array) -> None:
+        """z = W_ih x + b_ih + b_hh, the part of (1) that does not wait for the step before; x (N, I), z (N, H)."""
         p = self._parameters
-        h, W_hh = tape.h[1:], p["weight_hh_l0"].data
-        np.multiply(h, h, tape.dz)
-        np.subtract(1, tape.dz, tape.dz)  # 1 - h_t^2 for all t
-        (dh,) = _steps(tape.dh)
-        for doutput_t, dz_t in zip(reversed(_steps(doutput)), reversed(tape.dz_steps), strict=True):
+        x.dot(p["weight_ih_l0"].data.T, z)
+        z += p["bias_ih_l0"].data + p["bias_hh_l0"].data
+
+    def recur(self, tape: RNNTape) -> None:
+        """Complete z and compute h, step by step."""
+        W_hh_T, W_hh_h = self._parameters["weight_hh_l0"].data.T, tape.W_hh_h
+        for h_previous, z_t, h_t in tape.forward_steps:
+            h_previous.dot(W_hh_T, W_hh_h)
+            np.add(z_t, W_hh_h, z_t)  # (1)
+            np.tanh(z_t, h_t)  # (2)
+
+    def backward_recur(self, tape: RNNTape) -> None:
+        """From doutput, and dh_n in dh, to dz, dW_hh, and dh_0 in dh."""
+        W_hh = self._parameters["weight_hh_l0"]
+        (dh,) = tape.steps(tape.dh)
+        np.multiply(tape.h_rows, tape.h_rows, tape.dz_rows)
+        np.subtract(1, tape.dz_rows, tape.dz_rows)  # 1 - h_t^2, for all t at once
+        for doutput_t, dz_t in tape.backward_steps:
             np.add(dh, doutput_t, dh)  # (3)
             np.multiply(dz_t, dh, dz_t)  # (4)
-            dz_t.dot(W_hh, dh)
+            dz_t.dot(W_hh.data, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (6)
+        tape.dz_rows.T.dot(tape.h_previous_rows, W_hh.grad)  # (5)
 
-        dz = tape.dz.reshape(-1, self.hidden_size)  # (N, H)
-        dz.T.dot(tape.h[:-1].reshape(-1, self.hidden_size), p["weight_hh_l0"].grad)  # (5)
-        dz.T.dot(tape.x.reshape(-1, self.input_size), p["weight_ih_l0"].grad)
+    def backward_project(self, dz: Array, x: Array, dx: Array) -> None:
+        """From dz (N, H) and x (N, I) to dx (N, I), dW_ih, db_ih and db_hh."""
+        p = self._parameters
+        dz.T.dot(x, p["weight_ih_l0"].grad)  # (5)
         dz.sum(0, out=p["bias_ih_l0"].grad)
-        p["bias_hh_l0"].grad = p["bias_ih_l0"].grad
-        dz.dot(p["weight_ih_l0"].data, tape.dx.reshape(-1, self.input_size))  # (6)
-        return tape.dx, tape.dh
+        p["bias_hh_l0"].grad[...] = p["bias_ih_l0"].grad
+        dz.dot(p["weight_ih_l0"].data, dx)  # (6)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
-from numpy_rnn.layers.embedding import gather, scatter_add
+from numpy_rnn.layers.embedding import Scatter, gather
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
@@ -19,14 +19,22 @@ class CharRNNTape(Tape):
 
     def __init__(self, model: CharRNN, T: int, B: int) -> None:
         super().__init__(model, (T, B))
-        self.tokens = np.empty((T, B), np.intp)
+        N, V, E, H = T * B, model.vocab_size, model.embedding_dim, model.hidden_size
+        self.tokens = np.empty(N, np.intp)
+        self.scatter = Scatter(N, V, model.dtype)
         self.rnn, self.fc = model.rnn.new_tape(T, B), model.fc.new_tape(T, B)
-        self.criterion = model.criterion.new_tape(T * B, model.vocab_size, model.dtype)
+        self.criterion = model.criterion.new_tape(N, V, model.dtype)
         self.fc.x = self.rnn.h_rows
+        doutput = self.fc.dx.reshape(T, B, H)
+        self.rnn.set_doutput(doutput, dz=doutput)
         self.criterion.logits = self.fc.y
-        self.rnn.set_doutput(self.fc.dx.reshape(self.rnn.z.shape))
-        self.table = np.empty((model.vocab_size, model.hidden_size), model.dtype)
-        self.dtable = np.empty_like(self.table)
+        self.criterion.dlogits = self.criterion.e
+        # What W_ih multiplies: the V rows of the embedding, or the N that were looked up, whichever are fewer.
+        self.table_first = V <= N
+        self.projected, self.dprojected = (np.empty((V if self.table_first else 0, H), model.dtype) for _ in range(2))
+        self.x, self.dx, self.ordered_dx = (
+            np.empty((0 if self.table_first else N, E), model.dtype) for _ in range(3)
+        )
 
 
 class CharRNN(Layer[CharRNNTape]):
@@ -114,7 +122,7 @@ class CharRNN(Layer[CharRNNTape]):
     def _read(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
         tape.rnn.h[:1] = self.rnn.state("h_0", h_0, tape.rnn)
-        tape.tokens[...] = tokens
+        tape.tokens[...] = tokens.reshape(-1)
         self.forward_on(tape)
         tape.written = True
         return tape
@@ -144,19 +152,30 @@ class CharRNN(Layer[CharRNNTape]):
         self.backward_on(tape)
         return tape.rnn.dh if handed_in else tape.rnn.dh.copy()
 
+    # A gather commutes with a linear map, W_ih (C[token]) = (W_ih C)[token]: with fewer characters than tokens the
+    # table C is multiplied once, V rows instead of N; and backward, dz is summed per character before W_ih sees it.
+
     def forward_on(self, tape: CharRNNTape) -> None:
-        # A gather commutes with a linear map: W_ih C[token] = (W_ih C)[token], V rows to multiply instead of N.
-        self.rnn.project(self.embedding.parameters()["weight"].data, tape.table)
-        gather(tape.table, tape.tokens.reshape(-1), tape.rnn.z_rows)
-        self.rnn.recur(tape.rnn)
+        C, rnn = self.embedding.weight.data, tape.rnn
+        if tape.table_first:
+            self.rnn.project(C, tape.projected, rnn.bias)
+            gather(tape.projected, tape.tokens, rnn.z_rows)
+        else:
+            gather(C, tape.tokens, tape.x)
+            self.rnn.project(tape.x, rnn.z_rows, rnn.bias)
+        self.rnn.recur(rnn)
         self.fc.forward_on(tape.fc)
 
     def backward_on(self, tape: CharRNNTape) -> None:
-        C = self.embedding.parameters()["weight"]
+        C, rnn = self.embedding.weight, tape.rnn
         self.fc.backward_on(tape.fc)
-        self.rnn.backward_recur(tape.rnn)
-        scatter_add(tape.tokens.reshape(-1), tape.rnn.dz_rows, tape.dtable)
-        self.rnn.backward_project(tape.dtable, C.data, C.grad)
+        self.rnn.backward_recur(rnn)
+        if tape.table_first:
+            tape.scatter.add(tape.tokens, rnn.dz_rows, tape.dprojected, rnn.z_rows)
+            self.rnn.backward_project(tape.dprojected, C.data, C.grad)
+        else:
+            self.rnn.backward_project(rnn.dz_rows, tape.x, tape.dx)
+            tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)
 
     def loss_and_gradients(
         self,

@@ -46,13 +46,12 @@ def generate(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -
         raise ValueError(f"length must be an integer of at least len(prompt) = {len(prompt)}, got {length!r}")
     tokens = vocabulary.encode(prompt).tolist()
 
-    p = model.parameters()
-    W_hh, W_fc, b_fc = (p[name].data for name in ("rnn.weight_hh_l0", "fc.weight", "fc.bias"))
+    W_hh, W_fc, b_fc = model.rnn.weight_hh_l0.data, model.fc.weight.data, model.parameters()["fc.bias"].data
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
     table = np.empty((len(vocabulary), model.hidden_size), model.dtype)
-    model.rnn.project(p["embedding.weight"].data, table)
+    h, z, logits = (np.zeros(size, model.dtype) for size in (model.hidden_size, model.hidden_size, model.vocab_size))
+    model.rnn.project(model.embedding.weight.data, table, z)
     inputs = list(table)
-    h, z, logits = (np.zeros(size, model.dtype) for size in (W_hh.shape[0], W_hh.shape[0], W_fc.shape[0]))
     for position in range(length - 1):
         W_hh.dot(h, z)
         np.add(z, inputs[tokens[position]], z)

@@ -75,17 +75,19 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike = np.float32) -> None:
         size = sum(math.prod(shape) for shape in shapes.values())
+        data, grad = np.zeros(size, as_dtype(dtype)), np.zeros(size, as_dtype(dtype))
         self._shapes = dict(shapes)
+        self._named = {name: Parameter(data, grad) for name in shapes}
         self._parts: dict[str, Parameters] = {}
         self._joined = False
-        self._bind(np.zeros(size, as_dtype(dtype)), np.zeros(size, as_dtype(dtype)))
+        self._bind(data, grad)
 
     @classmethod
     def join(cls, parts: Mapping[str, Parameters]) -> Parameters:
         """Move several `Parameters` into one new pair of vectors, one behind the other.
 
         Tensor `name` of part `prefix` becomes `prefix.name`. The parts keep working: their `data` and `grad`
-        become slices of the new vectors. Views taken from a part *before* the join are left behind.
+        become slices of the new vectors, and each `Parameter` follows. Arrays taken from a part before stay behind.
 
         Raises
         ------
@@ -102,20 +104,21 @@ class Parameters(Parameter, Mapping[str, Parameter]):
             raise TypeError(f"parts must share one dtype, got {', '.join(f'{p}: {d}' for p, d in dtypes.items())}")
         shapes = {f"{prefix}.{name}": p.data.shape for prefix, part in parts.items() for name, p in part.items()}
         joined = cls(shapes, next(iter(dtypes.values()), np.float32))
+        joined._named = {f"{prefix}.{name}": p for prefix, part in parts.items() for name, p in part.items()}
+        joined._parts = dict(parts)
         if parts:
             np.concatenate([part.data for part in parts.values()], out=joined.data)
             np.concatenate([part.grad for part in parts.values()], out=joined.grad)
-        joined._parts = dict(parts)
         for part in parts.values():
             part._joined = True
         joined._bind(joined.data, joined.grad)
         return joined
 
     def _bind(self, data: Array, grad: Array) -> None:
-        """Make `data` and `grad` the storage of this object and of the parts it was joined from."""
+        """Make `data` and `grad` the storage of this object, of its tensors, and of the parts it was joined from."""
         self._data, self._grad = data, grad
-        pairs = zip(self._split(data), self._split(grad), strict=True)
-        self._named = {name: Parameter(*pair) for name, pair in zip(self._shapes, pairs, strict=True)}
+        for p, p_data, p_grad in zip(self._named.values(), self._split(data), self._split(grad), strict=True):
+            p._data, p._grad = p_data, p_grad
         start = 0
         for part in self._parts.values():
             stop = start + part.data.size
@@ -144,7 +147,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
     # Copies (copy.deepcopy, pickling) are rebuilt from the vectors: arrays copied one by one would not alias.
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("_shapes", "_parts", "_joined", "_data", "_grad")}
+        return {name: getattr(self, name) for name in ("_shapes", "_named", "_parts", "_joined", "_data", "_grad")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

@@ -4,6 +4,9 @@ import os
 
 import hypothesis
 import pytest
+import torch
+
+torch.set_num_threads(1)  # the tensors of the tests are far too small to share out
 
 IN_CI = bool(os.environ.get("CI"))
 

@@ -19,7 +19,7 @@ class Case:
         self.upstream = list(zip(*upstream, strict=True)) or [(), ()]
 
 
-@pytest.fixture(params=["embedding", "linear", "rnn", "cross_entropy", "char_rnn"])
+@pytest.fixture(params=["embedding", "linear", "rnn", "cross_entropy", "char_rnn", "char_rnn_wide"])
 def case(request):
     rng = np.random.default_rng(0)
 
@@ -41,9 +41,10 @@ def case(request):
         case "cross_entropy":
             layer = nr.CrossEntropyLoss()
             return Case(layer, [normal(B, V), integers(V, B)], [], (B, V, np.float64))
-        case "char_rnn":
-            tokens, h_0, dlogits, dh_n = integers(V, T, B), normal(1, B, H), normal(T, B, V), normal(1, B, H)
-            return Case(nr.CharRNN(V, E, H, **options), [tokens, h_0], [dlogits, dh_n], (T, B))
+        case "char_rnn" | "char_rnn_wide" as name:
+            size = V if name == "char_rnn" else 2 * T * B  # more characters than tokens: the gather comes first
+            tokens, h_0, dlogits, dh_n = integers(size, T, B), normal(1, B, H), normal(T, B, size), normal(1, B, H)
+            return Case(nr.CharRNN(size, E, H, **options), [tokens, h_0], [dlogits, dh_n], (T, B))
 
 
 def arrays(result):

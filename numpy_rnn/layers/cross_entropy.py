@@ -8,6 +8,8 @@ dlogits = (p - onehot(targets)) / N                                             
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -19,7 +21,7 @@ __all__ = ["CrossEntropyLoss"]
 
 
 class CrossEntropyTape(Tape):
-    """targets (N,), e (N, C), s (N, 1), loss, dlogits (N, C); logits (N, C) come from outside."""
+    """targets (N,), e (N, C), s (N,), loss, dlogits (N, C); logits (N, C) come from outside."""
 
     logits: Array
     loss: float
@@ -27,10 +29,15 @@ class CrossEntropyTape(Tape):
     def __init__(self, layer: CrossEntropyLoss, N: int, C: int, dtype: DTypeLike) -> None:
         super().__init__(layer, (N, C))
         self.targets = np.empty(N, np.intp)
-        self.rows = np.arange(N)
         self.e = np.empty((N, C), dtype)
-        self.s = np.empty((N, 1), dtype)
+        self.s = np.empty(N, dtype)
         self.dlogits = np.empty((N, C), dtype)
+        self.max = np.empty((N, 1), np.empty(0, dtype).real.dtype)
+        self.row_starts = np.arange(0, N * C, C)  # where each row begins in a flat (N * C,) view
+        self.flat_targets = np.empty(N, np.intp)
+        self.log_p = np.empty(N, dtype)
+        self.scale = np.empty((N, 1), dtype)
+        self.ones_C, self.ones_N = np.ones(C, dtype), np.ones(N, dtype)  # sums are products with ones: BLAS is fast
 
 
 class CrossEntropyLoss(Layer[CrossEntropyTape]):
@@ -103,17 +110,20 @@ class CrossEntropyLoss(Layer[CrossEntropyTape]):
         return tape.dlogits if handed_in else tape.dlogits.copy()
 
     def forward_on(self, tape: CrossEntropyTape) -> None:
-        e, s, N = tape.e, tape.s, len(tape.rows)
+        e, s, log_p, N = tape.e, tape.s, tape.log_p, len(tape.s)
+        np.add(tape.row_starts, tape.targets, tape.flat_targets)
         # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
-        np.subtract(tape.logits, tape.logits.real.max(1, keepdims=True), e)
-        shifted_target = e[tape.rows, tape.targets]
+        np.maximum.reduce(tape.logits.real, axis=1, out=tape.max, keepdims=True)
+        np.subtract(tape.logits, tape.max, e)
+        e.reshape(-1).take(tape.flat_targets, out=log_p, mode="clip")  # the logit of the target - max
         np.exp(e, e)  # (1)
-        e.sum(1, keepdims=True, out=s)  # (2)
-        total = (np.log(s[:, 0]) - shifted_target).sum().item()  # (3): -log p = log s - (logit of the target - max)
-        tape.loss = total / N if N else float("nan")
+        e.dot(tape.ones_C, s)  # (2)
+        np.subtract(log_p, np.log(s, tape.scale[:, 0]), log_p)  # log p = logit - max - log s
+        tape.loss = -(tape.ones_N.dot(log_p).item()) / N if N else math.nan  # (3)
 
     def backward_on(self, tape: CrossEntropyTape) -> None:
-        N = len(tape.rows)
+        N, dlogits = len(tape.s), tape.dlogits
         if N:
-            np.multiply(tape.e, 1 / (N * tape.s), tape.dlogits)  # (4)
-            tape.dlogits[tape.rows, tape.targets] -= 1 / N
+            np.divide(1 / N, tape.s, tape.scale[:, 0])
+            np.multiply(tape.e, tape.scale, dlogits)  # (4): p / N ...
+            dlogits.reshape(-1)[tape.flat_targets] -= 1 / N

@@ -15,7 +15,7 @@ from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, che
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
-__all__ = ["Embedding", "gather", "scatter_add"]
+__all__ = ["Embedding", "Scatter", "gather"]
 
 
 class EmbeddingTape(Tape):
@@ -25,8 +25,11 @@ class EmbeddingTape(Tape):
 
     def __init__(self, layer: Embedding, shape: tuple[int, ...]) -> None:
         super().__init__(layer, shape)
-        self.tokens = np.empty(shape, np.intp)
-        self.y = np.empty((math.prod(shape), layer.embedding_dim), layer.dtype)
+        N = math.prod(shape)
+        self.tokens = np.empty(N, np.intp)
+        self.y = np.empty((N, layer.embedding_dim), layer.dtype)
+        self.scatter = Scatter(N, layer.num_embeddings, layer.dtype)
+        self.ordered_dy = np.empty_like(self.y)
 
 
 class Embedding(Layer[EmbeddingTape]):
@@ -61,6 +64,7 @@ class Embedding(Layer[EmbeddingTape]):
         self.dtype = as_dtype(dtype)
         self._parameters = Parameters({"weight": (self.num_embeddings, self.embedding_dim)}, self.dtype)
         self._parameters.data = np.random.default_rng(rng).standard_normal(self._parameters.data.size)
+        self.weight = self._parameters["weight"]
 
     def new_tape(self, *shape: int) -> EmbeddingTape:
         """Return a tape for tokens of `shape`, to hand to `forward` and `backward` again and again."""
@@ -88,7 +92,7 @@ class Embedding(Layer[EmbeddingTape]):
         """
         tokens = as_indices("tokens", tokens, self.num_embeddings)
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
-        tape.tokens[...] = tokens
+        tape.tokens[...] = tokens.reshape(-1)
         self.forward_on(tape)
         tape.written, self.tape = True, tape
         return tape.y.reshape(*tape.shape, self.embedding_dim)
@@ -110,30 +114,45 @@ class Embedding(Layer[EmbeddingTape]):
         self.backward_on(tape)
 
     def forward_on(self, tape: EmbeddingTape) -> None:
-        gather(self._parameters["weight"].data, tape.tokens.reshape(-1), tape.y)  # (1)
+        gather(self.weight.data, tape.tokens, tape.y)  # (1)
 
     def backward_on(self, tape: EmbeddingTape) -> None:
-        scatter_add(tape.tokens.reshape(-1), tape.dy, self._parameters["weight"].grad)  # (2)
+        tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (2)
 
 
 def gather(table: Array, indices: Array, out: Array) -> None:
-    """out[n] = table[indices[n]]; table (V, E), valid indices (N,), out (N, E)."""
+    """out[n] = table[indices[n]], equation (1); table (V, E), valid indices (N,), out (N, E)."""
     # Any mode but "raise" lets take write into `out` without a buffer of its own.
     table.take(indices, axis=0, out=out, mode="clip")
 
 
-def scatter_add(indices: Array, rows: Array, out: Array) -> None:
-    """out[v] = sum of rows[n] over all n with indices[n] == v; indices (N,), rows (N, E), out (V, E)."""
-    N, V = len(indices), len(out)
-    if N * V <= 16384:  # a small product costs less than sorting
-        onehot = np.zeros((V, N), rows.dtype)
-        onehot[indices, np.arange(N)] = 1
-        onehot.dot(rows, out)
-        return
-    # In the order of their index the rows of one v lie together; a vector of ones sums them in one BLAS call.
-    order = indices.argsort(kind="stable")
-    ordered_indices, ordered_rows, ones = indices[order], rows[order], np.ones(N, rows.dtype)
-    starts = np.flatnonzero(np.diff(ordered_indices, prepend=-1))
-    out[...] = 0
-    for v, start, stop in zip(ordered_indices[starts], starts, [*starts[1:], N], strict=True):
-        ones[start:stop].dot(ordered_rows[start:stop], out[v])
+class Scatter:
+    """The transpose of a gather, equation (2), for N indices in [0, V)."""
+
+    def __init__(self, N: int, V: int, dtype: DTypeLike) -> None:
+        self.n = np.arange(N)
+        self.ones = np.ones(N, dtype)
+        self.onehot = np.empty((V, N), dtype) if N * V <= 16384 else None
+        self.shift = N.bit_length()
+        self.keys, self.order, self.is_first = np.empty(N, np.intp), np.empty(N, np.intp), np.ones(N, bool)
+
+    def add(self, indices: Array, rows: Array, out: Array, ordered_rows: Array) -> None:
+        """out[v] = sum of rows[n] over all n with indices[n] == v; rows and the scratch ordered_rows (N, E)."""
+        if self.onehot is not None:  # a small product costs less than sorting
+            self.onehot.fill(0)
+            self.onehot[indices, self.n] = 1
+            self.onehot.dot(rows, out)
+            return
+        # Sorted by (v, n), the rows of one v lie together, and a vector of ones sums them in one BLAS call.
+        keys, order, is_first = self.keys, self.order, self.is_first
+        np.left_shift(indices, self.shift, keys)
+        np.add(keys, self.n, keys)  # v * 2^shift + n
+        keys.sort()
+        np.bitwise_and(keys, (1 << self.shift) - 1, order)
+        np.right_shift(keys, self.shift, keys)
+        gather(rows, order, ordered_rows)
+        np.not_equal(keys[1:], keys[:-1], is_first[1:])
+        starts = is_first.nonzero()[0]
+        out.fill(0)
+        for v, start, stop in zip(keys[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), None], strict=True):
+            self.ones[start:stop].dot(ordered_rows[start:stop], out[v])

@@ -21,6 +21,7 @@ before it: everything else is one matrix product over all N = T * B rows, outsid
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -33,35 +34,45 @@ __all__ = ["RNN"]
 
 
 class RNNTape(Tape):
-    """Pre-activations, states and their gradients; x (N, I) and doutput (T, B, H) come from outside."""
+    """States, pre-activations and their gradients; x (N, I) and doutput (T, B, H) come from outside."""
 
     x: Array
-    backward_steps: list[tuple[Array, Array]]
+    dz_rows: Array
+    backward_steps: list[tuple[Array, Array, Array]]
 
     def __init__(self, layer: RNN, T: int, B: int) -> None:
         super().__init__(layer, (T, B))
         H, dtype = layer.hidden_size, layer.dtype
         self.h = np.empty((T + 1, B, H), dtype)  # h[0] is h_0, h[t] the state after step t
-        self.z = np.empty((T, B, H), dtype)
-        self.dz = np.empty((T, B, H), dtype)
+        self.z = np.empty((T, B, H), dtype)  # backward puts 1 - h^2 in its place
         self.dh = np.empty((1, B, H), dtype)  # dh_t while time runs backward; in the end dh_0
-        self.dx = np.empty((T * B, layer.input_size), dtype)
-        # The same memory as rows, N = T * B ...
-        self.z_rows, self.dz_rows = self.z.reshape(-1, H), self.dz.reshape(-1, H)
+        self.bias = np.empty(H, dtype)  # b_ih + b_hh
+        # The same memory as rows, N = T * B, and step by step.
+        self.z_rows = self.z.reshape(-1, H)
         self.h_rows, self.h_previous_rows = self.h[1:].reshape(-1, H), self.h[:-1].reshape(-1, H)
-        # ... and step by step.
-        h, self.W_hh_h = self.steps(self.h), np.empty_like(self.steps(self.dh)[0])
+        h = self.steps(self.h)
         self.forward_steps = list(zip(h[:-1], self.steps(self.z), h[1:], strict=True))
+        (self.dh_step,) = self.steps(self.dh)
+        self.W_hh_h = np.empty_like(self.dh_step)
+
+    @cached_property
+    def dz(self) -> Array:
+        return np.empty_like(self.z)
+
+    @cached_property
+    def dx(self) -> Array:
+        return np.empty((len(self.z_rows), self.layer.input_size), self.z.dtype)
 
     def steps(self, array: Array) -> list[Array]:
         """Return the view (B, H) of each time step; (H,) if B = 1, since BLAS multiplies a vector faster."""
         T, B, H = array.shape
         return list(array.reshape(T, H) if B == 1 else array)
 
-    def set_doutput(self, doutput: Array) -> None:
-        """Take the gradient (T, B, H) that reaches the states from above."""
-        pairs = zip(self.steps(doutput), self.steps(self.dz), strict=True)
-        self.backward_steps = list(pairs)[::-1]
+    def set_doutput(self, doutput: Array, dz: Array) -> None:
+        """Say where doutput (T, B, H) is, and where dz shall be: the same memory, if doutput may be overwritten."""
+        self.dz_rows = dz.reshape(-1, dz.shape[-1])
+        steps = zip(self.steps(doutput), self.steps(self.z), self.steps(dz), strict=True)
+        self.backward_steps = list(steps)[::-1]
 
 
 class RNN(Layer[RNNTape]):
@@ -107,6 +118,7 @@ class RNN(Layer[RNNTape]):
         )
         bound = 1 / math.sqrt(self.hidden_size)
         self._parameters.data = np.random.default_rng(rng).uniform(-bound, bound, self._parameters.data.size)
+        self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0 = self._parameters.values()
 
     def new_tape(self, T: int, B: int) -> RNNTape:
         """Return a tape for T steps of B sequences, to hand to `forward` and `backward` again and again."""
@@ -169,7 +181,7 @@ class RNN(Layer[RNNTape]):
         doutput = as_array("doutput", doutput, self.dtype)
         check_shape("doutput", doutput, tape.z.shape, "(T, B, hidden_size)")
         tape.dh[...] = self.state("dh_n", dh_n, tape)
-        tape.set_doutput(doutput)
+        tape.set_doutput(doutput, tape.dz)
         self.backward_on(tape)
         dx = tape.dx.reshape(*tape.shape, self.input_size)
         return (dx, tape.dh) if handed_in else (dx.copy(), tape.dh.copy())
@@ -183,22 +195,22 @@ class RNN(Layer[RNNTape]):
         return value
 
     def forward_on(self, tape: RNNTape) -> None:
-        self.project(tape.x, tape.z_rows)
+        self.project(tape.x, tape.z_rows, tape.bias)
         self.recur(tape)
 
     def backward_on(self, tape: RNNTape) -> None:
         self.backward_recur(tape)
         self.backward_project(tape.dz_rows, tape.x, tape.dx)
 
-    def project(self, x: Array, z: Array) -> None:
-        """z = W_ih x + b_ih + b_hh, the part of (1) that does not wait for the step before; x (N, I), z (N, H)."""
-        p = self._parameters
-        x.dot(p["weight_ih_l0"].data.T, z)
-        z += p["bias_ih_l0"].data + p["bias_hh_l0"].data
+    def project(self, x: Array, z: Array, bias: Array) -> None:
+        """z = W_ih x + (b_ih + b_hh), the part of (1) that waits for no other step; x (N, I), z (N, H), bias (H,)."""
+        x.dot(self.weight_ih_l0.data.T, z)
+        np.add(self.bias_ih_l0.data, self.bias_hh_l0.data, bias)
+        np.add(z, bias, z)
 
     def recur(self, tape: RNNTape) -> None:
         """Complete z and compute h, step by step."""
-        W_hh_T, W_hh_h = self._parameters["weight_hh_l0"].data.T, tape.W_hh_h
+        W_hh_T, W_hh_h = self.weight_hh_l0.data.T, tape.W_hh_h
         for h_previous, z_t, h_t in tape.forward_steps:
             h_previous.dot(W_hh_T, W_hh_h)
             np.add(z_t, W_hh_h, z_t)  # (1)
@@ -206,20 +218,18 @@ class RNN(Layer[RNNTape]):
 
     def backward_recur(self, tape: RNNTape) -> None:
         """From doutput, and dh_n in dh, to dz, dW_hh, and dh_0 in dh."""
-        W_hh = self._parameters["weight_hh_l0"]
-        (dh,) = tape.steps(tape.dh)
-        np.multiply(tape.h_rows, tape.h_rows, tape.dz_rows)
-        np.subtract(1, tape.dz_rows, tape.dz_rows)  # 1 - h_t^2, for all t at once
-        for doutput_t, dz_t in tape.backward_steps:
+        W_hh, dh = self.weight_hh_l0, tape.dh_step
+        np.multiply(tape.h_rows, tape.h_rows, tape.z_rows)
+        np.subtract(1, tape.z_rows, tape.z_rows)  # tanh'(z) = 1 - h^2, for all t at once
+        for doutput_t, slope_t, dz_t in tape.backward_steps:
             np.add(dh, doutput_t, dh)  # (3)
-            np.multiply(dz_t, dh, dz_t)  # (4)
+            np.multiply(dh, slope_t, dz_t)  # (4)
             dz_t.dot(W_hh.data, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (6)
         tape.dz_rows.T.dot(tape.h_previous_rows, W_hh.grad)  # (5)
 
     def backward_project(self, dz: Array, x: Array, dx: Array) -> None:
         """From dz (N, H) and x (N, I) to dx (N, I), dW_ih, db_ih and db_hh."""
-        p = self._parameters
-        dz.T.dot(x, p["weight_ih_l0"].grad)  # (5)
-        dz.sum(0, out=p["bias_ih_l0"].grad)
-        p["bias_hh_l0"].grad[...] = p["bias_ih_l0"].grad
-        dz.dot(p["weight_ih_l0"].data, dx)  # (6)
+        dz.T.dot(x, self.weight_ih_l0.grad)  # (5)
+        np.add.reduce(dz, axis=0, out=self.bias_ih_l0.grad)
+        self.bias_hh_l0.grad[...] = self.bias_ih_l0.grad
+        dz.dot(self.weight_ih_l0.data, dx)  # (6)

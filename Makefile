@@ -21,6 +21,7 @@ parity: .venv/test
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A file marks what is installed; a change of the requirements installs anew.
 .venv/run: pyproject.toml constraints.txt

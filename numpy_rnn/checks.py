@@ -68,6 +68,8 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: str) -> None:
     """Raise ValueError unless `array` has `shape` (None: any length), called `words` in the message."""
+    if array.shape == shape:
+        return
     if len(array.shape) != len(shape) or any(
         want is not None and got != want for got, want in zip(array.shape, shape, strict=True)
     ):

@@ -8,7 +8,7 @@ try:
     import torch  # noqa: F401
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "torch_reference needs PyTorch: pip install 'numpy-rnn[torch]'", name="torch"
+        "PyTorch is not installed: it is the extra 'torch' (in a clone: make test)", name="torch"
     ) from error
 
 from torch_reference.char_rnn import CharRNN, to_torch

@@ -21,7 +21,7 @@ from numpy_rnn.parameters import Parameters
 
 __all__ = ["Adam", "clip_grad_norm_"]
 
-_BLOCK = 16384  # elements: the five vectors' blocks stay in the L2 cache from one operation to the next
+_BLOCK = 32768  # elements: five blocks stay in the L2 cache from one operation to the next
 
 
 class Adam:

@@ -29,7 +29,7 @@ def gradient_sequence(rng, parameters):
 
 @given(
     rng=some.rngs,
-    size=st.sampled_from([1, 4, 9000]),  # 27000 values are more than one block of the update
+    size=st.sampled_from([1, 4, 15000]),  # 45000 values are more than one block of the update
     dtype=some.dtypes,
     lr=st.sampled_from([0.0, 1e-3, 0.01, 0.1]),
     betas=st.sampled_from([(0.9, 0.999), (0.0, 0.9), (0.5, 0.1), (0.99, 0.5)]),

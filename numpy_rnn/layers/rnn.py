@@ -54,6 +54,9 @@ class RNNTape(Tape):
         self.forward_steps = list(zip(h[:-1], self.steps(self.z), h[1:], strict=True))
         (self.dh_step,) = self.steps(self.dh)
         self.W_hh_h = np.empty_like(self.dh_step)
+        # BLAS multiplies a narrow matrix up to twice as fast by W_hh^T stored as such than by a transposed W_hh:
+        # worth one copy per forward. A vector (B = 1) gains nothing.
+        self.W_hh_T = np.empty((H, H), dtype) if B > 1 else None
 
     @cached_property
     def dz(self) -> Array:
@@ -211,6 +214,9 @@ class RNN(Layer[RNNTape]):
     def recur(self, tape: RNNTape) -> None:
         """Complete z and compute h, step by step."""
         W_hh_T, W_hh_h = self.weight_hh_l0.data.T, tape.W_hh_h
+        if tape.W_hh_T is not None:
+            np.copyto(tape.W_hh_T, W_hh_T)
+            W_hh_T = tape.W_hh_T
         for h_previous, z_t, h_t in tape.forward_steps:
             h_previous.dot(W_hh_T, W_hh_h)
             np.add(z_t, W_hh_h, z_t)  # (1)

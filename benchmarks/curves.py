@@ -22,7 +22,7 @@ def crossover(sizes: Sequence[int], ours: Sequence[float], theirs: Sequence[floa
 
 
 def curve(race: Race, axis: str) -> tuple[tuple[int, ...], dict[str, list[float]]]:
-    """Return the sizes of one axis of `CURVES`, and each contestant's median seconds; nothing where it did not run."""
+    """Return the sizes of one axis of `CURVES`, and each contestant's median seconds there; empty if not run."""
     wanted = curve_cases(axis)
     if not all(case in race.cases for case in wanted):
         return (), {}

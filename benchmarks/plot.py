@@ -144,8 +144,16 @@ def _label_line_ends(axes: Any, sizes: tuple[int, ...], seconds: dict[str, list[
         at = max(math.log10(1e3 * values[-1]), lowest + gap)
         lowest = at
         style = "torch" if name in TORCH_ON_CPU else name
-        axes.annotate(WORDS.get(name, name), (sizes[-1], 10**at), (9, 0), textcoords="offset points", color=STYLE[style][0],
-                      fontweight="bold", va="center", annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            WORDS.get(name, name),
+            (sizes[-1], 10**at),
+            (9, 0),
+            textcoords="offset points",
+            color=STYLE[style][0],
+            fontweight="bold",
+            va="center",
+            annotation_clip=False,
+        )
 
 
 def _plain_log_ticks(axis: Any) -> None:

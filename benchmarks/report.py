@@ -13,7 +13,7 @@ from benchmarks.statistics import Interval, bootstrap_median
 
 __all__ = ["best_torch", "duration", "grid_cases", "markdown", "table"]
 
-TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile")
+TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
 
 
 def duration(seconds: float) -> str:

@@ -3,8 +3,8 @@
 Such a module has
 
 - `prepare(problem, **options) -> Work`: build the model from the problem's weights;
-- `start(threads, **options) -> dict of str to str`, optional: called once in a fresh process; sets the thread count of
-  its library, raises `Unavailable` where it cannot run, and returns versions to note down.
+- `start(threads, **options) -> dict of str to str`, optional: called once in a fresh process; sets its library's number
+  of threads, raises `Unavailable` where it cannot run, and returns versions to note down.
 
 The race takes any list of `Contestant`, so another module's variants can be raced just so.
 """
@@ -80,8 +80,9 @@ CONTESTANTS = (
     Contestant("textbook", f"{_HERE}.textbook", slow=True),
     Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), slow=True),
     OURS,
-    Contestant("torch", f"{_HERE}.pytorch", ("train", "forward", "generate", "adam")),
+    Contestant("torch", f"{_HERE}.pytorch"),
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
+    Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
     Contestant("torch-compile", f"{_HERE}.pytorch", ("train", "forward"), {"fused": True, "compiled": True}),
     Contestant(
         "torch-cuda",

@@ -13,7 +13,7 @@ try:
     import torch
     from torch import Tensor, nn
 
-    from torch_reference import CharRNN
+    from torch_reference import CharRNN, generate
 except ModuleNotFoundError as error:
     raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
 
@@ -36,7 +36,9 @@ def start(threads: int, *, compiled: bool = False, device: str = "cpu", **_: Any
     return versions
 
 
-def prepare(problem: Problem, *, fused: bool = False, compiled: bool = False, device: str = "cpu") -> Work:
+def prepare(
+    problem: Problem, *, fused: bool = False, compiled: bool = False, by_hand: bool = False, device: str = "cpu"
+) -> Work:
     case = problem.case
     model = CharRNN(case.V, case.E, case.H)
     model.load_state_dict(problem.weights)
@@ -55,7 +57,10 @@ def prepare(problem: Problem, *, fused: bool = False, compiled: bool = False, de
         return Work(forward, lambda logits: logits.numpy(force=True), wait)
 
     if case.task == "generate":
-        return Work(lambda: generate(model, int(tokens[0, 0]), case.T), list, wait)
+        vocabulary, first = problem.vocabulary, problem.tokens[0]
+        if by_hand:
+            return Work(lambda: generate_by_hand(model, int(first[0]), case.T), list)
+        return Work(lambda: generate(model, vocabulary, vocabulary.decode(first), case.T), vocabulary.encode)
 
     optimizer = torch.optim.Adam(model.parameters(), lr=LR, fused=fused)
     if case.task == "adam":
@@ -83,12 +88,12 @@ def prepare(problem: Problem, *, fused: bool = False, compiled: bool = False, de
 
 
 @torch.inference_mode()
-def generate(model: CharRNN, token: int, length: int) -> list[int]:
+def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
     """Generate greedily with as few calls into torch as there can be.
 
-    Measured at H = 128 and 512, in us a character: nn.RNN step by step 28 and 48, nn.RNNCell 20 and 41, this loop 5.5
-    and 19. It is what torch can do rather than what people write: the same products as in `numpy_rnn.generate`,
-    the input projection looked up in a table too, and nothing allocated.
+    What torch can do rather than what people write: the same products as in `numpy_rnn.generate`, the input projection
+    looked up in a table too, and nothing allocated. Measured at H = 128 and 512, in us a character: nn.RNN step by
+    step (the contestant "torch") 28 and 48, nn.RNNCell 20 and 41, this loop 5.5 and 19.
     """
     p = {name: w.detach() for name, w in model.named_parameters()}
     W_hh, W, b = p["rnn.weight_hh_l0"], p["fc.weight"], p["fc.bias"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
@@ -90,6 +91,8 @@ def _threads(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> Race:
+    if find_spec("threadpoolctl") is None:
+        raise Unavailable("reading thread counts back needs threadpoolctl: pip install 'numpy-rnn[bench]'")
     chosen = _contestants(arguments.contestant, arguments.quick)
     cases = arguments.case or (QUICK if arguments.quick else (*GRID, *OTHERS))
     heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]

@@ -66,7 +66,6 @@ GRID = (
 
 OTHERS = (
     Case(65, 64, 100, 25, 1, "forward"),
-    Case(65, 128, 128, 50, 32, "forward"),
     Case(65, 128, 512, 100, 64, "forward"),
     Case(65, 128, 128, 400, 1, "generate"),
     Case(65, 128, 512, 400, 1, "generate"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from statistics import median
@@ -12,7 +13,7 @@ from benchmarks.results import Race
 
 __all__ = ["Live"]
 
-_WIDTH = 14
+_WIDTH = 11
 
 
 class Live:
@@ -39,15 +40,19 @@ class Live:
         times = race.times(index)
         best = race.best(index)
         cells = (duration(median(times[best[name]].values())) if name in best else "" for name in self.contestants)
-        self.rows[index] = f"{race.cases[index]!s:<34}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
+        self.rows.pop(index, None)  # the most recent row goes to the end
+        self.rows[index] = f"{race.cases[index]!s:<30}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
 
         elapsed = time.monotonic() - self.started
         progress = f"{done} of {done + left} visits, {elapsed:.0f} s, about {elapsed / done * left:.0f} s left"
         if not self.out.isatty():
             print(f"[{progress}] {self.rows[index]}", file=self.out, flush=True)
             return
-        head = f"{'V, E, H, T, B':<34}" + "".join(f"{name:>{_WIDTH}}" for name in self.contestants)
-        lines = [head, *(self.rows[i] for i in sorted(self.rows)), progress]
+        head = f"{'V, E, H, T, B':<30}" + "".join(f"{name[-10:]:>{_WIDTH}}" for name in self.contestants)
+        size = shutil.get_terminal_size()
+        # What does not fit is left out: a line that wraps, or is above the screen, cannot be drawn over.
+        recent = sorted(list(self.rows)[-max(1, size.lines - 4) :])
+        lines = [line[: size.columns - 1] for line in (head, *(self.rows[i] for i in recent), progress)]
         up = f"\033[{self.drawn}A" if self.drawn else ""
         print(up + "\n".join(f"\033[K{line}" for line in lines), file=self.out, flush=True)
         self.drawn = len(lines)

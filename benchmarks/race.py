@@ -134,9 +134,7 @@ class _Runner:
             self.workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache)
         for entrant in list(self.workers):
             hello = self._hear(entrant, str(entrant), _START_SECONDS)
-            if hello is None:
-                self.workers.pop(entrant, None)
-            elif entrant.name != REFERENCE.name:
+            if hello is not None and entrant.name != REFERENCE.name:
                 self.race.versions[str(entrant)] = hello
 
     def _visit(self, index: int, number: int) -> None:
@@ -183,7 +181,7 @@ class _Runner:
                 self.workers[entrant].tell(do="prepare", case=asdict(heat.case), steps=steps)
             for entrant in entrants[:side_by_side]:
                 prepared = self._hear(entrant, f"{index}/{entrant}", self.protocol.answer_seconds)
-                if prepared is not None:
+                if prepared is not None and (entrant.name == REFERENCE.name or index in self.reference):
                     self._check_and_note(index, entrant, prepared)
                     ready[entrant] = prepared["seconds"][-1]
             del entrants[:side_by_side]

@@ -48,7 +48,7 @@ def markdown(race: Race) -> str:
             settings = sorted({sample.threads for sample in race.samples})
             parts += [_times(race, cases, threads) for threads in settings]
             parts += [_memory(race, cases)]
-    parts += [_curves(race), _first_steps(race), _failures(race)]
+    parts += [_curves(race), _first_steps(race), _cores(race), _failures(race)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -179,6 +179,19 @@ def _first_steps(race: Race) -> str:
                 lines.append(f"| {case} | {entrant} | {extra:.1f} s |")
     head = table(("case", "contestant", "first step"), ())
     return "\n".join(["## Compilation, not part of the times above", "", head, *lines]) if lines else ""
+
+
+def _cores(race: Race) -> str:
+    """Read back what the thread setting came to: processor time over time by the clock."""
+    lines = []
+    for threads in race.protocol["threads"]:
+        used: dict[str, list[float]] = {}
+        for sample in race.samples:
+            if sample.threads == threads:
+                used.setdefault(sample.name, []).append(sample.cpu_seconds / sample.seconds)
+        cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in sorted(used.items()))
+        lines.append(f"- {threads} thread{'s' * (threads > 1)}: {cores}")
+    return "\n".join(["## Cores in use, median over all samples", "", *lines]) if race.samples else ""
 
 
 def _failures(race: Race) -> str:

@@ -53,29 +53,34 @@ class WorkerProcess:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             line = self._process.stdout.readline() if selector.select(seconds) else None
         if not line:
-            self.close(kill=True)
-            raise WorkerError(f"no answer within {seconds:.0f} s" if line is None else self._last_words())
+            words = f"no answer within {seconds:.0f} s" if line is None else self._last_words()
+            self.close()
+            raise WorkerError(words)
         answer: dict[str, Any] = json.loads(line)
-        for word in ("unavailable", "error"):
-            if word in answer:
-                raise WorkerError(answer[word])
+        if "unavailable" in answer:  # the worker's last word
+            self.close()
+            raise WorkerError(answer["unavailable"])
+        if "error" in answer:  # of one request; the worker goes on
+            raise WorkerError(answer["error"])
         return answer
 
     @property
     def ended(self) -> bool:
-        return self._process.poll() is not None
+        """Whether `close` was called, by its owner or by `hear` that got no answer."""
+        return self._log.closed
 
-    def close(self, kill: bool = False) -> None:
-        """End the process."""
-        if kill:
-            self._process.kill()
+    def close(self) -> None:
+        """End the process: between two requests there is nothing to lose."""
+        self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
         self._process.wait()
+        self._log.close()
 
     def _last_words(self) -> str:
+        status = self._process.wait()  # it has closed its output
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"the process ended with status {self._process.returncode}"
+        return lines[-1] if lines else f"the process ended with status {status}"

@@ -3,8 +3,8 @@
 Such a module has
 
 - `prepare(problem, **options) -> Work`: build the model from the problem's weights;
-- `start(threads, **options) -> dict of str to str`, optional: called once in a fresh process; sets its library's number
-  of threads, raises `Unavailable` where it cannot run, and returns versions to note down.
+- `start(threads, **options) -> dict of str to str`, optional: called once in a fresh process; sets its library's
+  number of threads, raises `Unavailable` where it cannot run, and returns versions to note down.
 
 The race takes any list of `Contestant`, so another module's variants can be raced just so.
 """
@@ -83,7 +83,7 @@ CONTESTANTS = (
     Contestant("torch", f"{_HERE}.pytorch"),
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
     Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
-    Contestant("torch-compile", f"{_HERE}.pytorch", ("train", "forward"), {"fused": True, "compiled": True}),
+    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}),
     Contestant(
         "torch-cuda",
         f"{_HERE}.pytorch",

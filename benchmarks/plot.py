@@ -38,6 +38,8 @@ RC: dict[Any, Any] = {
     "ytick.labelsize": 12,
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.12,
+    "figure.constrained_layout.w_pad": 0.12,
 }
 
 
@@ -66,48 +68,58 @@ def _ratios(race: Race, pyplot: Any) -> Any:
     cases = [i for i in grid_cases(race, "train") if OURS.name in race.best(i)]
     if not cases:
         return None
-    figure, axes = pyplot.subplots(figsize=(10, 1.9 + 0.62 * len(cases)))
+    figure, axes = pyplot.subplots(figsize=(11, 2.2 + 0.62 * len(cases)))
     for row, i in enumerate(reversed(cases)):
         times, best = race.times(i), race.best(i)
-        others = {"torch": best_torch(best, times)} | {
-            n: best.get(n) for n in ("jax", "per-step", "torch-cuda", "floor")
-        }
-        axes.axhline(row, color="#eeeeee", linewidth=8, zorder=0)
-        for name, theirs in others.items():
-            if theirs is None:
-                continue
+        others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best, times)}
+        axes.axhline(row, color="#f0f0f0", linewidth=9, zorder=0)
+        medians = {}
+        for name in [name for name, theirs in others.items() if theirs and name != OURS.name]:
             colour, marker = STYLE[name]
-            ratio = race.ratio(i, theirs, best[OURS.name])
-            axes.plot(
-                [ratio.low, ratio.high], [row, row], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt"
-            )
-            size = 16 if marker == "|" else 9
-            axes.plot(
-                ratio.median, row, marker, color=colour, markersize=size, markeredgewidth=2.5 if size > 9 else 0
-            )
-            if row == len(cases) - 1:
-                axes.annotate(
-                    WORDS.get(name, name),
-                    (ratio.median, row),
-                    (0, 12),
-                    textcoords="offset points",
-                    color=colour,
-                    ha="center",
-                    fontweight="bold",
-                )
-    axes.axvline(1, color=STYLE["numpy_rnn"][0], linewidth=2.5)
-    axes.annotate("numpy_rnn", (1, -0.75), (5, 0), textcoords="offset points", color=STYLE["numpy_rnn"][0],
-                  fontweight="bold", va="center")  # fmt: skip
+            ratio = race.ratio(i, others[name], best[OURS.name])
+            medians[name] = ratio.median
+            axes.plot([ratio.low, ratio.high], [row, row], color=colour, linewidth=3.5, alpha=0.5)
+            shape = {"markersize": 16, "markeredgewidth": 2.5} if marker == "|" else {"markersize": 9}
+            axes.plot(ratio.median, row, marker, color=colour, **shape)
+    axes.axvline(1, color=STYLE[OURS.name][0], linewidth=2.5)
     axes.set_xscale("log")
-    axes.set_yticks(range(len(cases)), [race.cases[i].shape for i in reversed(cases)])
-    axes.set_ylim(-1, len(cases) - 0.3)
+    _plain_log_ticks(axes.xaxis)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_ylabel("V, E, H, T, B")
-    axes.set_xlabel("time of a training step, in units of numpy_rnn's (right of the line: slower than numpy_rnn)")
-    _plain_log_ticks(axes.xaxis)
-    axes.set_title(f"One training step on {race.machine['cores']} CPU cores", pad=16)
+    axes.set_yticks(range(len(cases)), [race.cases[i].shape for i in reversed(cases)])
+    axes.set_ylim(-0.7, len(cases) + 0.5)
+    axes.text(
+        -0.01, len(cases) - 0.35, "V, E, H, T, B", transform=axes.get_yaxis_transform(), ha="right", color="#666666"
+    )
+    axes.set_xlabel("time of one training step, relative to numpy_rnn   (left: faster, right: slower)")
+    axes.set_title(f"One training step on {race.machine['cores']} CPU cores")
+    fastest, slowest = axes.get_xlim()
+    axes.set_xlim(fastest / 1.5, slowest * 1.3)  # room for the names
+    name_place = {"textcoords": "offset points", "color": STYLE[OURS.name][0], "fontweight": "bold"}
+    axes.annotate(OURS.name, (1, len(cases) + 0.4), (6, -6), **name_place)
+    _label_first_row(axes, medians, len(cases) - 1)
     return figure
+
+
+def _label_first_row(axes: Any, medians: dict[str, float], row: int) -> None:
+    """Write each contestant's name above its marker in the first row, a line higher where it would touch another."""
+    left, right = (math.log10(x) for x in axes.get_xlim())
+    ends: list[float] = []  # how far each line of text reaches
+    for name, value in sorted(medians.items(), key=lambda item: item[1]):
+        words = WORDS.get(name, name)
+        at = (math.log10(value) - left) / (right - left)
+        half = 0.0075 * len(words)
+        line = next((k for k, end in enumerate(ends) if at - half > end), len(ends))
+        ends[line : line + 1] = [at + half]
+        axes.annotate(
+            words,
+            (value, row),
+            (0, 13 + 17 * line),
+            textcoords="offset points",
+            color=STYLE[name][0],
+            ha="center",
+            fontweight="bold",
+        )
 
 
 def _curves(race: Race, pyplot: Any) -> Any:
@@ -158,8 +170,8 @@ def _label_line_ends(axes: Any, sizes: tuple[int, ...], seconds: dict[str, list[
 
 def _plain_log_ticks(axis: Any) -> None:
     """0.5, 1, 2, 5, 10 instead of powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(10, (1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())

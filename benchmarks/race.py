@@ -18,7 +18,8 @@ from benchmarks.workers import WorkerError, WorkerProcess
 
 __all__ = ["Heat", "Protocol", "run_race"]
 
-_BRIEF_ROUNDS = 2
+_SLOW_ROUNDS = 2  # of the slow contestants
+_BRIEF_ROUNDS = 1  # of the heats that draw the curves
 _AGREEMENT_STEPS = 3, 2  # in the first round, in later ones
 _START_SECONDS = 60.0
 
@@ -50,7 +51,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Heat:
-    """A case, and who runs it; `brief`: in the first two rounds only."""
+    """A case, and who runs it; `brief`: in the first round only."""
 
     case: Case
     contestants: tuple[Contestant, ...]
@@ -121,7 +122,7 @@ class _Runner:
         """Return who runs in this round, at each thread setting."""
         entrants: dict[Entrant, Contestant] = {}
         for contestant in contestants:
-            if not contestant.slow or number < _BRIEF_ROUNDS:
+            if not contestant.slow or number < _SLOW_ROUNDS:
                 threads = self.threads[:1] if contestant.one_setting else self.threads
                 entrants |= {Entrant(contestant.name, n): contestant for n in threads}
         return {entrant: c for entrant, c in entrants.items() if str(entrant) not in self.race.failures}

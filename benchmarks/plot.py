@@ -74,9 +74,11 @@ def _ratios(race: Race, pyplot: Any) -> Any:
         others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best, times)}
         axes.axhline(row, color="#f0f0f0", linewidth=9, zorder=0)
         medians = {}
-        for name in [name for name, theirs in others.items() if theirs and name != OURS.name]:
+        for name, theirs in others.items():
+            if theirs is None or name == OURS.name:
+                continue
             colour, marker = STYLE[name]
-            ratio = race.ratio(i, others[name], best[OURS.name])
+            ratio = race.ratio(i, theirs, best[OURS.name])
             medians[name] = ratio.median
             axes.plot([ratio.low, ratio.high], [row, row], color=colour, linewidth=3.5, alpha=0.5)
             shape = {"markersize": 16, "markeredgewidth": 2.5} if marker == "|" else {"markersize": 9}

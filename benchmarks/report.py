@@ -76,11 +76,8 @@ def _verdict(race: Race) -> str:
     reasons = race.not_publishable()
     if reasons:
         return "**Not for publication**: " + "; ".join(reasons) + "."
-    medians = [bootstrap_median(rounds).median for rounds in race.controls().values()]
-    return (
-        f"A/A control: numpy_rnn against itself came out between {min(medians):.3f} and {max(medians):.3f} over "
-        f"{len(medians)} cases and thread settings, and every interval contains 1."
-    )
+    controls = (f"{bootstrap_median(groups)} at {name}" for name, groups in race.controls().items())
+    return f"A/A control, numpy_rnn against itself over all cases: {', '.join(controls)}."
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -102,9 +99,11 @@ def _ratios(race: Race, cases: Sequence[int]) -> str:
         row += [f"{_interval(race.ratio(i, theirs, ours))} {theirs}" if theirs else "" for theirs in others]
         floor = best.get("floor")
         row.append(_interval(race.ratio(i, ours, floor)) + f" @{floor.threads}" if floor else "")
+        again = Entrant(AGAIN.name, ours.threads)
+        row.append(_interval(race.ratio(i, again, ours)) if again in times else "")
         rows.append(row)
     head = ("V, E, H, T, B", "numpy_rnn", "best torch / numpy_rnn", "jax / numpy_rnn", "torch-cuda / numpy_rnn",
-            "numpy_rnn / floor")  # fmt: skip
+            "numpy_rnn / floor", "A/A")  # fmt: skip
     used = [k for k in range(len(head)) if k < 2 or any(row[k] for row in rows)]
     return "Ratios of time, with 95 % intervals; @ the better thread setting of each:\n\n" + table(
         [head[k] for k in used], [[row[k] for k in used] for row in rows]
@@ -170,15 +169,17 @@ def _curves(race: Race) -> str:
 
 def _first_steps(race: Race) -> str:
     """Compilation, reported apart: the first step of a fresh process beyond an ordinary one."""
-    lines = []
-    for i, case in enumerate(race.cases):
-        times = race.times(i)
-        for entrant, seconds in times.items():
-            extra = race.first_seconds.get(f"{i}/{entrant}", 0.0) - median(seconds.values())
-            if extra > 0.1 and entrant.name in ("torch-compile", "jax") and _has_control(race, i):
-                lines.append(f"| {case} | {entrant} | {extra:.1f} s |")
-    head = table(("case", "contestant", "first step"), ())
-    return "\n".join(["## Compilation, not part of the times above", "", head, *lines]) if lines else ""
+    extra: dict[str, list[float]] = {}
+    for i in range(len(race.cases)):
+        for entrant, seconds in race.times(i).items():
+            first = race.first_seconds.get(f"{i}/{entrant}", 0.0)
+            extra.setdefault(entrant.name, []).append(first - median(seconds.values()))
+    lines = [
+        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s a case"
+        for name in ("torch-compile", "jax")
+        if name in extra
+    ]
+    return "\n".join(["## Compilation, not part of the times above", "", *lines]) if lines else ""
 
 
 def _cores(race: Race) -> str:

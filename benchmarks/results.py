@@ -126,11 +126,11 @@ class Race:
         return unfair(controls) if controls else ["there was no A/A control"]
 
     def controls(self) -> dict[str, list[list[float]]]:
-        controls = {}
-        for i, case in enumerate(self.cases):
+        """Return the paired ratios of the A/A control, a group per case and round, by thread setting."""
+        controls: dict[str, list[list[float]]] = {}
+        for i in range(len(self.cases)):
             times = self.times(i)
             for again in (entrant for entrant in times if entrant.name == AGAIN.name):
                 ratios = paired_ratios(times[again], times.get(Entrant(OURS.name, again.threads), {}))
-                if ratios:
-                    controls[f"{case}, {again.threads} threads"] = ratios
-        return controls
+                controls.setdefault(f"{again.threads} thread{'s' * (again.threads > 1)}", []).extend(ratios)
+        return {name: groups for name, groups in controls.items() if groups}

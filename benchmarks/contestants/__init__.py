@@ -83,7 +83,7 @@ CONTESTANTS = (
     Contestant("torch", f"{_HERE}.pytorch"),
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
     Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
-    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}),
+    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}, slow=True),
     Contestant(
         "torch-cuda",
         f"{_HERE}.pytorch",

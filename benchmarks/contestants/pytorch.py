@@ -74,7 +74,14 @@ def prepare(
     def loss_of(tokens: Tensor, targets: Tensor) -> Any:
         return criterion(model(tokens)[0].flatten(0, 1), targets)
 
-    compute_loss = torch.compile(loss_of) if compiled else loss_of
+    compute_loss = loss_of
+    if compiled:
+        # As in a process of its own: else the shapes of earlier cases would make this one's dynamic, or stop it from
+        # being compiled at all. nn.RNN itself stays out of the graph, by torch's default: with it unrolled into the
+        # graph (torch._dynamo.config.allow_rnn) a shape took 20 to 50 s to compile, and a step of the two smallest
+        # shapes a fifth less time; the larger ones gained nothing.
+        torch.compiler.reset()
+        compute_loss = torch.compile(loss_of, dynamic=False)
 
     def train() -> Any:
         optimizer.zero_grad()

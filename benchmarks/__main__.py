@@ -1,0 +1,137 @@
+"""`python -m benchmarks`: run the race, show it, keep it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
+from benchmarks.compare import comparison
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
+from benchmarks.live import Live
+from benchmarks.machine import ROOT, available_cores
+from benchmarks.plot import draw
+from benchmarks.race import Heat, Protocol, run_race
+from benchmarks.report import markdown
+from benchmarks.results import Race
+from benchmarks.workers import WorkerError
+
+FOLDER = ROOT / "build" / "benchmarks"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return 0; 1 where the race failed or may not be published; 2 for wrong usage."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        old = Race.load(arguments.compare) if arguments.compare else None
+        loaded = Race.load(arguments.load) if arguments.load else None
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    try:
+        race = loaded or _run(arguments)
+        return _show(race, old, arguments.publish)
+    except (WorkerError, Unavailable) as error:
+        print(f"benchmarks: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Race numpy_rnn against PyTorch, JAX and plain NumPy: ten minutes for everything.",
+    )
+    parser.add_argument("--quick", action="store_true", help="a look within a minute, not for publication")
+    parser.add_argument(
+        "--case",
+        type=_case,
+        action="append",
+        metavar="V,E,H,T,B",
+        help="a training step of your own shape, only this",
+    )
+    parser.add_argument(
+        "--contestant",
+        action="append",
+        choices=[c.name for c in CONTESTANTS],
+        help="only these (and numpy_rnn, which the others are compared with)",
+    )
+    parser.add_argument(
+        "--threads", type=_threads, action="append", help="thread settings; without it 1 and all cores"
+    )
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="say what changed since an older race")
+    parser.add_argument("--load", type=Path, metavar="RACE.json", help="show a race that was saved, run none")
+    parser.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="write race.json, race.md and the pictures there, unless the A/A control forbids it",
+    )
+    return parser
+
+
+def _case(text: str) -> Case:
+    try:
+        return Case.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= available_cores():
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 1 to {available_cores()}, the cores here, got {text!r}"
+        )
+    return int(text)
+
+
+def _run(arguments: argparse.Namespace) -> Race:
+    if find_spec("threadpoolctl") is None:
+        raise Unavailable("reading thread counts back needs threadpoolctl: pip install 'numpy-rnn[bench]'")
+    chosen = _contestants(arguments.contestant, arguments.quick)
+    cases = arguments.case or (QUICK if arguments.quick else (*GRID, *OTHERS))
+    heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]
+    if not arguments.case and not arguments.quick:
+        curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
+        heats += [Heat(case, tuple(c for c in chosen if c.curves), brief=True) for case in curves]
+    threads = arguments.threads or ([1] if arguments.quick else [1, available_cores()])
+    protocol = Protocol(2, 0.03, 2, 45) if arguments.quick else Protocol(5, 0.1, 4, 540)
+    race = run_race(heats, sorted(set(threads)), protocol, Live([c.name for c in chosen]))
+    path = FOLDER / f"{race.machine['date'].replace(':', '')[:17]}.json"
+    race.save(path)
+    print(f"saved {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}", file=sys.stderr)
+    return race
+
+
+def _contestants(names: Sequence[str] | None, quick: bool) -> tuple[Contestant, ...]:
+    """Return those that were asked for; a quick look leaves out what compiles for as long as it would run."""
+    if names:
+        return tuple(c for c in CONTESTANTS if c.name in names or c is OURS)
+    return tuple(c for c in CONTESTANTS if not (quick and c.name == "torch-compile"))
+
+
+def _show(race: Race, old: Race | None, publish: Path | None) -> int:
+    print(markdown(race))
+    if old is not None:
+        print(comparison(race, old))
+    if publish is None:
+        return 0
+    reasons = race.not_publishable()
+    if reasons:
+        print(f"benchmarks: not published: {'; '.join(reasons)}", file=sys.stderr)
+        return 1
+    publish.mkdir(parents=True, exist_ok=True)
+    race.save(publish / "race.json")
+    (publish / "race.md").write_text(markdown(race))
+    for path in draw(race, publish):
+        print(f"drew {path}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The floor: the matrix products that no implementation gets around, into preallocated outputs, and nothing else.
+
+For N = T * B rows: the input projection of min(V, N) rows (a gather commutes with a linear map, so the shorter of the
+table and the text is projected), a recurrent product per time step forward and one backward, the output layer, and
+each gradient as one product. What remains of another contestant's time is element-wise work and overhead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from benchmarks.contestants import Work
+from benchmarks.problem import Array, Problem
+
+Product = Callable[[], object]
+
+
+def prepare(problem: Problem) -> Work:
+    products = _products(problem)
+
+    def run() -> None:
+        for product in products:
+            product()
+
+    return Work(run, None)
+
+
+def _products(problem: Problem) -> list[Product]:
+    case, w = problem.case, problem.weights
+    W_ih, W_hh, W = w["rnn.weight_ih_l0"], w["rnn.weight_hh_l0"], w["fc.weight"]
+    T, B, N = case.T, case.B, case.T * case.B
+    rng = np.random.default_rng(2)
+    x, z = (rng.standard_normal((min(case.V, N), size), np.float32) for size in (case.E, case.H))
+    h, dz, dh = (rng.standard_normal((N, case.H), np.float32) for _ in range(3))
+    logits = rng.standard_normal((N, case.V), np.float32)
+
+    # One sequence alone: a matrix times a vector, which BLAS does faster than times a matrix of one column.
+    step = (case.H,) if B == 1 else (B, case.H)
+    recurrent = np.empty(step, np.float32)
+    forward_steps = [_product(h_t, W_hh.T, recurrent) for h_t in h.reshape(T, *step)]
+    if case.task == "generate":
+        outputs = [_product(h_t, W.T, y) for h_t, y in zip(h, logits, strict=True)]
+        return [product for pair in zip(forward_steps, outputs, strict=True) for product in pair]
+
+    forward = [_product(x, W_ih.T, z), *forward_steps, _product(h, W.T, logits)]
+    if case.task == "forward":
+        return forward
+
+    dW_ih, dW_hh, dW, dx = (np.empty_like(a) for a in (W_ih, W_hh, W, x))
+    dlogits = rng.standard_normal(logits.shape, np.float32)
+    return [
+        *forward,
+        _product(dlogits, W, dh),
+        *(_product(dz_t, W_hh, recurrent) for dz_t in dz.reshape(T, *step)),
+        _product(dlogits.T, h, dW),
+        _product(dz.T, h, dW_hh),
+        _product(z.T, x, dW_ih),
+        _product(z, W_ih, dx),
+    ]
+
+
+def _product(a: Array, b: Array, out: Array) -> Product:
+    return partial(a.dot, b, out)

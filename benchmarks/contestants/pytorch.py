@@ -1,0 +1,115 @@
+"""The PyTorch mirror: nn.Embedding, nn.RNN, nn.Linear, nn.CrossEntropyLoss and Adam, on the CPU or on a GPU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from benchmarks.contestants import Unavailable, Work
+from benchmarks.problem import LR, Problem
+
+try:
+    import torch
+    from torch import Tensor, nn
+
+    from torch_reference import CharRNN, generate
+except ModuleNotFoundError as error:
+    raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
+
+
+def start(threads: int, *, compiled: bool = False, device: str = "cpu", **_: Any) -> dict[str, str]:
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(threads)
+    versions = {"torch": torch.__version__, "torch threads": f"{torch.get_num_threads()}"}
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise Unavailable("torch sees no CUDA device")
+        cudnn: Any = torch.backends.cudnn
+        versions |= {"gpu": torch.cuda.get_device_name(), "cudnn": f"{cudnn.version()}"}
+    if compiled:
+        compiler = next(
+            filter(None, map(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++")))), None
+        )
+        if compiler is None:
+            raise Unavailable("torch.compile needs a C++ compiler, and none was found")
+    return versions
+
+
+def prepare(
+    problem: Problem, *, fused: bool = False, compiled: bool = False, by_hand: bool = False, device: str = "cpu"
+) -> Work:
+    case = problem.case
+    model = CharRNN(case.V, case.E, case.H)
+    model.load_state_dict(problem.weights)
+    model.to(device)
+    tokens = torch.tensor(problem.tokens, device=device)
+    targets = torch.tensor(problem.targets, device=device).flatten()
+    wait = (lambda _: torch.cuda.synchronize()) if device == "cuda" else id
+
+    if case.task == "forward":
+
+        @torch.inference_mode()
+        def forward() -> Any:
+            return model(tokens)[0]
+
+        return Work(forward, lambda logits: logits.numpy(force=True), wait)
+
+    if case.task == "generate":
+        vocabulary, first = problem.vocabulary, problem.tokens[0]
+        if by_hand:
+            return Work(lambda: generate_by_hand(model, int(first[0]), case.T), list)
+        return Work(lambda: generate(model, vocabulary, vocabulary.decode(first), case.T), vocabulary.encode)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=LR, fused=fused)
+    if case.task == "adam":
+        for name, p in model.named_parameters():
+            p.grad = torch.tensor(problem.gradients[name], device=device)
+        return Work(
+            optimizer.step, lambda _: {name: p.numpy(force=True) for name, p in model.named_parameters()}, wait
+        )
+
+    criterion = nn.CrossEntropyLoss()
+
+    def loss_of(tokens: Tensor, targets: Tensor) -> Any:
+        return criterion(model(tokens)[0].flatten(0, 1), targets)
+
+    compute_loss = loss_of
+    if compiled:
+        # As in a process of its own: else the shapes of earlier cases would make this one's dynamic, or stop it from
+        # being compiled at all. nn.RNN itself stays out of the graph, by torch's default: with it unrolled into the
+        # graph (torch._dynamo.config.allow_rnn) a shape took 20 to 50 s to compile, and a step of the two smallest
+        # shapes a fifth less time; the larger ones gained nothing.
+        torch.compiler.reset()
+        compute_loss = torch.compile(loss_of, dynamic=False)
+
+    def train() -> Any:
+        optimizer.zero_grad()
+        loss = compute_loss(tokens, targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Work(train, Tensor.item, wait)
+
+
+@torch.inference_mode()
+def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
+    """Generate greedily with as few calls into torch as there can be.
+
+    What torch can do rather than what people write: the same products as in `numpy_rnn.generate`, the input
+    projection looked up in a table too, and nothing allocated. Measured at H = 128 and 512, in us a character: nn.RNN
+    step by step (the contestant "torch") 28 and 48, nn.RNNCell 20 and 41, this loop 5.5 and 19.
+    """
+    p = {name: w.detach() for name, w in model.named_parameters()}
+    W_hh, W, b = p["rnn.weight_hh_l0"], p["fc.weight"], p["fc.bias"]
+    table = p["embedding.weight"] @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + p["rnn.bias_hh_l0"]
+    inputs = table.unbind()
+    h, z, logits = torch.zeros(len(W_hh)), torch.empty(len(W_hh)), torch.empty(len(W))
+    tokens = [token]
+    for _ in range(length - 1):
+        torch.addmv(inputs[tokens[-1]], W_hh, h, out=z)
+        torch.tanh(z, out=h)
+        torch.addmv(b, W, h, out=logits)
+        tokens.append(int(logits.argmax()))
+    return tokens

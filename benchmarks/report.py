@@ -1,0 +1,203 @@
+"""A race in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+
+from benchmarks.cases import CURVES, TASKS
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS
+from benchmarks.curves import crossover, curve
+from benchmarks.results import Entrant, Race
+from benchmarks.statistics import Interval, bootstrap_median
+
+__all__ = ["best_torch", "duration", "grid_cases", "markdown", "table"]
+
+TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in three digits and a unit that suits it."""
+    unit, scale = next(((u, s) for u, s in (("s", 1), ("ms", 1e3)) if seconds * s >= 1), ("us", 1e6))
+    value = seconds * scale
+    return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f} {unit}"
+
+
+def grid_cases(race: Race, task: str) -> list[int]:
+    """Return the indices of a task's cases, without those that only draw the curves."""
+    return [i for i, case in enumerate(race.cases) if case.task == task and _has_control(race, i)]
+
+
+def _has_control(race: Race, index: int) -> bool:
+    return any(sample.case == index and sample.name == AGAIN.name for sample in race.samples)
+
+
+def best_torch(best: dict[str, Entrant], times: dict[Entrant, dict[tuple[int, int], float]]) -> Entrant | None:
+    """Return the fastest of the torch contestants on the CPU."""
+    torches = [best[name] for name in TORCH_ON_CPU if name in best]
+    return min(torches, key=lambda entrant: median(times[entrant].values()), default=None)
+
+
+def markdown(race: Race) -> str:
+    """Return the whole report."""
+    parts = [_machine(race), _verdict(race)]
+    for task, words in TASKS.items():
+        cases = grid_cases(race, task)
+        if cases:
+            parts += [f"## {words[0].upper()}{words[1:]}", _ratios(race, cases)]
+            settings = sorted({sample.threads for sample in race.samples})
+            parts += [_times(race, cases, threads) for threads in settings]
+            parts += [_memory(race, cases)]
+    parts += [_curves(race), _first_steps(race), _cores(race), _failures(race)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _machine(race: Race) -> str:
+    machine, versions = race.machine, race.versions
+    libraries = dict(item for hello in versions.values() for item in hello["versions"].items())
+    blas = {
+        f"{pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
+        for hello in versions.values()
+        for pool in hello["pools"]
+        if pool["user_api"] == "blas"
+    }
+    lines = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        f"Python {machine['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in libraries.items() if "threads" not in name),
+        f"BLAS of NumPy: {', '.join(sorted(blas))}",
+        f"commit {machine['commit']}, {machine['date']}, {race.protocol['rounds']} processes per contestant, samples "
+        f"of at least {race.protocol['sample_seconds'] * 1e3:.0f} ms, threads {race.protocol['threads']}",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _verdict(race: Race) -> str:
+    reasons = race.not_publishable()
+    if reasons:
+        return "**Not for publication**: " + "; ".join(reasons) + "."
+    controls = (f"{bootstrap_median(groups)} at {name}" for name, groups in race.controls().items())
+    return f"A/A control, numpy_rnn against itself over all cases: {', '.join(controls)}."
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table: the first column to the left, figures to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _ratios(race: Race, cases: Sequence[int]) -> str:
+    """Each contestant at its better thread setting against numpy_rnn at its own."""
+    rows = []
+    for i in cases:
+        times, best = race.times(i), race.best(i)
+        ours = best.get(OURS.name)
+        if ours is None:
+            continue
+        row = [race.cases[i].shape, f"{duration(median(times[ours].values()))} @{ours.threads}"]
+        others = best_torch(best, times), best.get("jax"), best.get("torch-cuda")
+        row += [f"{_interval(race.ratio(i, theirs, ours))} {theirs}" if theirs else "" for theirs in others]
+        floor = best.get("floor")
+        row.append(_interval(race.ratio(i, ours, floor)) + f" @{floor.threads}" if floor else "")
+        again = Entrant(AGAIN.name, ours.threads)
+        row.append(_interval(race.ratio(i, again, ours)) if again in times else "")
+        rows.append(row)
+    head = ("V, E, H, T, B", "numpy_rnn", "best torch / numpy_rnn", "jax / numpy_rnn", "torch-cuda / numpy_rnn",
+            "numpy_rnn / floor", "A/A")  # fmt: skip
+    used = [k for k in range(len(head)) if k < 2 or any(row[k] for row in rows)]
+    return "Ratios of time, with 95 % intervals; @ the better thread setting of each:\n\n" + table(
+        [head[k] for k in used], [[row[k] for k in used] for row in rows]
+    )
+
+
+def _interval(interval: Interval) -> str:
+    return f"**{interval.median:.2f}** [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _by_contestant(race: Race, cases: Sequence[int], cell: Callable[[int, str], str]) -> str:
+    """Return a table with a column per contestant, `cell(case, name)` in it; empty columns left out."""
+    names = [c.name for c in (*CONTESTANTS, AGAIN)]
+    names += sorted({sample.name for sample in race.samples} - set(names))
+    columns = {name: [cell(i, name) for i in cases] for name in names}
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
+    rows = zip((race.cases[i].shape for i in cases), *columns.values(), strict=True)
+    return table(["V, E, H, T, B", *columns], rows) if columns else ""
+
+
+def _times(race: Race, cases: Sequence[int], threads: int) -> str:
+    times = {i: race.times(i) for i in cases}
+
+    def cell(i: int, name: str) -> str:
+        seconds = times[i].get(Entrant(name, threads))
+        if seconds is None:
+            return ""
+        processes = len({number for number, _ in seconds})
+        return duration(median(seconds.values())) + (
+            "" if processes == race.protocol["rounds"] else f" ({processes})"
+        )
+
+    note = "median time (in brackets the number of processes, where it is not all of them):"
+    return f"{threads} thread{'s' * (threads > 1)}, {note}\n\n" + _by_contestant(race, cases, cell)
+
+
+def _memory(race: Race, cases: Sequence[int]) -> str:
+    def cell(i: int, name: str) -> str:
+        peaks = [race.peak_bytes.get(f"{i}/{Entrant(name, n)}") for n in race.protocol["threads"]]
+        return (
+            f"{min(peak for peak in peaks if peak is not None) / 1e6:.1f}"
+            if any(p is not None for p in peaks)
+            else ""
+        )
+
+    rows = _by_contestant(race, cases, cell)
+    note = "Peak resident memory in MB of weights, gradients, averages and a step, above what the process held before"
+    return rows and f"{note} (with what a compiler left behind, for those that compile):\n\n{rows}"
+
+
+def _curves(race: Race) -> str:
+    lines = []
+    for axis in CURVES:
+        sizes, seconds = curve(race, axis)
+        ours = seconds.pop(OURS.name, [])
+        for name, theirs in seconds.items():
+            if name != "floor":
+                lines.append(
+                    f"- {name} is faster than numpy_rnn {crossover(sizes, ours, theirs)} along {axis} = {sizes}"
+                )
+    return "\n".join(["## Cost curves", "", *lines]) if lines else ""
+
+
+def _first_steps(race: Race) -> str:
+    """Compilation, reported apart: the first step of a fresh process beyond an ordinary one."""
+    extra: dict[str, list[float]] = {}
+    for i in range(len(race.cases)):
+        for entrant, seconds in race.times(i).items():
+            first = race.first_seconds.get(f"{i}/{entrant}", 0.0)
+            extra.setdefault(entrant.name, []).append(first - median(seconds.values()))
+    lines = [
+        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s a case"
+        for name in ("torch-compile", "jax")
+        if name in extra
+    ]
+    return "\n".join(["## Compilation, not part of the times above", "", *lines]) if lines else ""
+
+
+def _cores(race: Race) -> str:
+    """Read back what the thread setting came to: processor time over time by the clock."""
+    lines = []
+    for threads in race.protocol["threads"]:
+        used: dict[str, list[float]] = {}
+        for sample in race.samples:
+            if sample.threads == threads:
+                used.setdefault(sample.name, []).append(sample.cpu_seconds / sample.seconds)
+        cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in sorted(used.items()))
+        lines.append(f"- {threads} thread{'s' * (threads > 1)}: {cores}")
+    return "\n".join(["## Cores in use, median over all samples", "", *lines]) if race.samples else ""
+
+
+def _failures(race: Race) -> str:
+    lines = []
+    for where, reason in race.failures.items():
+        index, _, entrant = where.rpartition("/") if where.split("/")[0].isdigit() else ("", "", where)
+        lines.append(f"- {entrant}{f' on {race.cases[int(index)]}' if index else ''}: {reason}")
+    return "\n".join(["## Not run", "", *lines]) if lines else ""

@@ -1,0 +1,86 @@
+"""The parent's end of the worker processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from typing import IO, Any
+
+from benchmarks.contestants import Contestant
+from benchmarks.machine import ROOT
+from benchmarks.results import Entrant
+from benchmarks.worker import environment
+
+__all__ = ["WorkerError", "WorkerProcess"]
+
+
+class WorkerError(Exception):
+    """A worker could not do what it was told."""
+
+
+class WorkerProcess:
+    """The parent's end of a `benchmarks.worker` process."""
+
+    def __init__(self, contestant: Contestant, threads: int, cache: str) -> None:
+        self.entrant = Entrant(contestant.name, threads)
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        arguments = (contestant.module, json.dumps(dict(contestant.options)), str(threads))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", *arguments],
+            cwd=ROOT,
+            env=os.environ | environment(threads, cache),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+
+    def tell(self, **request: Any) -> None:
+        """Send a request; `hear` waits for its answer."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # `hear` says why
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+
+    def hear(self, seconds: float) -> dict[str, Any]:
+        """Return the next answer; WorkerError where there is none in time, or where it tells of an error."""
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            line = self._process.stdout.readline() if selector.select(seconds) else None
+        if not line:
+            words = f"no answer within {seconds:.0f} s" if line is None else self._last_words()
+            self.close()
+            raise WorkerError(words)
+        answer: dict[str, Any] = json.loads(line)
+        if "unavailable" in answer:  # the worker's last word
+            self.close()
+            raise WorkerError(answer["unavailable"])
+        if "error" in answer:  # of one request; the worker goes on
+            raise WorkerError(answer["error"])
+        return answer
+
+    @property
+    def ended(self) -> bool:
+        """Whether `close` was called, by its owner or by `hear` that got no answer."""
+        return self._log.closed
+
+    def close(self) -> None:
+        """End the process: between two requests there is nothing to lose."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        self._process.wait()
+        self._log.close()
+
+    def _last_words(self) -> str:
+        status = self._process.wait()  # it has closed its output
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"the process ended with status {status}"

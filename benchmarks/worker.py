@@ -34,8 +34,12 @@ __all__ = ["environment", "main"]
 _WARM_SECONDS = 0.03
 
 
-def environment(threads: int, cache: str) -> dict[str, str]:
-    """Return what must be set before a worker imports anything, beside the environment that there is.
+# What a shell says of kernels, threads and waiting is dropped: each library chooses for this processor by itself.
+STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "XLA_", "JAX_", "NPY_", "TORCH")
+
+
+def environment(inherited: Mapping[str, str], threads: int, cache: str) -> dict[str, str]:
+    """Return the environment of a worker, set before it imports anything.
 
     Idle threads wait as their library has them wait, for passive waiting would slow every fork and join; a worker is
     quiet before its answer goes out instead, see `_settle`. Only OpenBLAS's spinning, 70 ms by default, is cut to
@@ -57,7 +61,8 @@ def environment(threads: int, cache: str) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONHASHSEED": "0",
     }
-    return dict.fromkeys(names, str(threads)) | caches | platform
+    free = {name: value for name, value in inherited.items() if not name.startswith(STEERING)}
+    return free | dict.fromkeys(names, str(threads)) | caches | platform
 
 
 class Worker:

@@ -33,7 +33,7 @@ class WorkerProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", *arguments],
             cwd=ROOT,
-            env=os.environ | environment(threads, cache),
+            env=environment(os.environ, threads, cache),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -40,7 +40,9 @@ def _products(problem: Problem) -> list[Product]:
     # One sequence alone: a matrix times a vector, which BLAS does faster than times a matrix of one column.
     step = (case.H,) if B == 1 else (B, case.H)
     recurrent = np.empty(step, np.float32)
-    forward_steps = [_product(h_t, W_hh.T, recurrent) for h_t in h.reshape(T, *step)]
+    # Otherwise by W_hh^T stored as such, which is faster; that copy is not part of the floor.
+    W_hh_T = W_hh.T if B == 1 else np.ascontiguousarray(W_hh.T)
+    forward_steps = [_product(h_t, W_hh_T, recurrent) for h_t in h.reshape(T, *step)]
     if case.task == "generate":
         outputs = [_product(h_t, W.T, y) for h_t, y in zip(h, logits, strict=True)]
         return [product for pair in zip(forward_steps, outputs, strict=True) for product in pair]

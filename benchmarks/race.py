@@ -199,7 +199,7 @@ class _Runner:
         where, peak = f"{index}/{entrant}", prepared["peak_bytes"]
         self.race.first_seconds.setdefault(where, prepared["seconds"][0])  # later rounds find it compiled
         if peak is not None:
-            # The least of all rounds: a process maps the pages of its library at its very first case.
+            # The least of all rounds: what a process makes once, for all cases, falls to any one of them.
             self.race.peak_bytes[where] = min(peak, self.race.peak_bytes.get(where, peak))
 
     def _warm(self, index: int, ready: dict[Entrant, float]) -> dict[Entrant, int]:

@@ -76,6 +76,7 @@ class Worker:
         if hasattr(self.module, "start"):
             self.versions |= self.module.start(threads, **options)
         self.work: Work | None = None
+        self.fresh = True
 
     def hello(self, threads: int) -> dict[str, Any]:
         """Return versions, and the thread pools as they came out."""
@@ -90,12 +91,18 @@ class Worker:
     def prepare(self, case: Mapping[str, Any], steps: int) -> dict[str, Any]:
         from benchmarks.problem import Problem
 
+        if self.fresh:
+            # What a library sets up at its first use is neither this case's memory nor its compilation.
+            self.fresh = False
+            work = self.module.prepare(Problem.draw(Case(2, 2, 2, 2, 1, case["task"])), **self.options)
+            work.wait(work.run())
+            del work
         problem = Problem.draw(Case(**case))
         if problem.case.task == "adam":
             _ = problem.gradients  # drawn now: the data is not the contestant's memory
         self.release()
         _trim()
-        resident = _status("VmRSS")
+        before = _status("VmRSS")
         self.work = work = self.module.prepare(problem, **self.options)
         answers, seconds = [], []
         for _ in range(steps):
@@ -107,12 +114,9 @@ class Worker:
                 answers.append(problem.summary(work.answer(result)))
             if len(seconds) == 1:
                 _trim()  # from here on counts: the first step compiles, and that memory is not a step's
-        peak = _status("VmHWM")
-        return {
-            "answers": answers,
-            "seconds": seconds,
-            "peak_bytes": None if resident is None or peak is None else max(0, peak - resident),
-        }
+        most = _status("VmHWM")
+        taken = None if before is None or most is None else max(0, most - before)
+        return {"answers": answers, "seconds": seconds, "peak_bytes": taken}
 
     def warm(self, seconds: float) -> dict[str, Any]:
         """Run at least once and for a moment; return how many runs make a sample of `seconds`."""
@@ -159,12 +163,12 @@ def _trim() -> None:
 
 
 def _status(field: str) -> int | None:
-    """Return a field of this process's status in bytes: VmRSS, resident now, or VmHWM, the most since `_trim`."""
+    """Return a field of this process's status in bytes, such as VmHWM, the most that was resident since `_trim`."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return None
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":")), None)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check parity clean
+.PHONY: run test check parity bench clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
@@ -19,6 +19,9 @@ check: .venv/test
 parity: .venv/test
 	$(BIN)/numpy-rnn tutorial --torch --dtype float64
 
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -31,4 +34,8 @@ clean:
 
 .venv/test: .venv/run
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/test
+	$(INSTALL) -e '.[bench,jax]'
 	@touch $@

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.ablation import ladder, run_ablation
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
 from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
@@ -32,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
+        if arguments.ablation:
+            print(ladder(run_ablation()))
+            return 0
         race = loaded or _run(arguments)
         return _show(race, old, arguments.publish)
     except (WorkerError, Unavailable) as error:
@@ -63,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--threads", type=_threads, action="append", help="thread settings; without it 1 and all cores"
+    )
+    parser.add_argument(
+        "--ablation", action="store_true", help="the ladder from the textbook to numpy_rnn instead, one trick a rung"
     )
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="say what changed since an older race")
     parser.add_argument("--load", type=Path, metavar="RACE.json", help="show a race that was saved, run none")

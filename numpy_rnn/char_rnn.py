@@ -217,7 +217,7 @@ class CharRNN(Layer[CharRNNTape]):
         self.criterion.forward_on(tape.criterion)
         self.criterion.backward_on(tape.criterion)
         tape.fc.dy = tape.criterion.dlogits
-        tape.rnn.dh[...] = 0
+        tape.rnn.dh.fill(0)
         self.backward_on(tape)
         h_n = tape.rnn.h[-1:]
         return tape.criterion.loss, h_n if handed_in else h_n.copy()

@@ -85,7 +85,7 @@ def as_indices(name: str, value: ArrayLike, count: int) -> Array:
     array = to_numpy(name, value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
-    indices = array.astype(np.intp, copy=False)
+    indices = array if array.dtype == np.intp else array.astype(np.intp)
     # Read as unsigned, a negative number is larger than any size: one reduction finds both faults.
     if indices.size and np.maximum.reduce(indices.view(np.uintp), axis=None) >= count:
         where = tuple(np.argwhere((indices < 0) | (indices >= count))[0].tolist())

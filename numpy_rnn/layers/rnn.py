@@ -47,15 +47,13 @@ class RNNTape(Tape):
         self.z = np.empty((T, B, H), dtype)  # backward puts 1 - h^2 in its place
         self.dh = np.empty((1, B, H), dtype)  # dh_t while time runs backward; in the end dh_0
         self.bias = np.empty(H, dtype)  # b_ih + b_hh
+        self.W_hh_h = np.empty((B, H), dtype)
         # The same memory as rows, N = T * B, and step by step.
         self.z_rows = self.z.reshape(-1, H)
         self.h_rows, self.h_previous_rows = self.h[1:].reshape(-1, H), self.h[:-1].reshape(-1, H)
-        h = self.steps(self.h)
-        self.forward_steps = list(zip(h[:-1], self.steps(self.z), h[1:], strict=True))
-        (self.dh_step,) = self.steps(self.dh)
-        self.W_hh_h = np.empty_like(self.dh_step)
+        self.forward_steps = list(zip(self.h[:-1], self.z, self.h[1:], strict=True))
         # BLAS multiplies a narrow matrix up to twice as fast by W_hh^T stored as such than by a transposed W_hh:
-        # worth one copy per forward. A vector (B = 1) gains nothing.
+        # worth one copy per forward. A single row (B = 1) gains nothing.
         self.W_hh_T = np.empty((H, H), dtype) if B > 1 else None
 
     @cached_property
@@ -66,16 +64,10 @@ class RNNTape(Tape):
     def dx(self) -> Array:
         return np.empty((len(self.z_rows), self.layer.input_size), self.z.dtype)
 
-    def steps(self, array: Array) -> list[Array]:
-        """Return the view (B, H) of each time step; (H,) if B = 1, since BLAS multiplies a vector faster."""
-        T, B, H = array.shape
-        return list(array.reshape(T, H) if B == 1 else array)
-
     def set_doutput(self, doutput: Array, dz: Array) -> None:
         """Say where doutput (T, B, H) is, and where dz shall be: the same memory, if doutput may be overwritten."""
         self.dz_rows = dz.reshape(-1, dz.shape[-1])
-        steps = zip(self.steps(doutput), self.steps(self.z), self.steps(dz), strict=True)
-        self.backward_steps = list(steps)[::-1]
+        self.backward_steps = list(zip(doutput, self.z, dz, strict=True))[::-1]
 
 
 class RNN(Layer[RNNTape]):
@@ -224,7 +216,7 @@ class RNN(Layer[RNNTape]):
 
     def backward_recur(self, tape: RNNTape) -> None:
         """From doutput, and dh_n in dh, to dz, dW_hh, and dh_0 in dh."""
-        W_hh, dh = self.weight_hh_l0, tape.dh_step
+        W_hh, dh = self.weight_hh_l0, tape.dh[0]
         np.multiply(tape.h_rows, tape.h_rows, tape.z_rows)
         np.subtract(1, tape.z_rows, tape.z_rows)  # tanh'(z) = 1 - h^2, for all t at once
         for doutput_t, slope_t, dz_t in tape.backward_steps:

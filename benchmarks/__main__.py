@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> Race:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
         heats += [Heat(case, tuple(c for c in chosen if c.curves), brief=True) for case in curves]
     threads = arguments.threads or ([1] if arguments.quick else [1, available_cores()])
-    protocol = Protocol(2, 0.03, 2, 45) if arguments.quick else Protocol(5, 0.1, 4, 540)
+    protocol = Protocol(2, 0.03, 2, 45) if arguments.quick else Protocol(5, 0.1, 4, 500)
     race = run_race(heats, sorted(set(threads)), protocol, Live([c.name for c in chosen]))
     path = FOLDER / f"{race.machine['date'].replace(':', '')[:17]}.json"
     race.save(path)

@@ -209,20 +209,22 @@ class RNN(Layer[RNNTape]):
         if tape.W_hh_T is not None:
             np.copyto(tape.W_hh_T, W_hh_T)
             W_hh_T = tape.W_hh_T
+        add, tanh = np.add, np.tanh  # local names: looked up faster, and that shows where arrays are small
         for h_previous, z_t, h_t in tape.forward_steps:
             h_previous.dot(W_hh_T, W_hh_h)
-            np.add(z_t, W_hh_h, z_t)  # (1)
-            np.tanh(z_t, h_t)  # (2)
+            add(z_t, W_hh_h, z_t)  # (1)
+            tanh(z_t, h_t)  # (2)
 
     def backward_recur(self, tape: RNNTape) -> None:
         """From doutput, and dh_n in dh, to dz, dW_hh, and dh_0 in dh."""
         W_hh, dh = self.weight_hh_l0, tape.dh[0]
         np.multiply(tape.h_rows, tape.h_rows, tape.z_rows)
         np.subtract(1, tape.z_rows, tape.z_rows)  # tanh'(z) = 1 - h^2, for all t at once
+        add, multiply, W = np.add, np.multiply, W_hh.data
         for doutput_t, slope_t, dz_t in tape.backward_steps:
-            np.add(dh, doutput_t, dh)  # (3)
-            np.multiply(dh, slope_t, dz_t)  # (4)
-            dz_t.dot(W_hh.data, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (6)
+            add(dh, doutput_t, dh)  # (3)
+            multiply(dh, slope_t, dz_t)  # (4)
+            dz_t.dot(W, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (6)
         tape.dz_rows.T.dot(tape.h_previous_rows, W_hh.grad)  # (5)
 
     def backward_project(self, dz: Array, x: Array, dx: Array) -> None:

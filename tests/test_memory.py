@@ -1,0 +1,57 @@
+"""A training step allocates no array that grows with T, B, H or V, and the tape holds little beyond what it must."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import numpy_rnn as nr
+
+SHAPES = [
+    (65, 32, 64, 50, 32),  # fewer characters than tokens: the table is projected
+    (3000, 32, 64, 35, 20),  # more: the rows that were looked up are
+    (65, 32, 256, 200, 1),  # one sequence
+]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def step(request):
+    """Return one training step at a shape, and that shape."""
+    V, E, H, T, B = request.param
+    model = nr.CharRNN(V, E, H, rng=0)
+    optimizer = nr.Adam(model.parameters())
+    tokens, targets = np.random.default_rng(0).integers(0, V, (2, T, B))
+
+    def run():
+        model.loss_and_gradients(tokens, targets)
+        optimizer.step()
+
+    tracemalloc.start()
+    yield run, request.param
+    tracemalloc.stop()
+
+
+def test_a_step_after_the_first_allocates_nothing_that_grows(step):
+    run, (V, E, H, T, B) = step
+    run()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    run()
+    after, peak = tracemalloc.get_traced_memory()
+    # What is left: one of NumPy's buffers of 8192 elements, and the places where characters begin in the sorted
+    # order, a few machine words for each character that occurs. The smallest of the tape's arrays that grow is larger.
+    assert peak - before < 80 * 1024 < 4 * T * B * H
+    assert after - before < 4096
+
+
+def test_the_tape_holds_little_beyond_what_it_must(step):
+    run, (V, E, H, T, B) = step
+    before = tracemalloc.get_traced_memory()[0]
+    run()
+    held = tracemalloc.get_traced_memory()[0] - before
+    N = T * B
+    states = 3 * N * H  # h, what tanh' is made of, and the gradient that flows back
+    classes = 2 * N * V  # logits and probabilities, which become the gradient in place
+    table = 2 * V * H if V <= N else 2 * N * E  # the projected table or the rows looked up, and their gradient
+    views = 6 * T * 200  # bytes of the objects that name each time step's part of the arrays
+    assert held <= 1.25 * 4 * (states + classes + table) + views

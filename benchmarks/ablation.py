@@ -11,10 +11,10 @@ from benchmarks.cases import GRID
 from benchmarks.contestants import Contestant
 from benchmarks.live import Live
 from benchmarks.race import Heat, Protocol, run_race
-from benchmarks.report import duration, table
+from benchmarks.report import duration, machine, table
 from benchmarks.results import Entrant, Race
 
-__all__ = ["ladder", "run_ablation"]
+__all__ = ["ladder", "run_ablation", "rungs"]
 
 CASES = (*GRID[:5], GRID[6])
 # What a rung adds, and the name of what undoes it.
@@ -29,7 +29,8 @@ TRICKS = (
 )
 
 
-def _rungs() -> list[Contestant]:
+def rungs() -> list[Contestant]:
+    """Return the textbook, numpy_rnn with fewer and fewer tricks undone, and the floor."""
     undone = [name for _, name in TRICKS]
     names = ["one product for all rows", *(words for words, _ in TRICKS)]
     module = "benchmarks.contestants.ablation"
@@ -42,14 +43,14 @@ def _rungs() -> list[Contestant]:
 
 def run_ablation() -> Race:
     """Race all rungs at one thread, within three minutes."""
-    rungs = _rungs()
-    heats = [Heat(case, tuple(rungs)) for case in CASES]
-    return run_race(heats, [1], Protocol(5, 0.03, 3, 170), Live([rung.name for rung in rungs]))
+    all_rungs = rungs()
+    heats = [Heat(case, tuple(all_rungs)) for case in CASES]
+    return run_race(heats, [1], Protocol(5, 0.03, 3, 170), Live([rung.name for rung in all_rungs]))
 
 
 def ladder(race: Race) -> str:
     """Return the ladder in Markdown: time of a training step, and the gain over the rung below."""
-    names = [rung.name for rung in _rungs()]
+    names = [rung.name for rung in rungs()]
     rows = []
     for name, below in zip(names, [None, *names], strict=False):
         cells = []
@@ -60,4 +61,4 @@ def ladder(race: Race) -> str:
                 cell += f", {(race.ratio(i, Entrant(below, 1), Entrant(name, 1)).median - 1):+.0%}"
             cells.append(cell)
         rows.append([name if below in (None, "textbook") or name == "floor" else f"+ {name}", *cells])
-    return table(["V, E, H, T, B", *(case.shape for case in race.cases)], rows)
+    return f"{machine(race)}\n\n{table(['V, E, H, T, B', *(case.shape for case in race.cases)], rows)}"

@@ -11,7 +11,7 @@ from benchmarks.curves import crossover, curve
 from benchmarks.results import Entrant, Race
 from benchmarks.statistics import Interval, bootstrap_median
 
-__all__ = ["best_torch", "duration", "grid_cases", "markdown", "table"]
+__all__ = ["best_torch", "duration", "grid_cases", "machine", "markdown", "table"]
 
 TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
 
@@ -40,7 +40,7 @@ def best_torch(best: dict[str, Entrant], times: dict[Entrant, dict[tuple[int, in
 
 def markdown(race: Race) -> str:
     """Return the whole report."""
-    parts = [_machine(race), _verdict(race)]
+    parts = [machine(race), _verdict(race)]
     for task, words in TASKS.items():
         cases = grid_cases(race, task)
         if cases:
@@ -52,8 +52,9 @@ def markdown(race: Race) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _machine(race: Race) -> str:
-    machine, versions = race.machine, race.versions
+def machine(race: Race) -> str:
+    """Return what the race ran on and how, as a list."""
+    on, versions = race.machine, race.versions
     libraries = dict(item for hello in versions.values() for item in hello["versions"].items())
     blas = {
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
@@ -62,11 +63,11 @@ def _machine(race: Race) -> str:
         if pool["user_api"] == "blas"
     }
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
-        f"Python {machine['python']}, "
+        f"{on['cpu']}, {on['cores']} cores, {on['system']}",
+        f"Python {on['python']}, "
         + ", ".join(f"{name} {version}" for name, version in libraries.items() if "threads" not in name),
         f"BLAS of NumPy: {', '.join(sorted(blas))}",
-        f"commit {machine['commit']}, {machine['date']}, {race.protocol['rounds']} processes per contestant, samples "
+        f"commit {on['commit']}, {on['date']}, {race.protocol['rounds']} processes per contestant, samples "
         f"of at least {race.protocol['sample_seconds'] * 1e3:.0f} ms, threads {race.protocol['threads']}",
     ]
     return "\n".join(f"- {line}" for line in lines)

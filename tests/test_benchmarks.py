@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.ablation import ladder, rungs
 from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, curve_cases
 from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, REFERENCE, Contestant, Work
@@ -393,3 +395,11 @@ def test_publishing_is_refused_where_the_control_excludes_1(
         assert "## One training step" in said.out
         assert folder.exists() == (not status)
     assert {path.name for path in folder.iterdir()} == {"race.json", "race.md", "ratios.png", "curves.png"}
+
+
+def test_every_rung_of_the_ladder_computes_the_same() -> None:
+    race = run_race([Heat(SMALL["train"], tuple(rungs()))], [1], Protocol(1, 0.001, 1, 5), lambda *_: None)
+    assert race.failures == {}  # a rung that did not agree would have stopped the race
+    rows = [line for line in ladder(race).splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == len(rungs())
+    assert all(re.search(r"\| [\d.]+ (us|ms)", row) for row in rows)

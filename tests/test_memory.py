@@ -32,14 +32,14 @@ def step(request):
 
 
 def test_a_step_after_the_first_allocates_nothing_that_grows(step):
-    run, (V, E, H, T, B) = step
+    run, (_, _, H, T, B) = step
     run()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     run()
     after, peak = tracemalloc.get_traced_memory()
-    # What is left: one of NumPy's buffers of 8192 elements, and the places where characters begin in the sorted
-    # order, a few machine words for each character that occurs. The smallest of the tape's arrays that grow is larger.
+    # What is left: one of NumPy's buffers of 8192 elements, and where each character begins in the sorted order, a
+    # few machine words for each character that occurs. The tape's arrays that grow are larger.
     assert peak - before < 80 * 1024 < 4 * T * B * H
     assert after - before < 4096
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -27,18 +28,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Return 0; 1 where the race failed or may not be published; 2 for wrong usage."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    runs = arguments.quick or arguments.case or arguments.contestant or arguments.threads
+    if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
+        parser.error("--load and --ablation stand alone: they do not go with options of another race")
     try:
         old = Race.load(arguments.compare) if arguments.compare else None
         loaded = Race.load(arguments.load) if arguments.load else None
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
+        if arguments.publish is not None:  # what would keep the figures from being kept is said before the race
+            if find_spec("matplotlib") is None:
+                raise Unavailable("--publish draws pictures with matplotlib: pip install 'numpy-rnn[bench]'")
+            arguments.publish.mkdir(parents=True, exist_ok=True)
         if arguments.ablation:
-            print(ladder(run_ablation()))
+            print(ladder(run_ablation()), flush=True)
             return 0
         race = loaded or _run(arguments)
         return _show(race, old, arguments.publish)
-    except (WorkerError, Unavailable) as error:
+    except BrokenPipeError:  # whoever read the report has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (WorkerError, Unavailable, OSError) as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -123,7 +134,7 @@ def _contestants(names: Sequence[str] | None, quick: bool) -> tuple[Contestant, 
 
 
 def _show(race: Race, old: Race | None, publish: Path | None) -> int:
-    print(markdown(race))
+    print(markdown(race), flush=True)
     if old is not None:
         print(comparison(race, old))
     if publish is None:
@@ -132,7 +143,6 @@ def _show(race: Race, old: Race | None, publish: Path | None) -> int:
     if reasons:
         print(f"benchmarks: not published: {'; '.join(reasons)}", file=sys.stderr)
         return 1
-    publish.mkdir(parents=True, exist_ok=True)
     race.save(publish / "race.json")
     (publish / "race.md").write_text(markdown(race))
     for path in draw(race, publish):

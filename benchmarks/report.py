@@ -159,7 +159,9 @@ def _curves(race: Race) -> str:
     lines = []
     for axis in CURVES:
         sizes, seconds = curve(race, axis)
-        ours = seconds.pop(OURS.name, [])
+        ours = seconds.pop(OURS.name, None)
+        if ours is None:
+            continue
         for name, theirs in seconds.items():
             if name != "floor":
                 lines.append(

@@ -89,10 +89,28 @@ class Race:
             if version == FORMAT:
                 content["cases"] = [Case(**case) for case in content["cases"]]
                 content["samples"] = [Sample(*sample) for sample in content["samples"]]
-                return cls(**content)
-        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+                race = cls(**content)
+                if race._complete():
+                    return race
+                raise KeyError(path)
+        except (
+            KeyError,
+            TypeError,
+            AttributeError,
+            UnicodeDecodeError,
+            RecursionError,
+            json.JSONDecodeError,
+        ) as error:
             raise ValueError(f"{path} is not a race that was saved here") from error
         raise ValueError(f"{path} has format {version}, this version reads {FORMAT}")
+
+    def _complete(self) -> bool:
+        """Return whether everything is there that a report reads."""
+        return (
+            {"cpu", "cores", "system", "python", "commit", "date"} <= self.machine.keys()
+            and {"rounds", "sample_seconds", "threads"} <= self.protocol.keys()
+            and all(0 <= s.case < len(self.cases) and s.seconds > 0 and s.cpu_seconds >= 0 for s in self.samples)
+        )
 
     def times(self, case: int) -> dict[Entrant, dict[Key, float]]:
         """Return the seconds of every entrant of a case, by (round, sweep)."""

@@ -15,7 +15,20 @@ __all__ = ["CharRNN"]
 
 
 class CharRNNTape(Tape):
-    """The tapes of the layers, wired once: what one of them writes is what the next one reads."""
+    """The tapes of the layers, wired once: what one of them writes is what the next one reads.
+
+    Three arrays serve twice, each after its first content has been read for the last time:
+
+    =============  ====================  ==========================================
+    array          after forward         after backward
+    =============  ====================  ==========================================
+    rnn.h          h_0 ... h_T           the same
+    rnn.z          z                     1 - h^2, then scratch of the scatter
+    fc.y           logits                the same
+    criterion.e    exp(logits - max)     dlogits
+    fc.dx          (unused)              doutput, then dz
+    =============  ====================  ==========================================
+    """
 
     def __init__(self, model: CharRNN, T: int, B: int) -> None:
         super().__init__(model, (T, B))
@@ -29,7 +42,10 @@ class CharRNNTape(Tape):
         self.rnn.set_doutput(doutput, dz=doutput)
         self.criterion.logits = self.fc.y
         self.criterion.dlogits = self.criterion.e
-        # What W_ih multiplies: the V rows of the embedding, or the N that were looked up, whichever are fewer.
+        for part in (self.rnn, self.fc, self.criterion):
+            part.layer = model  # wired as they are, they are of no use to the layers by themselves
+        # What W_ih multiplies: the V rows of the embedding, or the N that were looked up, whichever are fewer. The
+        # arrays of the other way are empty.
         self.table_first = V <= N
         self.projected, self.dprojected = (np.empty((V if self.table_first else 0, H), model.dtype) for _ in range(2))
         self.x, self.dx, self.ordered_dx = (
@@ -154,6 +170,7 @@ class CharRNN(Layer[CharRNNTape]):
 
     # A gather commutes with a linear map, W_ih (C[token]) = (W_ih C)[token]: with fewer characters than tokens the
     # table C is multiplied once, V rows instead of N; and backward, dz is summed per character before W_ih sees it.
+    # (Products of zero and nan are nan: one that is not a number spreads further than in torch.)
 
     def forward_on(self, tape: CharRNNTape) -> None:
         C, rnn = self.embedding.weight.data, tape.rnn

@@ -393,8 +393,54 @@ def test_publishing_is_refused_where_the_control_excludes_1(
         said = capsys.readouterr()
         assert ("not published: the A/A control at" in said.err) == bool(status)
         assert "## One training step" in said.out
-        assert folder.exists() == (not status)
+        assert any(folder.iterdir()) == (not status)
     assert {path.name for path in folder.iterdir()} == {"race.json", "race.md", "ratios.png", "curves.png"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        '{"format": 1, "not_publishable": [], "cases": [], "samples": [], "machine": {}, "protocol": {}}',
+        "\xff",
+    ],
+)
+def test_a_file_that_is_no_race_is_refused(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "race.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(SystemExit) as exit_:
+        main(["--load", str(path)])
+    assert exit_.value.code == 2
+    assert "is not a race that was saved here" in capsys.readouterr().err
+
+
+def test_a_sample_of_negative_time_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "race.json"
+    race = made_up()
+    race.samples[0] = race.samples[0]._replace(seconds=-1.0)
+    race.save(path)
+    with pytest.raises(ValueError, match="is not a race that was saved here"):
+        Race.load(path)
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_the_race(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--publish", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("benchmarks: error: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--load", "race.json", "--quick"], ["--ablation", "--case", "2,2,2,2,2"]])
+def test_options_that_contradict_each_other_are_refused(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(options)
+    assert exit_.value.code == 2
+    assert "--load and --ablation stand alone" in capsys.readouterr().err
 
 
 def test_every_rung_of_the_ladder_computes_the_same() -> None:

@@ -150,6 +150,17 @@ def test_a_tape_serves_its_own_layer_after_a_forward(case):
         layer.backward(*dfirst, tape=twin.tape)
 
 
+def test_the_parts_of_a_models_tape_are_not_the_layers_to_use():
+    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=0)
+    tape = model.new_tape(T, B)
+    with pytest.raises(ValueError, match="tape must be one that new_tape of this RNN made"):
+        model.rnn.forward(np.zeros((T, B, E)), None, tape.rnn)
+    with pytest.raises(ValueError, match="tape must be one that new_tape of this Linear made"):
+        model.fc.forward(np.zeros((T, B, H)), tape.fc)
+    with pytest.raises(ValueError, match="tape must be one that new_tape of this CrossEntropyLoss made"):
+        model.criterion.forward(np.zeros((T * B, V)), np.zeros(T * B, int), tape.criterion)
+
+
 def test_a_training_step_leaves_the_tape_of_the_last_forward_alone():
     model = nr.CharRNN(V, E, H, dtype=np.float64, rng=0)
     first, second = np.random.default_rng(0).integers(0, V, (2, T, B))

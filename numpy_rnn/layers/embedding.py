@@ -133,17 +133,18 @@ class Scatter:
         self.n = np.arange(N)
         self.ones = np.ones(N, dtype)
         self.onehot = np.empty((V, N), dtype) if N * V <= 16384 else None
-        self.shift = N.bit_length()
+        self.shift = N.bit_length()  # n < 2^shift
         self.keys, self.order, self.is_first = np.empty(N, np.intp), np.empty(N, np.intp), np.ones(N, bool)
 
     def add(self, indices: Array, rows: Array, out: Array, ordered_rows: Array) -> None:
         """out[v] = sum of rows[n] over all n with indices[n] == v; rows and the scratch ordered_rows (N, E)."""
-        if self.onehot is not None:  # a small product costs less than sorting
+        if self.onehot is not None:  # a product as small as 16384 numbers costs less than sorting
             self.onehot.fill(0)
             self.onehot[indices, self.n] = 1
             self.onehot.dot(rows, out)
             return
-        # Sorted by (v, n), the rows of one v lie together, and a vector of ones sums them in one BLAS call.
+        # Sorted by (v, n), the rows of one v lie together, and a vector of ones sums them in one BLAS call. Both
+        # numbers are packed into one, which can be sorted in place.
         keys, order, is_first = self.keys, self.order, self.is_first
         np.left_shift(indices, self.shift, keys)
         np.add(keys, self.n, keys)  # v * 2^shift + n

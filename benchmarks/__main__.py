@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from benchmarks.race import Heat, Protocol, run_race
 from benchmarks.report import markdown
 from benchmarks.results import Race
 from benchmarks.workers import WorkerError
+from numpy_rnn.cli import discard_output
 
 FOLDER = ROOT / "build" / "benchmarks"
 
@@ -47,9 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         race = loaded or _run(arguments)
         return _show(race, old, arguments.publish)
     except BrokenPipeError:  # whoever read the report has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except (WorkerError, Unavailable, OSError) as error:
+        discard_output()
         print(f"benchmarks: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import math
 import os
 import sys
@@ -14,7 +16,7 @@ import numpy as np
 import numpy_rnn as nr
 from numpy_rnn.training import inputs_and_targets, train_epochs
 
-__all__ = ["main"]
+__all__ = ["discard_output", "main"]
 
 TUTORIAL_TEXT = "Hello, how are you?"
 
@@ -26,16 +28,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has had enough, `| head` for one
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush at exit
+        discard_output()
         return 0
+    except OSError as error:
+        discard_output()
+        return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
-    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError, OSError) as error:
+    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def discard_output() -> None:
+    """Send what standard output still holds nowhere: at exit Python would try to write it once more."""
+    with contextlib.suppress(io.UnsupportedOperation):  # no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

@@ -34,6 +34,16 @@ def test_a_hundred_epochs_equal_torch(seed, carry_hidden):
     assert torch_reference.generate(mirror, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
 
 
+@pytest.mark.parametrize("V", [9, 1200])  # fewer characters than tokens, and more
+@pytest.mark.parametrize("carry_hidden", [False, True])
+def test_batches_equal_torch_step_by_step(V, carry_hidden):
+    rng = np.random.default_rng(0)
+    tokens, targets = rng.integers(0, V, (2, 6, 3))
+    model = nr.CharRNN(V, 5, 8, dtype=np.float64, rng=rng)
+    result = torch_reference.parity(model, tokens, targets, epochs=30, carry_hidden=carry_hidden, tolerance=1e-10)
+    assert result.ok, result
+
+
 @pytest.mark.parametrize("carry_hidden", [False, True])
 def test_the_training_loops_agree(carry_hidden):
     model = make_model()

@@ -81,6 +81,8 @@ def test_bad_input_is_named():
         layer.forward(np.zeros((5, 3)))
     with pytest.raises(ValueError, match=r"x has shape \(5, 2, 4\), expected \(T, B, input_size\) = \(\*, \*, 3\)"):
         layer.forward(np.zeros((5, 2, 4)))
+    with pytest.raises(ValueError, match=r"x has shape \(5, 0, 4\), expected \(T, B, input_size\)"):
+        layer.forward(np.zeros((5, 0, 4)))
     with pytest.raises(ValueError, match="at least one time step"):
         layer.forward(np.zeros((0, 2, 3)))
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 4\), expected \(1, B, hidden_size\) = \(1, 2, 4\)"):

@@ -114,6 +114,11 @@ def _run(arguments: argparse.Namespace) -> Race:
         raise Unavailable("reading thread counts back needs threadpoolctl: pip install 'numpy-rnn[bench]'")
     chosen = _contestants(arguments.contestant, arguments.quick)
     cases = arguments.case or (QUICK if arguments.quick else (*GRID, *OTHERS))
+    for contestant in chosen if arguments.contestant else ():
+        if not any(case.task in contestant.tasks for case in cases):
+            raise Unavailable(
+                f"{contestant.name} takes no part in these cases, only in {', '.join(contestant.tasks)}"
+            )
     heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]
     if not arguments.case and not arguments.quick:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))

@@ -433,6 +433,12 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_race(
     assert said.count("\n") == 1
 
 
+def test_a_contestant_without_a_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--case", "2,2,2,2,2", "--contestant", "torch-by-hand"]) == 1
+    said = capsys.readouterr().err
+    assert said == "benchmarks: error: torch-by-hand takes no part in these cases, only in generate\n"
+
+
 @pytest.mark.parametrize("options", [["--load", "race.json", "--quick"], ["--ablation", "--case", "2,2,2,2,2"]])
 def test_options_that_contradict_each_other_are_refused(
     options: list[str], capsys: pytest.CaptureFixture[str]

@@ -164,6 +164,8 @@ def test_a_tape_serves_its_own_layer_after_a_forward(case):
             ValueError, match=f"tape must be one that new_tape of this {type(layer).__name__} made, got"
         ):
             layer.forward(*first, tape=stranger)
+        with pytest.raises(ValueError, match=f"of this {type(layer).__name__} made, got a "):
+            layer.backward(*dfirst, tape=stranger)
     layer.forward(*first)
     twin.forward(*first)
     with pytest.raises(ValueError, match="tape must be one that new_tape of this"):

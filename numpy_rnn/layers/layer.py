@@ -51,20 +51,18 @@ class Layer(Generic[AnyTape]):
         """Set every parameter from arrays or torch tensors; see `Parameters.load_state_dict`."""
         self._parameters.load_state_dict(state_dict)
 
-    def _check_tape(self, tape: AnyTape, shape: tuple[int, ...]) -> AnyTape:
-        """Return a tape that the caller handed to forward, if it fits."""
+    def _check_tape(self, tape: AnyTape, shape: tuple[int, ...] | None = None) -> AnyTape:
+        """Return a tape that the caller handed in, if it is this layer's and, unless None, made for `shape`."""
         if getattr(tape, "layer", None) is not self:
-            raise ValueError(f"tape must be one that new_tape of this {type(self).__name__} made, got {tape!r}")
-        if tape.shape != shape:
+            given = f"a {type(tape).__name__}" + " of another layer" * isinstance(tape, Tape)
+            raise ValueError(f"tape must be one that new_tape of this {type(self).__name__} made, got {given}")
+        if shape is not None and tape.shape != shape:
             raise ValueError(f"tape was made for inputs of shape {tape.shape}, got one of {shape}")
         return tape
 
     def _written_tape(self, tape: AnyTape | None) -> AnyTape:
         """Return the tape that a backward belongs to: the one handed in, or that of the most recent forward."""
-        if tape is None:
-            tape = self.tape
-        else:
-            self._check_tape(tape, tape.shape)
+        tape = self.tape if tape is None else self._check_tape(tape)
         if tape is None or not tape.written:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         return tape

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check parity bench clean
+.PHONY: run test check parity cases bench clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
@@ -18,6 +18,9 @@ check: .venv/test
 
 parity: .venv/test
 	$(BIN)/numpy-rnn tutorial --torch --dtype float64
+
+cases: .venv/test
+	$(BIN)/python -m torch_reference.torch_cases
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

@@ -81,7 +81,7 @@ def test_gradients_equal_the_complex_step(rng, T, B, V, E, H, L):
     assert_complex_step(function, {"h_0": h_0} | model.state_dict(), {"h_0": dh_0} | named_gradients(model), rng)
 
 
-@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool), "L": st.just(1)})
+@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool)})
 def test_the_gradients_of_the_loss_equal_the_complex_step(rng, T, B, V, E, H, L):
     model = nr.CharRNN(V, E, H, L, dtype=np.float64, rng=rng)
     tokens, targets, h_0 = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B), some.normal(rng, L, B, H)
@@ -134,6 +134,31 @@ def test_the_textbooks_gradients_equal_the_complex_step(rng, T, B, V, E, H, L):
     _, dlogits = textbook.cross_entropy(logits, targets)
     gradients, dh_0 = textbook.backward(p, tokens, x, h, dlogits, dh_n)
     assert_complex_step(function, p | {"h_0": h_0}, gradients | {"h_0": dh_0}, rng)
+
+
+@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool)})
+def test_dropout_is_that_of_the_rnn_in_training_mode_alone(rng, T, B, V, E, H, L):
+    L = max(L, 2)
+    model = nr.CharRNN(V, E, H, L, dropout=0.5, dtype=np.float64, rng=rng)
+    tokens, targets = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B)
+    tape = model.new_tape(T, B)
+    loss, _ = model.loss_and_gradients(tokens, targets, tape=tape)
+    masks, gradients = tape.rnn.masks, model.parameters().grad.copy()
+    assert len(masks) == L - 1
+
+    output, _ = model.rnn.forward(model.embedding.forward(tokens), masks=masks)
+    logits = model.fc.forward(output)
+    assert model.criterion.forward(logits.reshape(-1, V), targets.reshape(-1)) == pytest.approx(loss, rel=1e-12)
+    doutput = model.fc.backward(model.criterion.backward().reshape(T, B, V))
+    model.embedding.backward(model.rnn.backward(doutput)[0])
+    # The table is multiplied before it is looked up, or after: the sums come in another order.
+    np.testing.assert_allclose(model.parameters().grad, gradients, rtol=1e-10, atol=1e-14)
+
+    assert model.eval() is model
+    plain = nr.CharRNN(V, E, H, L, dtype=np.float64)
+    plain.load_state_dict(model.state_dict())
+    assert model.loss_and_gradients(tokens, targets, tape=tape)[0] == plain.loss_and_gradients(tokens, targets)[0]
+    assert tape.rnn.masks is None
 
 
 def test_the_same_seed_gives_the_same_model_in_every_dtype():

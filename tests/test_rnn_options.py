@@ -179,6 +179,16 @@ def test_masks_keep_the_mean_and_follow_mode_generator_and_dtype():
     assert layer.tape.masks is not None
 
 
+def test_the_generator_draws_weights_and_masks():
+    first, same, other = (nr.RNN(3, 4, 2, dropout=0.5, rng=seed) for seed in (1, np.random.default_rng(1), 2))
+    for layer in (first, same, other):
+        layer.forward(np.zeros((9, 9, 3)))
+    np.testing.assert_array_equal(first.parameters().data, same.parameters().data)
+    np.testing.assert_array_equal(first.tape.masks, same.tape.masks)
+    assert (first.parameters().data != other.parameters().data).any()
+    assert (first.tape.masks[0] != other.tape.masks[0]).any()
+
+
 def test_h_n_is_taken_before_dropout_and_all_may_be_dropped():
     layer = nr.RNN(3, 4, num_layers=2, dropout=1.0, dtype=np.float64, rng=0)
     x = np.random.default_rng(0).standard_normal((5, 2, 3))

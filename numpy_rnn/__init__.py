@@ -17,7 +17,7 @@
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.generation import generate
-from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
+from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 from numpy_rnn.optim import Adam, clip_grad_norm_
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.text import Vocabulary
@@ -31,6 +31,8 @@ __all__ = [
     "CrossEntropyLoss",
     "Embedding",
     "Linear",
+    "LogSoftmax",
+    "NLLLoss",
     "Parameter",
     "Parameters",
     "Vocabulary",

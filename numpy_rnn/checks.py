@@ -13,7 +13,9 @@ __all__ = [
     "as_array",
     "as_dtype",
     "as_flag",
+    "as_floats",
     "as_indices",
+    "as_integer",
     "as_number",
     "as_probability",
     "as_size",
@@ -37,11 +39,16 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return result
 
 
-def as_size(name: str, value: int) -> int:
-    """Return `value` if it is an integer of at least one."""
+def as_integer(name: str, value: int) -> int:
+    """Return `value` if it is an integer."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < 1:
+    return int(value)
+
+
+def as_size(name: str, value: int) -> int:
+    """Return `value` if it is an integer of at least one."""
+    if as_integer(name, value) < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return int(value)
 
@@ -91,6 +98,14 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"{name} has dtype {array.dtype}, expected one that casts to {dtype}")
     return array.astype(dtype)
+
+
+def as_floats(name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array, for a layer that computes in the dtype of its input."""
+    array = to_numpy(name, value)
+    if array.dtype not in _DTYPES:
+        raise TypeError(f"{name} must be float32, float64 or complex128, got dtype {array.dtype}")
+    return array
 
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: str, slip: str = "") -> None:

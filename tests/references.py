@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-__all__ = ["assert_complex_step", "assert_equals_torch", "leaf", "tensor"]
+__all__ = ["assert_complex_step", "assert_equals_torch", "assert_loss_equals_torch", "leaf", "tensor"]
 
 
 def tensor(array):
@@ -16,18 +16,53 @@ def leaf(array):
     return None if array is None else tensor(array).requires_grad_()
 
 
-def assert_equals_torch(ours, theirs, name=""):
-    """float64: 1e-10 of the largest element, far above the rounding of sums of a few hundred terms and far below any
-    fault; and 1e-14 where terms of size 1 to 10 cancel, as in 1 - h^2 of a state near 1. float32: the defaults of
-    torch.testing.assert_close.
+def assert_equals_torch(ours, theirs, name="", equal_nan=False, floor=1e-14):
+    """float64: 1e-10 of the largest finite element, far above the rounding of sums of a few hundred terms and far
+    below any fault; and `floor` where terms of a known size cancel, as in 1 - h^2 of a state near 1. float32: the
+    defaults of torch.testing.assert_close.
     """
     theirs = theirs.detach().numpy()
     assert ours.dtype == theirs.dtype, name
     if ours.dtype == np.float64:
-        rtol, atol = 1e-10, 1e-10 * float(np.abs(theirs).max(initial=0)) + 1e-14
+        rtol, atol = 1e-10, 1e-10 * _largest(theirs) + floor
     else:
         rtol, atol = 1.3e-6, 1e-5
-    torch.testing.assert_close(tensor(ours), torch.tensor(theirs), rtol=rtol, atol=atol, msg=lambda m: f"{name}: {m}")
+    torch.testing.assert_close(
+        tensor(ours),
+        torch.tensor(theirs),
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        msg=lambda m: f"{name}: {m}",
+    )
+
+
+def _largest(array):
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
+
+
+def assert_loss_equals_torch(criterion, mirror, scores, targets, dloss):
+    """Hold a loss over classes, and its gradients, to torch's: nan where torch has nan. `dloss(shape)` draws."""
+    torch_scores, torch_targets = leaf(scores), tensor(targets)
+    if torch_targets.is_floating_point():
+        torch_targets.requires_grad_()
+    loss, theirs = criterion.forward(scores, targets), mirror(torch_scores, torch_targets)
+    if criterion.reduction == "none":
+        assert isinstance(loss, np.ndarray)
+    else:
+        assert type(loss) is float
+        loss = np.array(loss, scores.dtype)
+    assert_equals_torch(loss, theirs, "loss", equal_nan=True)
+
+    dloss = np.asarray(dloss(theirs.shape), scores.dtype)
+    dscores = criterion.backward(dloss)
+    theirs.backward(tensor(dloss))
+    # Softmax minus target cancels where the two agree. The terms are dloss times a weight over the sum of the weights
+    # of the targets: below 10 for the weights that the tests draw, so that 1e-14 of dloss is above their rounding.
+    floor = 1e-14 * _largest(dloss)
+    assert_equals_torch(dscores, torch_scores.grad, "gradient of the scores", equal_nan=True, floor=floor)
+    if torch_targets.requires_grad:
+        assert_equals_torch(criterion.tape.dtargets, torch_targets.grad, "gradient of the targets", equal_nan=True)
 
 
 def assert_complex_step(function, tensors, gradients, rng):

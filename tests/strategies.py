@@ -3,7 +3,24 @@
 import numpy as np
 from hypothesis import strategies as st
 
-__all__ = ["B", "T", "V", "dtypes", "layouts", "normal", "rngs", "sizes", "tokens"]
+__all__ = [
+    "B",
+    "T",
+    "V",
+    "class_scores",
+    "class_targets",
+    "class_weights",
+    "dtypes",
+    "ignore_indices",
+    "layouts",
+    "normal",
+    "reductions",
+    "rngs",
+    "rows",
+    "scales",
+    "sizes",
+    "tokens",
+]
 
 T = st.integers(1, 7)
 B = st.integers(0, 4)
@@ -11,6 +28,12 @@ V = st.integers(2, 9)
 sizes = st.integers(1, 6)  # embedding_dim, input_size, hidden_size, ...
 dtypes = st.sampled_from([np.float64, np.float32])
 rngs = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+# Losses over classes. The rows have the shape of the targets: (), (N,), (N, d1) or (N, d1, d2).
+rows = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+scales = st.sampled_from([0.1, 1, 30, 1000])  # 1000: exp of such logits overflows unless they are shifted
+reductions = st.sampled_from(["mean", "sum", "none"])
+ignore_indices = st.sampled_from([-100, -1, 0, 1, 255])
 
 LAYOUTS = {
     "contiguous": lambda a: a,
@@ -36,3 +59,20 @@ def normal(rng, *shape, dtype=np.float64, layout="contiguous"):
 def tokens(rng, V, *shape, layout="contiguous"):
     """Draw integers in [0, V)."""
     return LAYOUTS[layout](rng.integers(0, V, shape))
+
+
+def class_scores(rng, rows, C, scale=1, **options):
+    """Draw scores of C classes for each row: the classes are axis 1, or the only one."""
+    scores = normal(rng, *rows[:1], C, *rows[1:], **options)
+    return scores * scores.dtype.type(scale)
+
+
+def class_targets(rng, rows, C, ignore_index=-100):
+    """Draw a class for each row; in none, some or all of them ignore_index."""
+    targets = rng.integers(0, C, rows)
+    return np.where(rng.random(rows) < rng.choice([0, 0.3, 1]), ignore_index, targets)
+
+
+def class_weights(rng, C, dtype=np.float64):
+    """Draw weights from [0.1, 1], one in four of them set to zero."""
+    return (rng.uniform(0.1, 1, C) * (rng.random(C) < 0.75)).astype(dtype)

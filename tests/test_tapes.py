@@ -19,7 +19,10 @@ class Case:
         self.upstream = list(zip(*upstream, strict=True)) or [(), ()]
 
 
-@pytest.fixture(params=["embedding", "linear", "rnn", "cross_entropy", "char_rnn", "char_rnn_wide"])
+NAMES = "embedding linear rnn log_softmax nll_loss cross_entropy cross_entropy_each char_rnn char_rnn_wide"
+
+
+@pytest.fixture(params=NAMES.split())
 def case(request):
     rng = np.random.default_rng(0)
 
@@ -41,6 +44,15 @@ def case(request):
         case "cross_entropy":
             layer = nr.CrossEntropyLoss()
             return Case(layer, [normal(B, V), integers(V, B)], [], (B, V, np.float64))
+        case "cross_entropy_each":
+            layer = nr.CrossEntropyLoss(rng.random(V), reduction="none", ignore_index=0)
+            return Case(layer, [normal(T, V, B), integers(V, T, B)], [normal(T, B)], (T * B, V, np.float64))
+        case "nll_loss":
+            layer = nr.NLLLoss(rng.random(V), reduction="none", ignore_index=0)
+            return Case(layer, [normal(T, V, B), integers(V, T, B)], [normal(T, B)], (T * B, V, np.float64))
+        case "log_softmax":
+            x, dy = normal(T, B, V), normal(T, B, V)
+            return Case(nr.LogSoftmax(1), [[a.astype(np.float32) for a in x]], [dy], (T, B, V))
         case "char_rnn" | "char_rnn_wide" as name:
             size = V if name == "char_rnn" else 1500  # more characters than tokens, and the scatter sorts
             tokens, h_0, dlogits, dh_n = integers(size, T, B), normal(1, B, H), normal(T, B, size), normal(1, B, H)

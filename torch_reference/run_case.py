@@ -122,11 +122,10 @@ def refuse_module(module: type[nn.Module], error: Any) -> None:
     if error.error_on.name == "CONSTRUCTION_ERROR":
         _must_raise(ours, *make.args, **options)
         return
-    layer = ours(*make.args, **options)
     if "does not match weight dtype" in error.error_regex:
-        layer.forward(*give.args)
+        ours(*make.args, **options).forward(*give.args)
         raise Different(CAST)
-    _must_raise(layer.forward, *give.args)
+    _must_raise(lambda: ours(*make.args, **options).forward(*give.args))  # some we refuse before forward is called
 
 
 # Functions

@@ -8,6 +8,8 @@ gradient of the loss with respect to `x`, and `dz` that with respect to the pre-
 from numpy_rnn.layers.cross_entropy import CrossEntropyLoss
 from numpy_rnn.layers.embedding import Embedding
 from numpy_rnn.layers.linear import Linear
+from numpy_rnn.layers.log_softmax import LogSoftmax
+from numpy_rnn.layers.nll_loss import NLLLoss
 from numpy_rnn.layers.rnn import RNN
 
-__all__ = ["RNN", "CrossEntropyLoss", "Embedding", "Linear"]
+__all__ = ["RNN", "CrossEntropyLoss", "Embedding", "Linear", "LogSoftmax", "NLLLoss"]

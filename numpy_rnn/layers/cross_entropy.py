@@ -4,126 +4,202 @@ e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p; withou
 s[n] = sum_c e[n, c],  p[n, c] = e[n, c] / s[n]                                                         (2)
 loss = -1/N sum_n log p[n, targets[n]]                                                                  (3)
 dlogits = (p - onehot(targets)) / N                                                                     (4)
+
+That is all, without options. With them, a target is a share r[n] of one class and shares q[n, c] of every class,
+
+nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                                         (3')
+dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (4')
+
+where `weighted_loss` tells how nll becomes the loss, and what g is (1/N, above); and with eps = label_smoothing,
+
+class indices:   r[n] = (1 - eps) weight[targets[n]]     q[n, c] = eps / C weight[c]                    (5)
+probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1 - eps) targets[n, c] + eps / C)
+                 dtargets[n, c] = -g[n] weight[c] (1 - eps) log p[n, c]                                 (6)
 """
 
 from __future__ import annotations
 
-import math
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_dtype, as_indices, check_shape, to_numpy
-from numpy_rnn.layers.layer import Layer, Tape
-from numpy_rnn.parameters import Parameters
+from numpy_rnn.checks import Array, as_array, check_shape, to_numpy
+from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 
 __all__ = ["CrossEntropyLoss"]
 
 
-class CrossEntropyTape(Tape):
-    """targets (N,), e (N, C), s (N,), loss, dlogits (N, C); logits (N, C) come from outside."""
+class CrossEntropyTape(LossTape):
+    """Those of LossTape, e (N, C), s (N,), dlogits (N, C); logits (N, C) come from outside."""
 
     logits: Array
-    loss: float
+    probabilities: Array | None = None  # (N, C), if that is what targets are
+    dtargets: Array | None = None  # in the shape of targets, if they are probabilities
+    q: Array | None = None  # (C,) or (N, C); None: 0 everywhere
+    log_p: Array  # (N, C), if there is q
 
     def __init__(self, layer: CrossEntropyLoss, N: int, C: int, dtype: DTypeLike) -> None:
-        super().__init__(layer, (N, C))
-        self.targets = np.empty(N, np.intp)
+        super().__init__(layer, N, C, dtype)
         self.e = np.empty((N, C), dtype)
         self.s = np.empty(N, dtype)
         self.dlogits = np.empty((N, C), dtype)
         self.max = np.empty((N, 1), np.empty(0, dtype).real.dtype)
         self.row_starts = np.arange(0, N * C, C)  # where each row begins in a flat (N * C,) view
         self.flat_targets = np.empty(N, np.intp)
-        self.log_p = np.empty(N, dtype)
-        self.scale = np.empty((N, 1), dtype)
-        self.ones_C, self.ones_N = np.ones(C, dtype), np.ones(N, dtype)  # sums are products with ones: BLAS is fast
+        self.log_s, self.scale = np.empty(N, dtype), np.empty((N, 1), dtype)
+        self.ones_C = np.ones(C, dtype)
 
 
-class CrossEntropyLoss(Layer[CrossEntropyTape]):
-    """Mean cross-entropy between the softmax of logits and the index of the right class.
+class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
+    """Mean cross-entropy between the softmax of logits and the target: the index of a class, or probabilities.
+
+    Parameters
+    ----------
+    weight : array, shape (C,), optional
+        The weight of each class. None: 1. It is in the `state_dict`, as in torch, and no parameter.
+    ignore_index : int, default -100
+        Rows whose target is this index have zero loss and zero gradient. Not for probabilities.
+    reduction : "mean", "sum" or "none", default "mean"
+        The mean divides by the sum of the weights of the target classes; with probabilities, by the number of rows.
+    label_smoothing : float, default 0
+        In [0, 1]: the share of the target that is spread evenly over all classes.
 
     References
     ----------
+    C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7 (smoothing).
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
 
-    def __init__(self) -> None:
-        self._parameters = Parameters({})
+    tape_type = CrossEntropyTape
 
-    def new_tape(self, N: int, C: int, dtype: DTypeLike = np.float32) -> CrossEntropyTape:
-        """Return a tape for N rows of C logits, to hand to `forward` and `backward` again and again."""
-        return CrossEntropyTape(self, N, C, as_dtype(dtype))
+    def __init__(
+        self,
+        weight: ArrayLike | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, ignore_index, reduction)
+        if not isinstance(label_smoothing, Real) or not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be a number in [0, 1], got {label_smoothing!r}")
+        self.label_smoothing: float = float(label_smoothing)
 
-    def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> float:
-        """Return the loss in nats, as a Python float (complex for complex logits, nan for N = 0).
+    @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
+    def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> Any:
+        """Return the loss in nats.
 
         Parameters
         ----------
-        logits : array of float32, float64 or complex128, shape (N, C)
+        logits : array of float32, float64 or complex128, shape (N, C), (N, C, d1, ...) or (C,)
             Unnormalised log-probabilities; the loss is computed in their dtype.
-        targets : array of int, shape (N,)
-            The right class of each row.
+        targets : array of int, shape (N,), (N, d1, ...) or (); or of float, in the shape of logits
+            The right class of each row, or the probability of each class.
         tape : CrossEntropyTape, optional
             Where to write; see `new_tape`.
+
+        Returns
+        -------
+        float, or for reduction "none" ndarray of shape (N,), (N, d1, ...) or ()
+            Complex for complex logits. The mean over no rows is nan.
 
         Raises
         ------
         IndexError
-            A target is negative or not below C.
+            A target is negative or not below C, and not ignore_index.
         TypeError
-            The targets are not integers, or the logits have another dtype.
+            The targets are neither integers nor probabilities, or the logits have another dtype.
+        ValueError
+            A shape does not fit, or probabilities meet an ignore_index that is not negative.
         """
-        logits = to_numpy("logits", logits)
-        if logits.dtype not in (np.float32, np.float64, np.complex128):
-            raise TypeError(f"logits must be float32, float64 or complex128, got dtype {logits.dtype}")
-        check_shape("logits", logits, (None, None), "(N, C)")
-        N, C = logits.shape
-        if C == 0:
-            raise ValueError(f"logits has shape {logits.shape}, expected at least one class")
-        targets = as_indices("targets", targets, C)
-        check_shape("targets", targets, (N,), "one class per row of logits")
-        tape = self.new_tape(N, C, logits.dtype) if tape is None else self._check_tape(tape, logits.shape)
-        if tape.e.dtype != logits.dtype:
-            raise TypeError(f"tape was made for logits of dtype {tape.e.dtype}, got {logits.dtype}")
-        tape.logits = logits
-        tape.targets[...] = targets
+        logits = self._check_scores("logits", logits)
+        targets = to_numpy("targets", targets)
+        probabilities, classes, ignored = None, np.zeros((), np.intp), None
+        if targets.dtype.kind in "fc" and targets.ndim == logits.ndim:
+            probabilities = self._check_probabilities(logits, targets)
+        else:
+            classes, ignored = self._check_classes("logits", logits, targets)
+        tape = self._tape_for("logits", logits, tape)
+        tape.logits, tape.probabilities, tape.dtargets = as_rows(logits), probabilities, None
+        tape.targets[...], tape.ignored = classes, ignored
         self.forward_on(tape)
         tape.written, self.tape = True, tape
         return tape.loss
 
-    def backward(self, tape: CrossEntropyTape | None = None) -> Array:
-        """Return the gradient of the loss with respect to the logits, (p - onehot(targets)) / N.
+    def _check_probabilities(self, logits: Array, targets: Array) -> Array:
+        check_shape("targets", targets, logits.shape, "probabilities in the shape of logits")
+        if self.ignore_index >= 0:
+            raise ValueError(f"ignore_index must be negative if targets are probabilities, got {self.ignore_index}")
+        return as_rows(as_array("targets", targets, logits.dtype))
+
+    @np.errstate(all="ignore")
+    def backward(self, dloss: ArrayLike | None = None, tape: CrossEntropyTape | None = None) -> Array:
+        """Return the gradient with respect to the logits, in their shape.
+
+        Where targets are probabilities, the gradient with respect to them is left in `tape.dtargets`, in their shape
+        (without a tape of your own: `criterion.tape.dtargets`).
 
         Parameters
         ----------
+        dloss : float, or array in the shape of the loss, optional
+            Gradient with respect to what `forward` returned. None: 1; with reduction "none" it is needed.
         tape : CrossEntropyTape, optional
             The tape of the forward pass that this belongs to. None: the most recent one.
-
-        Returns
-        -------
-        ndarray, shape (N, C)
         """
         handed_in = tape is not None
         tape = self._written_tape(tape)
+        tape.dloss = self._check_dloss(dloss, tape)
         self.backward_on(tape)
-        return tape.dlogits if handed_in else tape.dlogits.copy()
+        dlogits = tape.unrow(tape.dlogits)
+        return dlogits if handed_in else dlogits.copy()
 
     def forward_on(self, tape: CrossEntropyTape) -> None:
-        e, s, log_p, N = tape.e, tape.s, tape.log_p, len(tape.s)
+        e, s, nll, log_s = tape.e, tape.s, tape.nll, tape.log_s
         np.add(tape.row_starts, tape.targets, tape.flat_targets)
         # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
         np.maximum.reduce(tape.logits.real, axis=1, out=tape.max, keepdims=True)
         np.subtract(tape.logits, tape.max, e)
-        e.reshape(-1).take(tape.flat_targets, out=log_p, mode="clip")  # the logit of the target - max
+        e.reshape(-1).take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
         np.exp(e, e)  # (1)
         e.dot(tape.ones_C, s)  # (2)
-        np.subtract(log_p, np.log(s, tape.scale[:, 0]), log_p)  # log p = logit - max - log s
-        tape.loss = -(tape.ones_N.dot(log_p).item()) / N if N else math.nan  # (3)
+        np.subtract(np.log(s, log_s), nll, nll)  # (3): -log p = log s - (logit - max)
+        self.weigh(tape)
+        if tape.r is not None:
+            np.multiply(nll, tape.r, nll)
+        tape.loss = self.reduce(nll, tape)
+        if tape.q is not None:
+            tape.log_p = tape.logits - tape.max - log_s[:, None]
+            spread = self.reduce(-(tape.log_p * tape.q).sum(axis=1), tape)
+            if tape.probabilities is None:
+                spread += tape.loss  # (3')
+            tape.loss = spread
+
+    def weigh(self, tape: CrossEntropyTape) -> None:
+        """Set r and q, equation (5), and what the mean divides by."""
+        eps, C = self.label_smoothing, tape.shape[1]
+        if tape.probabilities is not None:
+            tape.r, tape.total = 0.0, tape.count if self.reduction == "mean" else 1
+            tape.q = self.class_weights(tape) * ((1 - eps) * tape.probabilities + eps / C)
+            return
+        super().weigh(tape)
+        tape.q = None
+        if eps:
+            tape.r = (1 - eps) * (1.0 if tape.r is None else tape.r)
+            tape.q = self.class_weights(tape) * (eps / C)
 
     def backward_on(self, tape: CrossEntropyTape) -> None:
-        N, dlogits = len(tape.s), tape.dlogits
-        if N:
-            np.divide(1 / N, tape.s, tape.scale[:, 0])
-            np.multiply(tape.e, tape.scale, dlogits)  # (4): p / N ...
-            dlogits.reshape(-1)[tape.flat_targets] -= 1 / N
+        dlogits, g = tape.dlogits, self.upstream(tape)
+        picked = whole = g if tape.r is None else g * tape.r
+        if tape.q is not None:
+            g = np.asarray(g, dlogits.dtype).reshape(-1, 1)
+            spread = g * tape.q
+            whole = picked + spread.sum(axis=1)
+        np.divide(whole, tape.s, tape.scale[:, 0])
+        np.multiply(tape.e, tape.scale, dlogits)  # (4): p / N ..., or (4')
+        dlogits.reshape(-1)[tape.flat_targets] -= picked
+        if tape.q is not None:
+            dlogits -= spread
+        if tape.probabilities is not None:
+            weight = (1 - self.label_smoothing) * self.class_weights(tape)
+            tape.dtargets = tape.unrow(-g * weight * tape.log_p)  # (6)

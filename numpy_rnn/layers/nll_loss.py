@@ -1,0 +1,116 @@
+"""NLLLoss: the negative log-likelihood of the right class, from log-probabilities.
+
+nll[n] = -log_p[n, targets[n]]                                          (1)
+dlog_p[n, c] = -g[n] r[n] if c = targets[n], else 0                     (2)
+
+The class weights r, the loss from nll, and the gradient g that reaches row n: see `weighted_loss`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from numpy_rnn.checks import Array
+from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
+
+__all__ = ["NLLLoss"]
+
+
+class NLLLossTape(LossTape):
+    """Those of LossTape, and dlog_p (N, C); log_p (N, C) comes from outside."""
+
+    log_p: Array
+
+    def __init__(self, layer: NLLLoss, N: int, C: int, dtype: DTypeLike) -> None:
+        super().__init__(layer, N, C, dtype)
+        self.n = np.arange(N)
+        self.dlog_p = np.empty((N, C), dtype)
+
+
+class NLLLoss(WeightedLoss[NLLLossTape]):
+    """Minus the log-probability of the right class, averaged over rows.
+
+    Parameters
+    ----------
+    weight : array, shape (C,), optional
+        The weight of each class. None: 1. In the `state_dict`, as in torch, and no parameter.
+    ignore_index : int, default -100
+        Rows with this target have zero loss and zero gradient.
+    reduction : "mean", "sum" or "none", default "mean"
+        The mean is weighted: it divides by the sum of the weights of the targets.
+
+    References
+    ----------
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+    """
+
+    tape_type = NLLLossTape
+
+    @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
+    def forward(self, log_p: ArrayLike, targets: ArrayLike, tape: NLLLossTape | None = None) -> Any:
+        """Return the loss in nats.
+
+        Parameters
+        ----------
+        log_p : array of float32, float64 or complex128, shape (N, C), (N, C, d1, ...) or (C,)
+            Log-probabilities, such as `LogSoftmax` returns.
+        targets : array of int, shape (N,), (N, d1, ...) or ()
+            The right class of each row.
+        tape : NLLLossTape, optional
+            Where to write; see `new_tape`.
+
+        Returns
+        -------
+        float, or ndarray in the shape of targets
+            The array for reduction "none". Complex for complex log_p. The mean over no rows is nan.
+
+        Raises
+        ------
+        IndexError
+            A target is negative or not below C, and not ignore_index.
+        TypeError
+            The targets are not integers, or log_p has another dtype.
+        ValueError
+            A shape does not fit.
+        """
+        log_p = self._check_scores("log_p", log_p)
+        classes, ignored = self._check_classes("log_p", log_p, targets)
+        tape = self._tape_for("log_p", log_p, tape)
+        tape.log_p = as_rows(log_p)
+        tape.targets[...], tape.ignored = classes, ignored
+        self.forward_on(tape)
+        tape.written, self.tape = True, tape
+        return tape.loss
+
+    @np.errstate(all="ignore")
+    def backward(self, dloss: ArrayLike | None = None, tape: NLLLossTape | None = None) -> Array:
+        """Return the gradient with respect to log_p, in its shape.
+
+        Parameters
+        ----------
+        dloss : float, or array in the shape of the loss, optional
+            Gradient with respect to what `forward` returned. None: 1; with reduction "none" it is needed.
+        tape : NLLLossTape, optional
+            The tape of the forward pass that this belongs to. None: the most recent one.
+        """
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
+        tape.dloss = self._check_dloss(dloss, tape)
+        self.backward_on(tape)
+        dlog_p = tape.unrow(tape.dlog_p)
+        return dlog_p if handed_in else dlog_p.copy()
+
+    def forward_on(self, tape: NLLLossTape) -> None:
+        np.negative(tape.log_p[tape.n, tape.targets], tape.nll)  # (1)
+        self.weigh(tape)
+        if tape.r is not None:
+            np.multiply(tape.nll, tape.r, tape.nll)
+        tape.loss = self.reduce(tape.nll, tape)
+
+    def backward_on(self, tape: NLLLossTape) -> None:
+        g = self.upstream(tape)
+        tape.dlog_p.fill(0)
+        tape.dlog_p[tape.n, tape.targets] = -g if tape.r is None else -g * tape.r  # (2)

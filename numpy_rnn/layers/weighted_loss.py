@@ -1,0 +1,189 @@
+"""What NLLLoss and CrossEntropyLoss share: class weights, ignored rows, and the reduction of N losses to one.
+
+With nll[n] the loss of row n by itself, and targets[n] the index of its class:
+
+r[n] = weight[targets[n]], and 0 where targets[n] is ignore_index                                       (1)
+loss = r[n] nll[n] ("none")    sum_n r[n] nll[n] ("sum")    sum_n r[n] nll[n] / sum_n r[n] ("mean")     (2)
+g[n] = dloss[n]                dloss                        dloss / sum_n r[n]                          (3)
+
+so that the gradient of the loss with respect to nll[n] is g[n] r[n].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from numpy_rnn.checks import Array, as_array, as_dtype, as_floats, as_indices, as_integer, check_shape, to_numpy
+from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.parameters import Parameters
+
+__all__ = ["LossTape", "WeightedLoss", "as_rows"]
+
+
+class LossTape(Tape):
+    """targets, nll, r and ignored (N,); total, loss, dloss. What the options need is made anew by each pass."""
+
+    loss: Any  # a number, or for "none" an array
+    dloss: Any = 1.0  # a number, or for "none" (N,)
+    ignored: Array | None = None  # where the target is ignore_index; None: nowhere
+    r: Any = None  # None: 1 everywhere
+    total: Any
+
+    def __init__(self, layer: Any, N: int, C: int, dtype: DTypeLike) -> None:
+        super().__init__(layer, (N, C))
+        self.rows_shape: tuple[int, ...] = (N,)  # the targets' own: (N,), (N, d1, ...) or ()
+        self.targets = np.empty(N, np.intp)
+        self.nll, self.ones_N = np.empty(N, dtype), np.ones(N, dtype)  # sums are products with ones: BLAS is fast
+        self.count = N or math.nan  # the mean over no rows is nan
+
+    def unrow(self, rows: Array) -> Array:
+        """Undo `as_rows`: give (N, C) the shape of the scores."""
+        return np.moveaxis(rows.reshape(*self.rows_shape, self.shape[1]), -1, min(1, len(self.rows_shape)))
+
+
+AnyLossTape = TypeVar("AnyLossTape", bound=LossTape)
+
+
+class WeightedLoss(Layer[AnyLossTape]):
+    """The weight of each class, which is a buffer and no parameter; ignore_index; the reduction."""
+
+    tape_type: type[AnyLossTape]
+
+    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+        if reduction not in ("none", "mean", "sum"):
+            raise ValueError(f'reduction must be "none", "mean" or "sum", got {reduction!r}')
+        self.ignore_index, self.reduction = as_integer("ignore_index", ignore_index), reduction
+        self._parameters, self._buffers = Parameters({}), Parameters({})
+        if weight is not None:
+            weight = to_numpy("weight", weight)
+            check_shape("weight", weight, (None,), "one number per class")
+            dtype = weight.dtype if weight.dtype in (np.float32, np.complex128) else np.dtype(np.float64)
+            self._buffers = Parameters({"weight": weight.shape}, dtype)
+            self._buffers.data = as_array("weight", weight, dtype)
+
+    @property
+    def weight(self) -> Array | None:
+        """The weight of each class, shape (C,), or None."""
+        return self._buffers["weight"].data if self._buffers else None
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return a copy of `weight`, if there is one, under this name."""
+        return self._buffers.state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
+        """Set `weight`, if there is one, from an array or a torch tensor; see `Parameters.load_state_dict`."""
+        self._buffers.load_state_dict(state_dict)
+
+    def new_tape(self, N: int, C: int, dtype: DTypeLike = np.float32) -> AnyLossTape:
+        """Return a tape for N rows of C classes, to hand to `forward` and `backward` again and again.
+
+        Scores of shape (N, C, d1, ...) are N * d1 * ... rows; those of shape (C,) are one.
+        """
+        return self.tape_type(self, N, C, as_dtype(dtype))
+
+    def _check_scores(self, name: str, scores: ArrayLike) -> Array:
+        scores = as_floats(name, scores)
+        if scores.ndim == 0:
+            raise ValueError(f"{name} has shape (), expected (N, C), (N, C, d1, ...) or (C,)")
+        if scores.shape[_class_axis(scores)] == 0:
+            raise ValueError(f"{name} has shape {scores.shape}, expected at least one class")
+        return scores
+
+    def _check_classes(self, name: str, scores: Array, targets: ArrayLike) -> tuple[Array, Array | None]:
+        """Return targets as N indices, 0 in the place of ignore_index, and where that was (None: nowhere)."""
+        targets, ignored = to_numpy("targets", targets), None
+        if targets.dtype.kind in "iu" and (targets == self.ignore_index).any():
+            ignored = (targets == self.ignore_index).reshape(-1)
+            targets = np.where(targets == self.ignore_index, 0, targets)
+        targets = as_indices("targets", targets, scores.shape[_class_axis(scores)])
+        if targets.shape != _rows_shape(scores):
+            raise ValueError(_explain(name, scores, targets))
+        return targets.reshape(-1), ignored
+
+    def _tape_for(self, name: str, scores: Array, tape: AnyLossTape | None) -> AnyLossTape:
+        N, C = math.prod(_rows_shape(scores)), scores.shape[_class_axis(scores)]
+        tape = self.new_tape(N, C, scores.dtype) if tape is None else self._check_tape(tape, (N, C))
+        if tape.nll.dtype != scores.dtype:
+            raise TypeError(f"tape was made for {name} of dtype {tape.nll.dtype}, got {scores.dtype}")
+        tape.rows_shape = _rows_shape(scores)
+        return tape
+
+    def _check_dloss(self, dloss: ArrayLike | None, tape: AnyLossTape) -> Any:
+        """Return dloss as one number, or for "none" as an array of shape (N,)."""
+        shape = tape.rows_shape if self.reduction == "none" else ()
+        if dloss is None and self.reduction == "none":
+            raise ValueError(f'dloss is needed, of shape {shape}: with reduction="none" the loss is no single number')
+        dloss = as_array("dloss", 1.0 if dloss is None else dloss, tape.nll.dtype)
+        check_shape("dloss", dloss, shape, f'the shape of the loss with reduction="{self.reduction}"')
+        return dloss.reshape(-1) if self.reduction == "none" else dloss.item()
+
+    def class_weights(self, tape: AnyLossTape) -> Array:
+        """Return weight (C,) in the dtype of the tape; ones if there is none."""
+        C, dtype = tape.shape[1], tape.nll.dtype
+        if self.weight is None:
+            return np.ones(C, dtype)
+        check_shape("weight", self.weight, (C,), "one number per class")
+        return as_array("weight", self.weight, dtype)
+
+    def weigh(self, tape: AnyLossTape) -> None:
+        """Set r, equation (1), and total, which (2) and (3) divide by."""
+        tape.r, tape.total = None, tape.count
+        if self.weight is not None or tape.ignored is not None:
+            tape.r = self.class_weights(tape).take(tape.targets)
+            if tape.ignored is not None:
+                tape.r[tape.ignored] = 0
+            tape.total = tape.r.sum()
+        if self.reduction != "mean":
+            tape.total = 1
+
+    def reduce(self, losses: Array, tape: AnyLossTape) -> Any:
+        """Return the loss, equation (2), of the rows' losses (N,), which are weighted by now."""
+        if tape.ignored is not None:
+            losses[tape.ignored] = 0  # also where 0 times infinity made nan of them
+        if self.reduction == "none":
+            return losses.reshape(tape.rows_shape)
+        return (tape.ones_N.dot(losses) / tape.total).item()
+
+    def upstream(self, tape: AnyLossTape) -> Any:
+        """Return g, equation (3): one number for all rows, or (N,) with 0 for what is ignored."""
+        g = tape.dloss / tape.total
+        return g if tape.ignored is None else np.where(tape.ignored, 0, g)
+
+
+def _class_axis(scores: Array) -> int:
+    return min(1, scores.ndim - 1)
+
+
+def _rows_shape(scores: Array) -> tuple[int, ...]:
+    axis = _class_axis(scores)
+    return scores.shape[:axis] + scores.shape[axis + 1 :]
+
+
+def as_rows(scores: Array) -> Array:
+    """(N, C) as it is, (N, C, d1, ...) as (N * d1 * ..., C), (C,) as (1, C)."""
+    axis = _class_axis(scores)
+    return np.moveaxis(scores, axis, -1).reshape(-1, scores.shape[axis])
+
+
+def _explain(name: str, scores: Array, targets: Array) -> str:
+    """Say what targets should have been, and what the likely slip is."""
+    shape, expected = scores.shape, _rows_shape(scores)
+    slip = ""
+    if targets.shape == shape:
+        slip = "; if they are probabilities, pass floats"
+    elif targets.shape == shape[:-1]:
+        slip = (
+            f"; if the classes are the last axis, pass {name}.reshape(-1, {shape[-1]}) and targets.reshape(-1), "
+            f"or np.moveaxis({name}, -1, 1)"
+        )
+    elif targets.size == math.prod(expected):
+        slip = f"; pass targets.reshape({-1 if len(expected) == 1 else expected})"
+    return (
+        f"targets has shape {targets.shape}, expected one class per row of {name} {shape}, "
+        f"whose classes are axis {_class_axis(scores)}: {expected}{slip}"
+    )

@@ -204,15 +204,16 @@ def test_targets_of_any_integer_dtype(dtype):
     assert criterion.forward(logits, targets.astype(dtype)) == criterion.forward(logits, targets)
 
 
-def test_a_tape_serves_one_kind_of_target_after_the_other():
+@pytest.mark.parametrize("label_smoothing", [0, 0.2])
+@pytest.mark.parametrize("weight", [None, [0.5, 2, 1]])
+def test_a_tape_serves_one_kind_of_target_after_the_other(weight, label_smoothing):
     rng = np.random.default_rng(0)
-    criterion = nr.CrossEntropyLoss(label_smoothing=0.2, weight=rng.random(3), reduction="none")
+    criterion, fresh = (nr.CrossEntropyLoss(weight, reduction="none", label_smoothing=label_smoothing) for _ in "ab")
     tape = criterion.new_tape(4, 3, np.float64)
     logits, dloss = rng.standard_normal((4, 3)), rng.standard_normal(4)
-    for targets in ([0, -100, 2, 1], rng.random((4, 3)), [2, 2, 0, 1], rng.random((4, 3)), [-100] * 4):
+    for targets in ([0, -100, 2, 1], [1, 0, 1, 2], rng.random((4, 3)), [2, 2, 0, 1], rng.random((4, 3)), [-100] * 4):
         loss = criterion.forward(logits, targets, tape).copy()
         dlogits = criterion.backward(dloss, tape)
-        fresh = nr.CrossEntropyLoss(label_smoothing=0.2, weight=criterion.weight, reduction="none")
         np.testing.assert_array_equal(loss, fresh.forward(logits, targets))
         np.testing.assert_array_equal(dlogits, fresh.backward(dloss))
         if np.ndim(targets) == 2:
@@ -358,7 +359,7 @@ def test_bad_input_is_named():
             (2, 3),
             (2, 3),
             "targets has shape (2, 3), expected one class per row of logits (2, 3), whose classes are axis 1: (2,); "
-            "if they are probabilities, pass floats",
+            "if they are probabilities, pass floats, to CrossEntropyLoss",
         ),
         (
             (3,),
@@ -368,10 +369,11 @@ def test_bad_input_is_named():
     ],
 )
 def test_a_shape_that_does_not_fit_is_explained(logits, targets, message):
-    criterion = nr.CrossEntropyLoss()
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        criterion.forward(np.zeros(logits), np.zeros(targets, int))
-    assert str(error.value) == message
+    # 7 is a class if the classes are the last axis of many: the shape must be seen to be wrong before the index is.
+    for target in (0, 7):
+        with pytest.raises(ValueError) as error:  # noqa: PT011
+            nr.CrossEntropyLoss().forward(np.zeros(logits), np.full(targets, target))
+        assert str(error.value) == message
 
 
 def test_probabilities_of_another_shape_are_an_error():

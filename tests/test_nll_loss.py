@@ -114,6 +114,8 @@ def test_bad_input_is_named():
     with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got 3 at \[1\]"):
         criterion.forward(np.zeros((2, 3)), [0, 3])
     with pytest.raises(TypeError, match="targets must be integers, got dtype float64"):
+        criterion.forward(np.zeros((2, 3)), [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"; if they are probabilities, pass floats, to CrossEntropyLoss"):
         criterion.forward(np.zeros((2, 3)), np.ones((2, 3)))
     with pytest.raises(TypeError, match="log_p must be float32, float64 or complex128, got dtype int64"):
         criterion.forward(np.zeros((2, 3), int), [0, 1])

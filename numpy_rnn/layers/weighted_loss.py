@@ -96,14 +96,14 @@ class WeightedLoss(Layer[AnyLossTape]):
 
     def _check_classes(self, name: str, scores: Array, targets: ArrayLike) -> tuple[Array, Array | None]:
         """Return targets as N indices, 0 in the place of ignore_index, and where that was (None: nowhere)."""
-        targets, ignored = to_numpy("targets", targets), None
-        if targets.dtype.kind in "iu" and (targets == self.ignore_index).any():
-            ignored = (targets == self.ignore_index).reshape(-1)
-            targets = np.where(targets == self.ignore_index, 0, targets)
-        targets = as_indices("targets", targets, scores.shape[_class_axis(scores)])
+        targets = to_numpy("targets", targets)
         if targets.shape != _rows_shape(scores):
             raise ValueError(_explain(name, scores, targets))
-        return targets.reshape(-1), ignored
+        ignored = targets == self.ignore_index if targets.dtype.kind in "iu" else np.zeros(targets.shape, bool)
+        if ignored.any():
+            targets = np.where(ignored, 0, targets)
+        targets = as_indices("targets", targets, scores.shape[_class_axis(scores)])
+        return targets.reshape(-1), ignored.reshape(-1) if ignored.any() else None
 
     def _tape_for(self, name: str, scores: Array, tape: AnyLossTape | None) -> AnyLossTape:
         N, C = math.prod(_rows_shape(scores)), scores.shape[_class_axis(scores)]
@@ -175,7 +175,7 @@ def _explain(name: str, scores: Array, targets: Array) -> str:
     shape, expected = scores.shape, _rows_shape(scores)
     slip = ""
     if targets.shape == shape:
-        slip = "; if they are probabilities, pass floats"
+        slip = "; if they are probabilities, pass floats, to CrossEntropyLoss"
     elif targets.shape == shape[:-1]:
         slip = (
             f"; if the classes are the last axis, pass {name}.reshape(-1, {shape[-1]}) and targets.reshape(-1), "

@@ -15,6 +15,7 @@
 `numpy_rnn.textbook` is the page to read first; `numpy_rnn.layers` has one layer a file.
 """
 
+from numpy_rnn import schedules
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.generation import generate
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
@@ -36,4 +37,5 @@ __all__ = [
     "Vocabulary",
     "clip_grad_norm_",
     "generate",
+    "schedules",
 ]

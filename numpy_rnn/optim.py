@@ -1,4 +1,4 @@
-"""Adam, and clipping by the norm.
+"""Adam.
 
 With g the gradient at step k = 1, 2, ...:
 
@@ -17,9 +17,9 @@ import math
 import numpy as np
 
 from numpy_rnn.checks import as_number
-from numpy_rnn.parameters import Parameters
+from numpy_rnn.parameters import Parameters, as_real_parameters
 
-__all__ = ["Adam", "clip_grad_norm_"]
+__all__ = ["Adam"]
 
 _BLOCK = 32768  # elements: five blocks stay in the L2 cache from one operation to the next
 
@@ -58,7 +58,7 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.parameters = _check_parameters(parameters)
+        self.parameters = as_real_parameters(parameters)
         self.lr, self.eps = as_number("lr", lr), as_number("eps", eps)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise TypeError(f"betas must be two numbers, got {betas!r}")
@@ -88,42 +88,3 @@ class Adam:
             s += eps
             np.divide(m, s, s)
             p -= np.multiply(s, step_size, s)  # (3)
-
-
-def clip_grad_norm_(parameters: Parameters, max_norm: float) -> float:
-    """Scale all gradients together so that their Euclidean norm is at most `max_norm`.
-
-        grad <- grad * min(1, max_norm / (norm + 1e-6))
-
-    Parameters
-    ----------
-    parameters : Parameters
-    max_norm : float
-        At least 0.
-
-    Returns
-    -------
-    float
-        The norm before scaling.
-
-    References
-    ----------
-    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
-    """
-    max_norm = as_number("max_norm", max_norm)
-    grad = _check_parameters(parameters).grad
-    norm = math.sqrt(grad.dot(grad))
-    scale = max_norm / (norm + 1e-6)
-    if not scale >= 1:
-        with np.errstate(invalid="ignore"):  # as in torch, a nan spreads to all, and inf becomes nan
-            grad *= scale
-    return norm
-
-
-def _check_parameters(parameters: Parameters) -> Parameters:
-    if not isinstance(parameters, Parameters):
-        raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
-    if parameters.data.dtype.kind == "c":
-        raise TypeError(f"parameters must be real, got dtype {parameters.data.dtype}: the complex step is for layers")
-    return parameters

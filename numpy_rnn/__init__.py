@@ -15,10 +15,12 @@
 `numpy_rnn.textbook` is the page to read first; `numpy_rnn.layers` has one layer a file.
 """
 
+from numpy_rnn import schedules
 from numpy_rnn.char_rnn import CharRNN
+from numpy_rnn.clipping import clip_grad_norm_, clip_grad_value_
 from numpy_rnn.generation import generate
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
-from numpy_rnn.optim import Adam, clip_grad_norm_
+from numpy_rnn.optim import Adam
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.text import Vocabulary
 
@@ -37,5 +39,7 @@ __all__ = [
     "Parameters",
     "Vocabulary",
     "clip_grad_norm_",
+    "clip_grad_value_",
     "generate",
+    "schedules",
 ]

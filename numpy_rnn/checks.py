@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "as_number",
     "as_probability",
     "as_size",
+    "check_keys",
     "check_shape",
     "to_numpy",
 ]
@@ -46,21 +48,21 @@ def as_integer(name: str, value: int) -> int:
     return int(value)
 
 
-def as_size(name: str, value: int) -> int:
-    """Return `value` if it is an integer of at least one."""
-    if as_integer(name, value) < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+def as_size(name: str, value: int, low: int = 1) -> int:
+    """Return `value` if it is an integer of at least `low`."""
+    if as_integer(name, value) < low:
+        raise ValueError(f"{name} must be at least {low}, got {value}")
     return int(value)
 
 
-def as_number(name: str, value: float, low: float = 0.0, below: float = math.inf) -> float:
-    """Return `value` if it is a number in [low, below)."""
+def as_number(name: str, value: float, low: float = 0.0, below: float = math.inf, or_inf: bool = False) -> float:
+    """Return `value` if it is a number in [low, below), or infinity where that is allowed."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not low <= number < below:
-        raise ValueError(f"{name} must be in [{low:g}, {below:g}), got {value}")
+    if not (low <= number < below or (or_inf and number == math.inf)):
+        raise ValueError(f"{name} must be in [{low:g}, {below:g}{']' if or_inf else ')'}, got {value}")
     return number
 
 
@@ -117,6 +119,14 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: s
     ):
         sizes = ", ".join("*" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{name} has shape {array.shape}, expected {words} = ({sizes}){slip and '; '}{slip}")
+
+
+def check_keys(name: str, keys: Collection[Any], expected: Collection[Any]) -> None:
+    """Raise KeyError unless a mapping has exactly the expected keys."""
+    missing = [key for key in expected if key not in keys]
+    unexpected = [key for key in keys if key not in expected]
+    if missing or unexpected:
+        raise KeyError(f"{name} does not fit: missing {missing}, unexpected {unexpected}")
 
 
 def as_indices(name: str, value: ArrayLike, count: int) -> Array:

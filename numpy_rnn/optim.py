@@ -1,4 +1,4 @@
-"""Adam, and clipping by the norm.
+"""Adam, with AMSGrad and AdamW among its options.
 
 With g the gradient at step k = 1, 2, ...:
 
@@ -8,47 +8,72 @@ With g the gradient at step k = 1, 2, ...:
 
 Both averages start at zero and are therefore too small at first, by the factor 1 - beta^k that (3) divides by. The
 code multiplies numerator and denominator of (3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
+
+The options change what goes into these equations:
+
+    maximize                  g <- -g, before all else                               (4)
+    decoupled_weight_decay    p <- p - lr weight_decay p, as in AdamW                (5)
+    weight_decay otherwise    g <- g + weight_decay p, an L2 penalty                 (6)
+    amsgrad                   max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq), instead of exp_avg_sq in (3)    (7)
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from numpy_rnn.checks import as_number
-from numpy_rnn.parameters import Parameters
+from numpy_rnn.checks import Array, as_array, as_number, check_keys, check_shape
+from numpy_rnn.parameters import Parameters, as_real_parameters
 
-__all__ = ["Adam", "clip_grad_norm_"]
+__all__ = ["Adam"]
 
+_OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay")
 _BLOCK = 32768  # elements: five blocks stay in the L2 cache from one operation to the next
 
 
 class Adam:
-    """Adam over one flat vector of parameters.
+    """Adam over one flat vector of parameters; AdamW is `Adam(..., weight_decay=0.01, decoupled_weight_decay=True)`.
 
     Parameters
     ----------
     parameters : Parameters
-        What `layer.parameters()` returns.
+        What `layer.parameters()` returns. They share one set of options (torch's parameter groups are left out).
     lr : float, default 1e-3
-        Step size; may be set between steps.
+        Step size; may be set between steps, for instance from `numpy_rnn.schedules`.
     betas : tuple of two floats, default (0.9, 0.999)
         Decay rates of the two averages, in [0, 1).
     eps : float, default 1e-8
         Added to the root.
+    weight_decay : float, default 0.0
+        Pulls the parameters towards zero, by way of the gradient (an L2 penalty) or, if decoupled, directly.
+        (torch's AdamW has a default of 0.01.)
+    amsgrad : bool, default False
+        Divide by the root of the largest `exp_avg_sq` so far, so that the steps cannot grow when it shrinks. As in
+        torch, the maximum is taken over the averages before their bias is corrected.
+    maximize : bool, default False
+        Climb instead of descend.
+    decoupled_weight_decay : bool, default False
+        Weight decay as in AdamW: the averages do not see it.
 
     Attributes
     ----------
     exp_avg, exp_avg_sq : ndarray, shape (number of values,)
         The averages; `parameters.views(optimizer.exp_avg)` names their pieces.
+    max_exp_avg_sq : ndarray, shape (number of values,), or None
+        The largest `exp_avg_sq` so far; None without amsgrad.
     step_count : int
         Steps taken.
 
     References
     ----------
     D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    S. J. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond", ICLR 2018 (amsgrad).
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019 (AdamW).
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
     """
 
     def __init__(
@@ -57,19 +82,40 @@ class Adam:
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        self.parameters = _check_parameters(parameters)
-        self.lr, self.eps = as_number("lr", lr), as_number("eps", eps)
+        self.parameters = as_real_parameters(parameters)
+        self.lr, self.eps = lr, as_number("eps", eps)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise TypeError(f"betas must be two numbers, got {betas!r}")
         self.betas = as_number("betas[0]", betas[0], below=1), as_number("betas[1]", betas[1], below=1)
+        self.weight_decay = as_number("weight_decay", weight_decay)
+        self.maximize, self.decoupled_weight_decay = bool(maximize), bool(decoupled_weight_decay)
         self.exp_avg = np.zeros_like(parameters.data)
         self.exp_avg_sq = np.zeros_like(parameters.data)
+        self.max_exp_avg_sq = np.zeros_like(parameters.data) if amsgrad else None
         self.step_count = 0
         self._scratch = np.empty_like(parameters.data[:_BLOCK])
+        self._g = np.empty_like(parameters.data[:_BLOCK])  # the gradient, where an option changes it
+
+    @property
+    def lr(self) -> float:
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = as_number("lr", value)  # torch lets nan pass here, and the parameters become nan
+
+    @property
+    def amsgrad(self) -> bool:
+        return self.max_exp_avg_sq is not None
 
     def step(self) -> None:
-        """Update the parameters from their gradients, equations (1) to (3)."""
+        """Update the parameters from their gradients, equations (1) to (7)."""
         self.step_count += 1
         beta1, beta2 = self.betas
         r = math.sqrt(1 - beta2**self.step_count)
@@ -79,51 +125,90 @@ class Adam:
             block = slice(start, start + _BLOCK)
             p, g, m, v = data[block], grad[block], self.exp_avg[block], self.exp_avg_sq[block]
             s = self._scratch[: p.size]
+            if self.maximize:
+                g = np.negative(g, self._g[: p.size])  # (4)
+            if self.decoupled_weight_decay:
+                p *= 1 - self.lr * self.weight_decay  # (5)
+            elif self.weight_decay:
+                g = np.add(g, np.multiply(p, self.weight_decay, s), self._g[: p.size])  # (6)
             m *= beta1
             m += np.multiply(g, 1 - beta1, s)  # (1)
             v *= beta2
             np.multiply(g, g, s)
             v += np.multiply(s, 1 - beta2, s)  # (2)
+            if self.max_exp_avg_sq is not None:
+                v = np.maximum(v, self.max_exp_avg_sq[block], out=self.max_exp_avg_sq[block])  # (7)
             np.sqrt(v, s)
             s += eps
             np.divide(m, s, s)
             p -= np.multiply(s, step_size, s)  # (3)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of the averages and the options, in the layout of torch's `Adam.state_dict()`.
 
-def clip_grad_norm_(parameters: Parameters, max_norm: float) -> float:
-    """Scale all gradients together so that their Euclidean norm is at most `max_norm`.
+        Returns
+        -------
+        dict
+            `state` maps 0, 1, ... for the parameters in their order to `step`, `exp_avg`, `exp_avg_sq` and, with
+            amsgrad, `max_exp_avg_sq`; before the first step it is empty. `param_groups` is a list of one dictionary:
+            the options, and 0, 1, ... as `params`.
+        """
+        averages = self._averages()
+        state = {
+            i: {"step": np.array(float(self.step_count))}
+            | {average: views[name].copy() for average, views in averages.items()}
+            for i, name in enumerate(self.parameters)
+        }
+        group = {option: getattr(self, option) for option in _OPTIONS} | {"params": list(state)}
+        return {"state": state if self.step_count else {}, "param_groups": [group]}
 
-        grad <- grad * min(1, max_norm / (norm + 1e-6))
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict()` of this class or of torch's Adam or AdamW; all of it is set, or nothing.
 
-    Parameters
-    ----------
-    parameters : Parameters
-    max_norm : float
-        At least 0.
+        What only chooses torch's implementation (foreach, fused, capturable, differentiable) is ignored, and so is
+        whatever else torch keeps beside the options. States of older torch lack `maximize` and
+        `decoupled_weight_decay`: these then stay as they are. The averages are new arrays afterwards.
 
-    Returns
-    -------
-    float
-        The norm before scaling.
+        Raises
+        ------
+        KeyError
+            An option, a parameter or an average is missing, or one is not known.
+        ValueError
+            An option is out of range, a shape differs, there are several parameter groups, or the parameters have
+            taken different numbers of steps.
+        TypeError
+            A value is no number, or no array of real numbers.
+        """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
+            raise TypeError("state_dict must have 'state' and 'param_groups', as Adam.state_dict() returns them")
+        state, groups = state_dict["state"], state_dict["param_groups"]
+        if len(groups) != 1:
+            raise ValueError(f"state_dict has {len(groups)} parameter groups, expected one: all share their options")
+        group = {"maximize": self.maximize, "decoupled_weight_decay": self.decoupled_weight_decay, **groups[0]}
+        expected = [*_OPTIONS, "params"]
+        check_keys("param_groups[0]", group.keys() & set(expected), expected)
+        if len(group["params"]) != len(self.parameters):
+            raise ValueError(f"state_dict has {len(group['params'])} parameters, expected {len(self.parameters)}")
+        loaded = Adam(self.parameters, **{option: group[option] for option in _OPTIONS})
+        if state:
+            check_keys("state", state, group["params"])
+            loaded._load_state([state[i] for i in group["params"]])
+        vars(self).update(vars(loaded))
 
-    References
-    ----------
-    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
-    """
-    max_norm = as_number("max_norm", max_norm)
-    grad = _check_parameters(parameters).grad
-    norm = math.sqrt(grad.dot(grad))
-    scale = max_norm / (norm + 1e-6)
-    if not scale >= 1:
-        with np.errstate(invalid="ignore"):  # as in torch, a nan spreads to all, and inf becomes nan
-            grad *= scale
-    return norm
+    def _load_state(self, entries: list[Mapping[str, Any]]) -> None:
+        steps, averages = set(), self._averages()
+        for entry, (name, p) in zip(entries, self.parameters.items(), strict=True):
+            check_keys(f"state of {name}", entry, ["step", *averages])
+            steps.add(as_number(f"step of {name}", entry["step"]))
+            for average, views in averages.items():
+                array = as_array(f"{average} of {name}", entry[average], p.data.dtype)
+                check_shape(f"{average} of {name}", array, p.data.shape, "the parameter's shape")
+                views[name][...] = array
+        if len(steps) > 1 or not min(steps).is_integer():
+            raise ValueError(f"step must be one whole number for all parameters, got {sorted(steps)}")
+        self.step_count = int(min(steps))
 
-
-def _check_parameters(parameters: Parameters) -> Parameters:
-    if not isinstance(parameters, Parameters):
-        raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
-    if parameters.data.dtype.kind == "c":
-        raise TypeError(f"parameters must be real, got dtype {parameters.data.dtype}: the complex step is for layers")
-    return parameters
+    def _averages(self) -> dict[str, dict[str, Array]]:
+        """The averages' pieces by torch's name of the average and the name of the parameter."""
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if self.amsgrad else 2]
+        return {name: self.parameters.views(getattr(self, name)) for name in names}

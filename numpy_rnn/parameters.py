@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, check_shape
+from numpy_rnn.checks import Array, as_array, as_dtype, check_keys, check_shape
 
-__all__ = ["Parameter", "Parameters"]
+__all__ = ["Parameter", "Parameters", "as_real_parameters"]
 
 
 class Parameter:
@@ -188,12 +188,18 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
-        missing = [name for name in self if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in self]
-        if missing or unexpected:
-            raise KeyError(f"state_dict does not fit: missing {missing}, unexpected {unexpected}")
+        check_keys("state_dict", state_dict, self)
         arrays = {name: as_array(name, state_dict[name], self.data.dtype) for name in self}
         for name, array in arrays.items():
             check_shape(name, array, self._shapes[name], "the parameter's shape")
         for name, array in arrays.items():
             self[name].data = array
+
+
+def as_real_parameters(parameters: Parameters) -> Parameters:
+    """Return `parameters` if they are what an optimizer can take: `Parameters` of a real dtype."""
+    if not isinstance(parameters, Parameters):
+        raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
+    if parameters.data.dtype.kind == "c":
+        raise TypeError(f"parameters must be real, got dtype {parameters.data.dtype}: the complex step is for layers")
+    return parameters

@@ -5,6 +5,7 @@ import os
 import hypothesis
 import pytest
 import torch
+import torch.testing._internal.common_utils  # loads a hypothesis profile of its own: here, before ours
 
 torch.set_num_threads(1)  # the tensors of the tests are far too small to share out
 

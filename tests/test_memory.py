@@ -55,3 +55,18 @@ def test_the_tape_holds_little_beyond_what_it_must(step):
     table = 2 * V * H if V <= N else 2 * N * E  # the projected table or the rows looked up, and their gradient
     views = 6 * T * 200  # bytes of the objects that name each time step's part of the arrays
     assert held <= 1.25 * 4 * (states + classes + table) + views
+
+
+@pytest.mark.parametrize("decoupled_weight_decay", [False, True])
+def test_adam_with_every_option_and_clipping_allocate_nothing(decoupled_weight_decay):
+    parameters = nr.Parameters({"a": (100_000,)})  # four blocks
+    parameters.grad = 1
+    options = {"weight_decay": 0.1, "amsgrad": True, "maximize": True}
+    optimizer = nr.Adam(parameters, decoupled_weight_decay=decoupled_weight_decay, **options)
+    optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    nr.clip_grad_norm_(parameters, 1.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4096  # views of the blocks, and numbers

@@ -63,7 +63,7 @@ def test_a_wrong_gradient_shows(monkeypatch, families, layer):
             case.run()
         except AssertionError:
             failures += 1
-    assert failures >= 0.75 * len(cases)  # not where nothing is left: an empty batch, every row ignored
+    assert failures >= 0.7 * len(cases)  # not where nothing is left: no rows, one class, every row ignored
 
 
 def test_a_wrong_step_shows(monkeypatch):

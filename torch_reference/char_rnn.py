@@ -12,9 +12,18 @@ from torch import Tensor, nn
 __all__ = ["CharRNN", "to_torch"]
 
 
-def to_torch(state_dict: Mapping[str, np.ndarray | Tensor]) -> dict[str, Tensor]:
-    """Return a state_dict of tensors, copies of NumPy arrays, for any `nn.Module.load_state_dict`."""
-    return {name: torch.as_tensor(value).clone() for name, value in state_dict.items()}
+def to_torch(state_dict: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a state_dict with tensors, copies, in the place of NumPy arrays, for torch's `load_state_dict`.
+
+    A module's maps names to arrays; an optimizer's nests dictionaries, and has values that stay as they are.
+    """
+    return {name: _to_torch(value) for name, value in state_dict.items()}
+
+
+def _to_torch(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return to_torch(value)
+    return torch.as_tensor(value).clone() if isinstance(value, np.ndarray | Tensor) else value
 
 
 class CharRNN(nn.Module):

@@ -19,13 +19,12 @@ probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, check_shape, to_numpy
+from numpy_rnn.checks import Array, as_array, as_probability, check_shape, to_numpy
 from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 
 __all__ = ["CrossEntropyLoss"]
@@ -82,9 +81,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        if not isinstance(label_smoothing, Real) or not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing must be a number in [0, 1], got {label_smoothing!r}")
-        self.label_smoothing: float = float(label_smoothing)
+        self.label_smoothing = as_probability("label_smoothing", label_smoothing)
 
     @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
     def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> Any:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
+from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_integer, as_size, check_shape
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
@@ -122,9 +122,7 @@ class Embedding(Layer[EmbeddingTape]):
 
     def _check_padding_idx(self, padding_idx: int) -> int:
         V = self.num_embeddings
-        if isinstance(padding_idx, bool) or not isinstance(padding_idx, int | np.integer):
-            raise TypeError(f"padding_idx must be an integer, got {padding_idx!r}")
-        if not -V <= padding_idx < V:
+        if not -V <= as_integer("padding_idx", padding_idx) < V:
             raise ValueError(
                 f"padding_idx must lie in [-num_embeddings, num_embeddings) = [{-V}, {V}), got {padding_idx}"
             )

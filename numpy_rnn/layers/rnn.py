@@ -324,9 +324,10 @@ class RNN(Layer[RNNTape]):
 
     def draw_masks(self, T: int, B: int) -> list[Array] | None:
         """Return new dropout masks for the tape; None if there is no dropout, as in evaluation mode."""
-        p, shape = self.dropout, (T, B, self.num_directions * self.hidden_size)
+        p = self.dropout
         if not self.training or p == 0:
             return None
+        shape = (T, B, self.num_directions * self.hidden_size)
         # float32 whatever the dtype: a copy of the layer in another dtype draws the same masks.
         kept = [self.rng.random(shape, np.float32) >= p for _ in range(self.num_layers - 1)]
         return [mask * self.dtype.type(1 / (1 - p) if p < 1 else 0) for mask in kept]

@@ -1,0 +1,103 @@
+"""Clipping: bounds on the gradients, between the backward pass and the optimizer's step.
+
+By the norm, all gradients together, which keeps their direction:
+
+    norm <- (sum_i |g_i|^norm_type)^(1/norm_type)             (1)    norm_type = inf: max_i |g_i|
+    g <- g min(1, max_norm / (norm + 1e-6))                   (2)
+
+By the value, each for itself:
+
+    g_i <- min(max(g_i, -clip_value), clip_value)             (3)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numpy_rnn.checks import Array, as_number
+from numpy_rnn.parameters import Parameters, as_real_parameters
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+
+def clip_grad_norm_(
+    parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> float:
+    """Scale all gradients together so that their norm is at most `max_norm`, equations (1) and (2).
+
+    Parameters
+    ----------
+    parameters : Parameters
+        What `layer.parameters()` returns.
+    max_norm : float
+        At least 0; inf measures the norm and leaves the gradients alone.
+    norm_type : float, default 2.0
+        Above 0: 2 for the Euclidean norm, inf (or "inf") for the largest magnitude.
+    error_if_nonfinite : bool, default False
+        Raise if the norm is nan or inf. Otherwise a nan spreads to all gradients, as in torch; and with a norm of
+        inf, which in float32 is that of gradients beyond 1e19, finite ones become 0 and infinite ones nan.
+
+    Returns
+    -------
+    float
+        The norm before scaling.
+
+    Raises
+    ------
+    RuntimeError
+        The norm is not finite and `error_if_nonfinite` is set; the gradients are as they were.
+    ValueError
+        `max_norm` is negative (torch would turn the gradients round), `norm_type` is 0 (torch would count the
+        tensors) or negative, or either is nan.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+    """
+    max_norm = as_number("max_norm", max_norm, or_inf=True)
+    norm_type = as_number("norm_type", norm_type, or_inf=True)
+    if norm_type == 0:
+        raise ValueError("norm_type must be above 0, got 0")
+    grad = as_real_parameters(parameters).grad
+    with np.errstate(all="ignore"):
+        norm = _norm(grad, norm_type)
+        if error_if_nonfinite and not math.isfinite(norm):
+            raise RuntimeError(f"the gradients have a norm of {norm}, expected a finite one: they were not clipped")
+        scale = max_norm / (norm + 1e-6)
+        if not scale >= 1:  # written so that a nan gets through
+            grad *= scale  # (2)
+    return norm
+
+
+def _norm(vector: Array, p: float) -> float:
+    """The p-norm, equation (1)."""
+    if p == 2:
+        return math.sqrt(vector.dot(vector))
+    magnitudes = np.abs(vector)
+    if p == math.inf:
+        return float(magnitudes.max(initial=0))
+    magnitudes **= p
+    return float(magnitudes.sum() ** (1 / p))
+
+
+def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
+    """Bring every gradient into [-clip_value, clip_value], equation (3); nan stays nan.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        What `layer.parameters()` returns.
+    clip_value : float
+        At least 0 (with a negative one, torch would set all gradients to it).
+
+    References
+    ----------
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
+    """
+    clip_value = as_number("clip_value", clip_value, or_inf=True)
+    grad = as_real_parameters(parameters).grad
+    with np.errstate(over="ignore"):  # in float32, 1e300 is inf, which clips nothing
+        np.clip(grad, -clip_value, clip_value, grad)  # (3)

@@ -42,6 +42,7 @@ class CrossEntropyTape(LossTape):
     def __init__(self, layer: CrossEntropyLoss, N: int, C: int, dtype: DTypeLike) -> None:
         super().__init__(layer, N, C, dtype)
         self.e = np.empty((N, C), dtype)
+        self.e_flat = self.e.reshape(-1)
         self.s = np.empty(N, dtype)
         self.dlogits = np.empty((N, C), dtype)
         self.max = np.empty((N, 1), np.empty(0, dtype).real.dtype)
@@ -157,7 +158,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
         np.maximum.reduce(tape.logits.real, axis=1, out=tape.max, keepdims=True)
         np.subtract(tape.logits, tape.max, e)
-        e.reshape(-1).take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
+        tape.e_flat.take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
         np.exp(e, e)  # (1)
         e.dot(tape.ones_C, s)  # (2)
         np.subtract(np.log(s, log_s), nll, nll)  # (3): -log p = log s - (logit - max)

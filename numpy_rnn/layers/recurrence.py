@@ -61,7 +61,7 @@ class RecurrenceTape:
     backward_steps: list[tuple[Array, ...]]
 
     def __init__(self, recurrence: Recurrence, T: int, dh: Array) -> None:
-        self.input_size, self.reverse = recurrence.input_size, recurrence.reverse
+        self.recurrence, self.reverse = recurrence, recurrence.reverse
         self.dh = dh  # (B, H), dh_t while the backward pass runs; in the end dh_0
         (B, H), dtype = dh.shape, dh.dtype
         self.h = np.zeros((T + 1, B, H), dtype)
@@ -83,7 +83,7 @@ class RecurrenceTape:
 
     @cached_property
     def dx(self) -> Array:
-        return np.empty((len(self.z_rows), self.input_size), self.z.dtype)
+        return np.empty((len(self.z_rows), self.recurrence.input_size), self.z.dtype)
 
     def set_lengths(self, lengths: Array | None) -> None:
         """Say how long the sequence of each row is, in falling order; None: all are T long."""

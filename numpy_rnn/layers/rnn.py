@@ -88,14 +88,18 @@ class RNNTape(Tape):
                 doutput = directions[0].dx.reshape(doutput.shape)  # (2)
                 dz = doutput if len(directions) == 1 else None
 
-    def join(self, k: int) -> None:
-        """Put the output of layer k together, and what the next layer reads, equation (1)."""
+    def output(self, k: int) -> Array:
+        """Return the states of layer k, (T, B, D * H), both directions side by side."""
         if len(self.layers[k]) > 1:
             np.concatenate([tape.after for tape in self.layers[k]], axis=2, out=self.outputs[k])
             self.clear_padding(self.outputs[k])
-        if k + 1 < len(self.layers):
-            x = self.outputs[k] if self.masks is None else self.outputs[k] * self.masks[k]
-            self.x[k + 1] = x.reshape(-1, x.shape[-1])
+        return self.outputs[k]
+
+    def read_below(self, k: int) -> Array:
+        """Return what layer k > 0 reads, equation (1), as rows."""
+        x = self.output(k - 1) if self.masks is None else self.output(k - 1) * self.masks[k - 1]
+        self.x[k] = x.reshape(-1, x.shape[-1])
+        return self.x[k]
 
     def join_dx(self, k: int) -> Array:
         """Return the gradient of what layer k read, equation (2), in the array of its first direction."""
@@ -249,7 +253,7 @@ class RNN(Layer[RNNTape]):
         tape.x[0] = x.reshape(-1, self.input_size)
         self.forward_on(tape)
         tape.written, self.tape = True, tape
-        return layout.leave(tape.outputs[-1]), layout.leave_state(tape.h_n())
+        return layout.leave(tape.output(-1)), layout.leave_state(tape.h_n())
 
     def backward(
         self, doutput: ArrayLike, dh_n: ArrayLike | None = None, tape: RNNTape | None = None
@@ -286,31 +290,31 @@ class RNN(Layer[RNNTape]):
         return (dx, dh_0) if handed_in else (dx.copy(), dh_0.copy())
 
     def forward_on(self, tape: RNNTape) -> None:
-        for recurrence, t in zip(self.layers[0], tape.layers[0], strict=True):
-            recurrence.project(tape.x[0], t.z_rows, t.bias)
+        for t in tape.layers[0]:
+            t.recurrence.project(tape.x[0], t.z_rows, t.bias)
         self.recur(tape)
 
     def backward_on(self, tape: RNNTape) -> None:
         self.backward_recur(tape)
-        for recurrence, t in zip(self.layers[0], tape.layers[0], strict=True):
-            recurrence.backward_project(t.dz_rows, tape.x[0], t.dx)
+        for t in tape.layers[0]:
+            t.recurrence.backward_project(t.dz_rows, tape.x[0], t.dx)
 
     def recur(self, tape: RNNTape) -> None:
         """All layers, once W_ih x + b of the first is in its z."""
-        for k, directions in enumerate(self.layers):
-            for recurrence, t in zip(directions, tape.layers[k], strict=True):
-                if k > 0:
-                    recurrence.project(tape.x[k], t.z_rows, t.bias)
-                recurrence.recur(t)
-            tape.join(k)
+        for k, directions in enumerate(tape.layers):
+            x = tape.read_below(k) if k > 0 else None
+            for t in directions:
+                if x is not None:
+                    t.recurrence.project(x, t.z_rows, t.bias)
+                t.recurrence.recur(t)
 
     def backward_recur(self, tape: RNNTape) -> None:
         """All layers, down to dz of the first."""
-        for k in reversed(range(self.num_layers)):
-            for recurrence, t in zip(self.layers[k], tape.layers[k], strict=True):
-                recurrence.backward_recur(t)
+        for k, directions in reversed(list(enumerate(tape.layers))):
+            for t in directions:
+                t.recurrence.backward_recur(t)
                 if k > 0:
-                    recurrence.backward_project(t.dz_rows, tape.x[k], t.dx)
+                    t.recurrence.backward_project(t.dz_rows, tape.x[k], t.dx)
             if k > 0:
                 tape.join_dx(k)
 

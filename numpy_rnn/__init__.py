@@ -17,6 +17,7 @@
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.generation import generate
+from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.optim import Adam, clip_grad_norm_
 from numpy_rnn.parameters import Parameter, Parameters
@@ -30,10 +31,13 @@ __all__ = [
     "CharRNN",
     "CrossEntropyLoss",
     "Embedding",
+    "GradcheckReport",
     "Linear",
     "Parameter",
     "Parameters",
     "Vocabulary",
+    "assert_gradients",
     "clip_grad_norm_",
     "generate",
+    "gradcheck",
 ]

@@ -1,0 +1,293 @@
+"""A recurrence taken apart: the Jacobians of its single steps, and backward passes with one mistake in them.
+
+If forward over T steps equals T forwards over one step, each from the state that the one before it left, then with
+the Jacobians of the steps, y_t and s_t by x_t, s_{t-1} and the parameters p, backpropagation through time is
+
+    d[x_t, s_{t-1}, p]_t = (dy_t/d[...])^T u_t + (ds_t/d[...])^T ds_t ,       dp = sum_t dp_t
+
+and each known mistake is a variation of this: what the wrong backward would return can be computed and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.activation import slope_of_rows, wrong_slopes
+from numpy_rnn.gradient_checking.conversion import is_floating
+from numpy_rnn.gradient_checking.derivatives import complex_step, richardson
+from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
+
+__all__ = ["Recurrence", "take_apart"]
+
+FORWARDS = 30_000  # at most so many evaluations of a single step
+
+Gradients = dict[str, Array]
+
+
+def take_apart(experiment: Experiment) -> Recurrence | None:
+    """Return the recurrence that the subject is, or None."""
+    outputs, subject = experiment.outputs, experiment.subject
+    for axis in (0, 1):
+        if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 2:
+            continue
+        T = outputs[0].shape[axis]
+        states = {name: subject.inputs[name] for name in subject.inputs if is_floating(subject.inputs[name])}
+        if len(outputs) > 1:  # an initial state that was left at its default, zeros for all we know
+            states |= dict.fromkeys(subject.further_inputs, np.zeros_like(outputs[1]))
+        for state, start in states.items():
+            sequences = [
+                name
+                for name, value in subject.inputs.items()
+                if name != state and isinstance(value, np.ndarray) and value.ndim > axis and value.shape[axis] == T
+            ]
+            after = [j for j, y in enumerate(outputs[1:], 1) if y.shape == start.shape]
+            last = outputs[0].take(-1, axis)
+            if sequences and (after or last.shape == start.shape):
+                recurrence = Recurrence(experiment, axis, sequences, state, start, after[0] if after else None)
+                if recurrence.is_one():
+                    recurrence.differentiate()
+                    return recurrence
+    return None
+
+
+class Recurrence:
+    """T steps along `axis` of the inputs `sequences`, carrying `state`, which output `after` returns."""
+
+    def __init__(
+        self, experiment: Experiment, axis: int, sequences: list[str], state: str, start: Array, after: int | None
+    ) -> None:
+        self.experiment, self.axis, self.sequences = experiment, axis, sequences
+        self.state, self.start, self.after = state, start, after
+        self.T = experiment.outputs[0].shape[axis]
+        self.parameters = list(experiment.subject.parameters)
+
+    def step(self, session: Any, values: Mapping[str, Any]) -> tuple[Array, Array]:
+        outputs = session.forward({name: np.array(value) for name, value in values.items()})
+        y = outputs[0]
+        return y, y.take(-1, self.axis) if self.after is None else outputs[self.after]
+
+    def at(self, t: int) -> dict[str, Any]:
+        """The values at which step t is taken."""
+        inputs = self.experiment.subject.inputs
+        sliced = {name: inputs[name].take([t], self.axis) for name in self.sequences}
+        return self.experiment.point | sliced | {self.state: self.states[t]}
+
+    def is_one(self) -> bool:
+        """Take the steps one by one, and see whether they give what forward gives."""
+        if len(self.experiment.outputs) > 2:
+            return False
+        session = self.experiment.subject.start(np.float64)
+        self.states, ys = [self.start], []
+        try:
+            for t in range(self.T):
+                y, s = self.step(session, self.at(t))
+                ys.append(y.copy())
+                self.states.append(s.copy())
+            whole = np.concatenate(ys, self.axis)
+        except Exception:  # whatever the user's forward says of a single step, this is no recurrence
+            return False
+        outputs = self.experiment.outputs
+        ends = outputs[0].take(-1, self.axis) if self.after is None else outputs[self.after]
+        return all(
+            np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in ((whole, outputs[0]), (self.states[-1], ends))
+        )
+
+    def differentiate(self) -> None:
+        """Compute the Jacobians of all steps, Y + S rows each; and the rows that are output and state in one."""
+        tensors = [name for name in self.sequences if name in self.experiment.point]
+        self.moving = tensors
+        self.Y = self.experiment.outputs[0].size // self.T
+        self.S = self.start.size
+        self.steps: list[Gradients] = []
+        sizes = [self.at(0)[name].size for name in [*tensors, self.state, *self.parameters]]
+        self.too_large = self.T * sum(sizes) * (1 if self.experiment.method == METHODS[0] else 12) > FORWARDS
+        if self.too_large:
+            return
+        for t in range(self.T + 1):  # one step more, for what a shift by one step would read
+            self.steps.append(self._jacobians(min(t, self.T - 1), self.states[t]))
+        y_and_s = [self._rows_of_step(t) for t in range(self.T)]
+        self.output_is_state = all(y.shape == s.shape and np.array_equal(y, s) for y, s in y_and_s)
+
+    def _rows_of_step(self, t: int) -> tuple[Array, Array]:
+        return self.experiment.outputs[0].take(t, self.axis).ravel(), self.states[t + 1].ravel()
+
+    def _jacobians(self, t: int, state: Array) -> Gradients:
+        by_complex = self.experiment.method == METHODS[0]
+        session = self.experiment.subject.start(np.complex128 if by_complex else np.float64)
+        values = self.at(t) | {self.state: state}
+        names = [*self.moving, self.state, *self.parameters]
+        others = {name: value for name, value in values.items() if name not in names}
+        point = {name: values[name] for name in names}
+
+        def f(tensors: Mapping[str, Any]) -> Array:
+            y, s = self.step(session, {**others, **tensors})
+            return np.concatenate([y.ravel(), s.ravel()])
+
+        jacobians = {}
+        for name in names:
+            columns = np.zeros((self.Y + self.S, point[name].size))
+            for k in range(point[name].size):
+                v = np.zeros(point[name].shape)
+                v.flat[k] = 1
+                columns[:, k] = complex_step(f, point, name, v) if by_complex else richardson(f, point, name, v)[0]
+            jacobians[name] = columns
+        return jacobians
+
+    def upstream(self) -> tuple[Array, Array]:
+        """Return the upstream gradients of y_1 ... y_T, (T, Y), and of s_T, (S,)."""
+        u = self.experiment.upstream
+        rows = np.moveaxis(u[0], self.axis, 0).reshape(self.T, -1)
+        return rows, np.zeros(self.S) if self.after is None else u[self.after].ravel()
+
+    def backward(
+        self,
+        u_y: Array,
+        u_s: Array,
+        *,
+        carry: float = 1.0,
+        cut: int | None = None,
+        again: bool = False,
+        local: list[Gradients] | None = None,
+        carried: list[Gradients] | None = None,
+        forwards: bool = False,
+    ) -> dict[str, list[Array]]:
+        """Return the gradient of each tensor, one array per step: of a right backward, or one with a mistake.
+
+        carry: what the state's gradient is multiplied by from step to step. cut: the step that it is not handed to.
+        again: u_s enters at each step. local, carried: other Jacobians for the tensors, and for the state.
+        """
+        local, carried = local or self.steps, carried or self.steps
+        ds = u_s
+        found: dict[str, list[Array]] = {name: [np.zeros(0)] * self.T for name in [*self.moving, *self.parameters]}
+        found |= {self.state: [], "ds": [np.zeros(0)] * self.T}
+        for n, t in enumerate(range(self.T) if forwards else reversed(range(self.T))):
+            if n:
+                ds = carry * ds if t != cut else 0 * ds
+            rows = np.concatenate([u_y[t], ds + u_s if again and n else ds])
+            found["ds"][t] = rows[-self.S :] + (rows[: self.Y] if self.output_is_state else 0)
+            for name in [*self.moving, *self.parameters]:
+                found[name][t] = rows @ local[t][name]
+            ds = rows @ carried[t][self.state]
+        found[self.state] = [ds]
+        return found
+
+    def whole(self, found: dict[str, list[Array]], steps: slice = slice(None)) -> Gradients:
+        """Put sequences together, and sum the parameters over `steps`."""
+        gradients = {self.state: found[self.state][0]}
+        for name in self.moving:
+            x_t = self.at(0)[name].shape
+            gradients[name] = np.concatenate([part.reshape(x_t) for part in found[name]], self.axis).ravel()
+        return gradients | {name: np.sum(found[name][steps], axis=0) for name in self.parameters}
+
+    def mistakes(self) -> Iterator[tuple[str, Gradients]]:
+        """Yield each mistake in words, with the gradients that a backward with it would return."""
+        if self.too_large:
+            return
+        u_y, u_s = self.upstream()
+        s, T = self.state.removesuffix("_0").removesuffix("0") or self.state, self.T
+        loop = "look at the line in the loop over time that"
+        for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
+            yield (
+                f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
+                f"the next step ({loop} adds the carried gradient to that of the output)",
+                self.whole(self.backward(u_y, at_the_end, carry=0)),
+            )
+        for k in range(1, T - 1):
+            yield (
+                f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
+                f"truncated ({loop} hands d{s} to the step before)",
+                self._truncated(u_y, u_s, k),
+            )
+        for t in range(T - 1):
+            yield (
+                f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
+                "set to zero between the two",
+                self.whole(self.backward(u_y, u_s, cut=t)),
+            )
+        yield (
+            f"d{s}_n is added at every step, where it belongs to the last",
+            self.whole(self.backward(u_y, u_s, again=True)),
+        )
+        for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
+            yield (
+                f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
+                self.whole(self.backward(u_y, u_s, carry=factor)),
+            )
+        yield (
+            "the loop over time runs forwards: it must run from the last step to the first",
+            self.whole(self.backward(u_y, u_s, forwards=True)),
+        )
+        right = self.backward(u_y, u_s)
+        for steps, words in (
+            (
+                slice(-1, None),
+                "only the last step counts: assigned in the loop over time where it should be added up",
+            ),
+            (slice(0, 1), "only the first step counts: assigned in the loop over time where it should be added up"),
+            (slice(1, None), "the contribution of the first step is missing from the sum over time"),
+            (slice(0, -1), "the contribution of the last step is missing from the sum over time"),
+        ):
+            summed = self.whole(right, steps)
+            yield words, {name: summed[name] for name in self.parameters}
+        yield (
+            f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
+            {self.state: right["ds"][0]},
+        )
+        if self.output_is_state:
+            yield from self._mistakes_of_the_activation(u_y, u_s, s)
+
+    def _truncated(self, u_y: Array, u_s: Array, k: int) -> Gradients:
+        total: Gradients = {}
+        for origin in range(self.T):
+            only = np.zeros_like(u_y)
+            only[origin] = u_y[origin]
+            found = self.backward(only, u_s if origin == self.T - 1 else 0 * u_s, cut=origin - k - 1)
+            if origin - k > 0:
+                found[self.state] = [0 * found[self.state][0]]
+            for name, gradient in self.whole(found).items():
+                total[name] = total.get(name, 0) + gradient
+        return total
+
+    def _mistakes_of_the_activation(self, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+        slopes = [slope_of_rows(step, self.parameters, slice(self.Y, None)) for step in self.steps]
+        if any(slope is None or not slope.all() for slope in slopes):
+            return
+        rows = [np.tile(slope, (self.Y + self.S) // len(slope)) for slope in slopes if slope is not None]
+        for words, wrong in wrong_slopes(
+            np.concatenate([row[self.Y :] for row in rows[: self.T]]),
+            np.concatenate([state.ravel() for state in self.states[1 : self.T + 1]]),
+            np.concatenate([state.ravel() for state in self.states[: self.T]]),
+        ):
+            by_step = wrong.reshape(self.T, self.S)
+            other = [self._scaled(t, np.tile(by_step[t], len(rows[t]) // self.S) / rows[t]) for t in range(self.T)]
+            yield words, self.whole(self.backward(u_y, u_s, local=other, carried=other))
+            yield words, self.whole(self.backward(u_y, u_s, local=other))
+            yield f"on the way to the step before, {words}", self.whole(self.backward(u_y, u_s, carried=other))
+        # dz = d(loss)/d(pre-activation), and the Jacobians of the pre-activation
+        z_steps = [self._scaled(t, 1 / rows[t]) for t in range(self.T + 1)]
+        transposed = [dict(step) for step in self.steps]
+        for t, row in enumerate(rows[: self.T]):
+            J = z_steps[t][self.state][self.Y :]
+            transposed[t][self.state] = np.concatenate([np.diag(row[self.Y :]) @ J.T] * (1 + (self.Y == self.S)))
+        yield (
+            f"the recurrent weight is transposed where the gradient goes from {s}_t to {s}_(t-1): dz @ W and "
+            "dz @ W.T were mixed up",
+            self.whole(self.backward(u_y, u_s, carried=transposed)),
+        )
+        right = self.backward(u_y, u_s)
+        dz = [right["ds"][t] * rows[t][self.Y :] for t in range(self.T)]
+        late = {n: sum(dz[t] @ z_steps[t + 1][n][self.Y :] for t in range(self.T)) for n in self.parameters}
+        yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
+        early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][self.Y :] for t in range(self.T)) for n in self.parameters}
+        yield "dz_t is paired with what step t - 1 read: shifted by one step", early
+        yield (
+            "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
+            {self.state: dz[0]},
+        )
+
+    def _scaled(self, t: int, factors: Array) -> Gradients:
+        return {name: factors[:, None] * J for name, J in self.steps[t].items()}

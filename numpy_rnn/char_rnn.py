@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -22,8 +24,7 @@ class CharRNNTape(Tape):
     =============  ====================  ==========================================
     array          after forward         after backward
     =============  ====================  ==========================================
-    rnn.h          h_0 ... h_T           the same
-    rnn.z          z                     1 - h^2, then scratch of the scatter
+    first.z        z of the first layer  1 - h^2, then scratch of the scatter
     fc.y           logits                the same
     criterion.e    exp(logits - max)     dlogits
     fc.dx          (unused)              doutput, then dz
@@ -37,7 +38,8 @@ class CharRNNTape(Tape):
         self.scatter = Scatter(N, V, model.dtype)
         self.rnn, self.fc = model.rnn.new_tape(T, B), model.fc.new_tape(T, B)
         self.criterion = model.criterion.new_tape(N, V, model.dtype)
-        self.fc.x = self.rnn.h_rows
+        self.first = self.rnn.recurrences[0]
+        self.fc.x = self.rnn.recurrences[-1].h_rows
         doutput = self.fc.dx.reshape(T, B, H)
         self.rnn.set_doutput(doutput, dz=doutput)
         self.criterion.logits = self.fc.y
@@ -64,6 +66,10 @@ class CharRNN(Layer[CharRNNTape]):
         E.
     hidden_size : int, default 32
         H.
+    num_layers : int, default 1
+        L, layers of the RNN.
+    dropout : float, default 0
+        Probability with which the output of each of its layers but the last is set to zero in training mode.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -83,6 +89,8 @@ class CharRNN(Layer[CharRNNTape]):
         vocab_size: int,
         embedding_dim: int = 32,
         hidden_size: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.0,
         *,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
@@ -93,13 +101,18 @@ class CharRNN(Layer[CharRNNTape]):
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.dtype = as_dtype(dtype)
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
-        self.rnn = RNN(embedding_dim, hidden_size, dtype=dtype, rng=rng)
+        self.rnn = RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)
         self.criterion = CrossEntropyLoss()
         self._step_tape: CharRNNTape | None = None
         self._parameters = Parameters.join(
             {"embedding": self.embedding.parameters(), "rnn": self.rnn.parameters(), "fc": self.fc.parameters()}
         )
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, in which dropout is on, and return the model itself."""
+        self.rnn.train(mode)
+        return super().train(mode)
 
     def new_tape(self, T: int, B: int) -> CharRNNTape:
         """Return a tape for T steps of B sequences, to hand to the methods below again and again."""
@@ -114,7 +127,7 @@ class CharRNN(Layer[CharRNNTape]):
         ----------
         tokens : array of int, shape (T, B)
             Time first; in [0, V).
-        h_0 : array, shape (1, B, H), optional
+        h_0 : array, shape (L, B, H), optional
             The state before the first step. None: zeros.
         tape : CharRNNTape, optional
             Where to write; see `new_tape`.
@@ -122,22 +135,24 @@ class CharRNN(Layer[CharRNNTape]):
         Returns
         -------
         logits : ndarray, shape (T, B, V)
-        h_n : ndarray, shape (1, B, H)
+        h_n : ndarray, shape (L, B, H)
         """
         tape = self._read(self._check_tokens(tokens), h_0, tape)
         self.tape = tape
-        return tape.fc.y.reshape(*tape.shape, self.vocab_size), tape.rnn.h[-1:]
+        return tape.fc.y.reshape(*tape.shape, self.vocab_size), tape.rnn.h_n()
 
     def _check_tokens(self, tokens: ArrayLike) -> Array:
         tokens = as_indices("tokens", tokens, self.vocab_size)
-        check_shape("tokens", tokens, (None, None), "(T, B)")
+        slip = "tokens.reshape(-1, 1) is a batch of one" * (tokens.ndim == 1)
+        check_shape("tokens", tokens, (None, None), "(T, B)", slip)
         if len(tokens) == 0:
             raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
         return tokens
 
     def _read(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
-        tape.rnn.h[:1] = self.rnn.state("h_0", h_0, tape.rnn)
+        tape.rnn.set_h_0(self.rnn.check_state("h_0", h_0, tape.rnn.layout))
+        tape.rnn.masks = self.rnn.draw_masks(*tape.shape)
         tape.tokens[...] = tokens.reshape(-1)
         self.forward_on(tape)
         tape.written = True
@@ -150,20 +165,21 @@ class CharRNN(Layer[CharRNNTape]):
         ----------
         dlogits : array, shape (T, B, V)
             Gradient of the loss with respect to the logits.
-        dh_n : array, shape (1, B, H), optional
+        dh_n : array, shape (L, B, H), optional
             Gradient with respect to h_n by any path but the logits. None: zeros.
         tape : CharRNNTape, optional
             The tape of the forward pass that this belongs to. None: the most recent one.
 
         Returns
         -------
-        dh_0 : ndarray, shape (1, B, H)
+        dh_0 : ndarray, shape (L, B, H)
         """
         handed_in = tape is not None
         tape = self._written_tape(tape)
         dlogits = as_array("dlogits", dlogits, self.dtype)
         check_shape("dlogits", dlogits, (*tape.shape, self.vocab_size), "(T, B, vocab_size)")
-        tape.rnn.dh[...] = self.rnn.state("dh_n", dh_n, tape.rnn)
+        dh_n = self.rnn.check_state("dh_n", dh_n, tape.rnn.layout)
+        tape.rnn.dh[...] = 0 if dh_n is None else dh_n
         tape.fc.dy = dlogits.reshape(-1, self.vocab_size)
         self.backward_on(tape)
         return tape.rnn.dh if handed_in else tape.rnn.dh.copy()
@@ -173,25 +189,25 @@ class CharRNN(Layer[CharRNNTape]):
     # (Products of zero and nan are nan: one that is not a number spreads further than in torch.)
 
     def forward_on(self, tape: CharRNNTape) -> None:
-        C, rnn = self.embedding.weight.data, tape.rnn
+        C, first, t = self.embedding.weight.data, self.rnn.layers[0][0], tape.first
         if tape.table_first:
-            self.rnn.project(C, tape.projected, rnn.bias)
-            gather(tape.projected, tape.tokens, rnn.z_rows)
+            first.project(C, tape.projected, t.bias)
+            gather(tape.projected, tape.tokens, t.z_rows)
         else:
             gather(C, tape.tokens, tape.x)
-            self.rnn.project(tape.x, rnn.z_rows, rnn.bias)
-        self.rnn.recur(rnn)
+            first.project(tape.x, t.z_rows, t.bias)
+        self.rnn.recur(tape.rnn)
         self.fc.forward_on(tape.fc)
 
     def backward_on(self, tape: CharRNNTape) -> None:
-        C, rnn = self.embedding.weight, tape.rnn
+        C, first, t = self.embedding.weight, self.rnn.layers[0][0], tape.first
         self.fc.backward_on(tape.fc)
-        self.rnn.backward_recur(rnn)
+        self.rnn.backward_recur(tape.rnn)
         if tape.table_first:
-            tape.scatter.add(tape.tokens, rnn.dz_rows, tape.dprojected, rnn.z_rows)
-            self.rnn.backward_project(tape.dprojected, C.data, C.grad)
+            tape.scatter.add(tape.tokens, t.dz_rows, tape.dprojected, t.z_rows)
+            first.backward_project(tape.dprojected, C.data, C.grad)
         else:
-            self.rnn.backward_project(rnn.dz_rows, tape.x, tape.dx)
+            first.backward_project(t.dz_rows, tape.x, tape.dx)
             tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)
 
     def loss_and_gradients(
@@ -210,7 +226,7 @@ class CharRNN(Layer[CharRNNTape]):
         ----------
         tokens, targets : array of int, shape (T, B)
             Each token, and the one that follows it.
-        h_0 : array, shape (1, B, H), optional
+        h_0 : array, shape (L, B, H), optional
             The state before the first step. None: zeros.
         tape : CharRNNTape, optional
             Where to write; see `new_tape`. None: one that the model keeps for this method alone, as long as (T, B)
@@ -220,7 +236,7 @@ class CharRNN(Layer[CharRNNTape]):
         -------
         loss : float
             In nats per character.
-        h_n : ndarray, shape (1, B, H)
+        h_n : ndarray, shape (L, B, H)
         """
         handed_in = tape is not None
         tokens, targets = self._check_tokens(tokens), as_indices("targets", targets, self.vocab_size)
@@ -236,5 +252,5 @@ class CharRNN(Layer[CharRNNTape]):
         tape.fc.dy = tape.criterion.dlogits
         tape.rnn.dh.fill(0)
         self.backward_on(tape)
-        h_n = tape.rnn.h[-1:]
+        h_n = tape.rnn.h_n()
         return tape.criterion.loss, h_n if handed_in else h_n.copy()

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Array", "as_array", "as_dtype", "as_indices", "as_number", "as_size", "check_shape", "to_numpy"]
+__all__ = [
+    "Array",
+    "as_array",
+    "as_dtype",
+    "as_flag",
+    "as_indices",
+    "as_number",
+    "as_probability",
+    "as_size",
+    "check_shape",
+    "to_numpy",
+]
 
 Array = NDArray[Any]
 
@@ -46,6 +57,22 @@ def as_number(name: str, value: float, low: float = 0.0, below: float = math.inf
     return number
 
 
+def as_probability(name: str, value: float) -> float:
+    """Return `value` if it is a number in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
+    return float(value)
+
+
+def as_flag(name: str, value: bool) -> bool:
+    """Return `value` if it is True or False: a number here is most often one argument in the place of another."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def to_numpy(name: str, value: ArrayLike) -> Array:
     """Return `value` as an array: a list, an array, or a torch tensor, off its graph and device."""
     if isinstance(value, np.ndarray):
@@ -66,15 +93,15 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
     return array.astype(dtype)
 
 
-def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: str) -> None:
-    """Raise ValueError unless `array` has `shape` (None: any length), called `words` in the message."""
+def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: str, slip: str = "") -> None:
+    """Raise ValueError unless `array` has `shape` (None: any length), called `words`; `slip` says what is likely."""
     if array.shape == shape:
         return
     if len(array.shape) != len(shape) or any(
         want is not None and got != want for got, want in zip(array.shape, shape, strict=True)
     ):
         sizes = ", ".join("*" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "")
-        raise ValueError(f"{name} has shape {array.shape}, expected {words} = ({sizes})")
+        raise ValueError(f"{name} has shape {array.shape}, expected {words} = ({sizes}){slip and '; '}{slip}")
 
 
 def as_indices(name: str, value: ArrayLike, count: int) -> Array:

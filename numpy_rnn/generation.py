@@ -46,18 +46,23 @@ def generate(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -
         raise ValueError(f"length must be an integer of at least len(prompt) = {len(prompt)}, got {length!r}")
     tokens = vocabulary.encode(prompt).tolist()
 
-    W_hh, W_fc, b_fc = model.rnn.weight_hh_l0.data, model.fc.weight.data, model.parameters()["fc.bias"].data
+    first, *upper = (directions[0] for directions in model.rnn.layers)
+    upper_h = [np.zeros(model.hidden_size, model.dtype) for _ in upper]
+    W_hh, W_fc, b_fc = first.weight_hh.data, model.fc.weight.data, model.parameters()["fc.bias"].data
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
     table = np.empty((len(vocabulary), model.hidden_size), model.dtype)
     h, z, logits = (np.zeros(size, model.dtype) for size in (model.hidden_size, model.hidden_size, model.vocab_size))
-    model.rnn.project(model.embedding.weight.data, table, z)
+    first.project(model.embedding.weight.data, table, z)
     inputs = list(table)
     for position in range(length - 1):
         W_hh.dot(h, z)
         np.add(z, inputs[tokens[position]], z)
         np.tanh(z, h)
+        output = h
+        for layer, h_k in zip(upper, upper_h, strict=True):
+            output = layer.step(output, h_k)
         if position >= len(prompt) - 1:
-            W_fc.dot(h, logits)
+            W_fc.dot(output, logits)
             np.add(logits, b_fc, logits)
             tokens.append(int(logits.argmax()))
     return vocabulary.decode(tokens)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn import textbook
@@ -11,7 +12,7 @@ from tests import strategies as some
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
 from torch_reference.compare import make_mirror
 
-model_sizes = {"T": some.T, "B": some.B, "V": some.V, "E": some.sizes, "H": some.sizes}
+model_sizes = {"T": some.T, "B": some.B, "V": some.V, "E": some.sizes, "H": some.sizes, "L": st.integers(1, 3)}
 
 
 def named_gradients(model):
@@ -19,11 +20,11 @@ def named_gradients(model):
 
 
 @given(rng=some.rngs, dtype=some.dtypes, layout=some.layouts, with_h_0=..., with_dh_n=..., **model_sizes)
-def test_forward_and_gradients_equal_torch(rng, T, B, V, E, H, dtype, layout, with_h_0: bool, with_dh_n: bool):
-    model = nr.CharRNN(V, E, H, dtype=dtype, rng=rng)
+def test_forward_and_gradients_equal_torch(rng, T, B, V, E, H, L, dtype, layout, with_h_0: bool, with_dh_n: bool):
+    model = nr.CharRNN(V, E, H, L, dtype=dtype, rng=rng)
     mirror = make_mirror(model)
     tokens = some.tokens(rng, V, T, B, layout=layout)
-    h_0 = some.normal(rng, 1, B, H, dtype=dtype, layout=layout) if with_h_0 else None
+    h_0 = some.normal(rng, L, B, H, dtype=dtype, layout=layout) if with_h_0 else None
     torch_h_0 = leaf(h_0)
 
     logits, h_n = model.forward(tokens, h_0)
@@ -32,7 +33,7 @@ def test_forward_and_gradients_equal_torch(rng, T, B, V, E, H, dtype, layout, wi
     assert_equals_torch(h_n, torch_h_n, "h_n")
 
     dlogits = some.normal(rng, T, B, V, dtype=dtype, layout=layout)
-    dh_n = some.normal(rng, 1, B, H, dtype=dtype, layout=layout) if with_dh_n else None
+    dh_n = some.normal(rng, L, B, H, dtype=dtype, layout=layout) if with_dh_n else None
     dh_0 = model.backward(dlogits, dh_n)
     upstream = [tensor(dlogits), torch.zeros_like(torch_h_n) if dh_n is None else tensor(dh_n)]
     torch.autograd.backward([torch_logits, torch_h_n], upstream)
@@ -43,11 +44,11 @@ def test_forward_and_gradients_equal_torch(rng, T, B, V, E, H, dtype, layout, wi
 
 
 @given(rng=some.rngs, dtype=some.dtypes, layout=some.layouts, with_h_0=..., **model_sizes)
-def test_loss_and_gradients_equal_torch(rng, T, B, V, E, H, dtype, layout, with_h_0: bool):
-    model = nr.CharRNN(V, E, H, dtype=dtype, rng=rng)
+def test_loss_and_gradients_equal_torch(rng, T, B, V, E, H, L, dtype, layout, with_h_0: bool):
+    model = nr.CharRNN(V, E, H, L, dtype=dtype, rng=rng)
     mirror = make_mirror(model)
     tokens, targets = (some.tokens(rng, V, T, B, layout=layout) for _ in range(2))
-    h_0 = some.normal(rng, 1, B, H, dtype=dtype, layout=layout) if with_h_0 else None
+    h_0 = some.normal(rng, L, B, H, dtype=dtype, layout=layout) if with_h_0 else None
 
     loss, h_n = model.loss_and_gradients(tokens, targets, h_0)
     torch_logits, torch_h_n = mirror(tensor(tokens), leaf(h_0))
@@ -64,15 +65,15 @@ def test_loss_and_gradients_equal_torch(rng, T, B, V, E, H, dtype, layout, with_
 
 
 @given(rng=some.rngs, **model_sizes)
-def test_gradients_equal_the_complex_step(rng, T, B, V, E, H):
-    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=rng)
-    tokens, h_0 = some.tokens(rng, V, T, B), some.normal(rng, 1, B, H)
-    dlogits, dh_n = some.normal(rng, T, B, V), some.normal(rng, 1, B, H)
+def test_gradients_equal_the_complex_step(rng, T, B, V, E, H, L):
+    model = nr.CharRNN(V, E, H, L, dtype=np.float64, rng=rng)
+    tokens, h_0 = some.tokens(rng, V, T, B), some.normal(rng, L, B, H)
+    dlogits, dh_n = some.normal(rng, T, B, V), some.normal(rng, L, B, H)
     model.forward(tokens, h_0)
     dh_0 = model.backward(dlogits, dh_n)
 
     def function(tensors):
-        twin = nr.CharRNN(V, E, H, dtype=np.complex128)
+        twin = nr.CharRNN(V, E, H, L, dtype=np.complex128)
         twin.load_state_dict({name: tensors[name] for name in twin.parameters()})
         logits, h_n = twin.forward(tokens, tensors["h_0"])
         return (dlogits * logits).sum() + (dh_n * h_n).sum()
@@ -80,26 +81,26 @@ def test_gradients_equal_the_complex_step(rng, T, B, V, E, H):
     assert_complex_step(function, {"h_0": h_0} | model.state_dict(), {"h_0": dh_0} | named_gradients(model), rng)
 
 
-@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool)})
-def test_the_gradients_of_the_loss_equal_the_complex_step(rng, T, B, V, E, H):
-    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=rng)
-    tokens, targets, h_0 = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B), some.normal(rng, 1, B, H)
+@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool), "L": st.just(1)})
+def test_the_gradients_of_the_loss_equal_the_complex_step(rng, T, B, V, E, H, L):
+    model = nr.CharRNN(V, E, H, L, dtype=np.float64, rng=rng)
+    tokens, targets, h_0 = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B), some.normal(rng, L, B, H)
     model.loss_and_gradients(tokens, targets, h_0)
 
     def loss(tensors):
-        twin = nr.CharRNN(V, E, H, dtype=np.complex128)
+        twin = nr.CharRNN(V, E, H, L, dtype=np.complex128)
         twin.load_state_dict(tensors)
         return twin.loss_and_gradients(tokens, targets, h_0)[0]
 
     assert_complex_step(loss, model.state_dict(), named_gradients(model), rng)
 
 
-@given(rng=some.rngs, dtype=some.dtypes, **model_sizes | {"B": some.B.filter(bool)})
-def test_the_textbook_says_the_same(rng, T, B, V, E, H, dtype):
-    model = nr.CharRNN(V, E, H, dtype=dtype, rng=rng)
+@given(rng=some.rngs, dtype=some.dtypes, **model_sizes | {"B": some.B.filter(bool), "L": st.just(1)})
+def test_the_textbook_says_the_same(rng, T, B, V, E, H, L, dtype):
+    model = nr.CharRNN(V, E, H, L, dtype=dtype, rng=rng)
     p = model.state_dict()
     tokens, targets = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B)
-    h_0, dh_n = some.normal(rng, 1, B, H, dtype=dtype), some.normal(rng, 1, B, H, dtype=dtype)
+    h_0, dh_n = some.normal(rng, L, B, H, dtype=dtype), some.normal(rng, L, B, H, dtype=dtype)
 
     logits, h_n = model.forward(tokens, h_0)
     book_logits, x, h = textbook.forward(p, tokens, h_0[0])
@@ -119,8 +120,8 @@ def test_the_textbook_says_the_same(rng, T, B, V, E, H, dtype):
         assert_equals_torch(model.parameters()[name].grad, tensor(gradient), name)
 
 
-@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool)})
-def test_the_textbooks_gradients_equal_the_complex_step(rng, T, B, V, E, H):
+@given(rng=some.rngs, **model_sizes | {"B": some.B.filter(bool), "L": st.just(1)})
+def test_the_textbooks_gradients_equal_the_complex_step(rng, T, B, V, E, H, L):
     p = textbook.init(V, E, H, rng)
     tokens, targets = some.tokens(rng, V, T, B), some.tokens(rng, V, T, B)
     h_0, dh_n = some.normal(rng, B, H), some.normal(rng, B, H)
@@ -162,13 +163,13 @@ def test_bad_input_is_named():
         model.loss_and_gradients([[4]], [[-1]])
     with pytest.raises(TypeError, match="tokens must be integers, got dtype float64"):
         model.forward([[0.5]])
-    with pytest.raises(ValueError, match=r"tokens has shape \(3,\), expected \(T, B\)"):
+    with pytest.raises(ValueError, match=r"tokens has shape \(3,\), expected \(T, B\) .* reshape\(-1, 1\)"):
         model.forward([0, 1, 2])
     with pytest.raises(ValueError, match=r"tokens has shape \(3,\), expected \(T, B\)"):
         model.loss_and_gradients([0, 1, 2], [0, 1, 2])
     with pytest.raises(ValueError, match=r"targets has shape \(1, 2\), expected the shape of tokens = \(2, 1\)"):
         model.loss_and_gradients([[0], [1]], [[0, 1]])
-    with pytest.raises(ValueError, match=r"h_0 has shape \(1, 2, 4\), expected \(1, B, hidden_size\) = \(1, 1, 4\)"):
+    with pytest.raises(ValueError, match=r"h_0 has shape \(1, 2, 4\), expected .* = \(1, 1, 4\)"):
         model.forward([[0], [1]], np.zeros((1, 2, 4)))
     with pytest.raises(ValueError, match=r"tokens has shape \(0, 2\): a sequence needs at least one time step"):
         model.loss_and_gradients(np.zeros((0, 2), int), np.zeros((0, 2), int))

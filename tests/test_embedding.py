@@ -25,6 +25,24 @@ def test_forward_and_gradient_equal_torch(rng, T, B, V, E, dtype, layout):
     assert_equals_torch(layer.parameters()["weight"].grad, mirror.weight.grad)
 
 
+@given(rng=some.rngs, T=some.T, B=some.B, V=some.V, E=some.sizes, data=st.data())
+def test_padding_has_no_vector_and_no_gradient(rng, T, B, V, E, data):
+    padding_idx = data.draw(st.integers(-V, V - 1))
+    layer, mirror = nr.Embedding(V, E, padding_idx, dtype=np.float64, rng=rng), torch.nn.Embedding(V, E, padding_idx)
+    assert layer.padding_idx == mirror.padding_idx
+    assert not layer.weight.data[padding_idx].any()
+    mirror = mirror.double()
+    weight = some.normal(rng, V, E)  # as in torch, loading may put a vector in its place
+    layer.load_state_dict({"weight": weight})
+    mirror.load_state_dict({"weight": tensor(weight)})
+    tokens, dy = some.tokens(rng, V, T, B), some.normal(rng, T, B, E)
+    y = mirror(tensor(tokens))
+    assert_equals_torch(layer.forward(tokens), y)
+    layer.backward(dy)
+    y.backward(tensor(dy))
+    assert_equals_torch(layer.weight.grad, mirror.weight.grad)
+
+
 @given(rng=some.rngs, T=some.T, B=some.B, V=some.V, E=some.sizes)
 def test_gradient_equals_the_complex_step(rng, T, B, V, E):
     layer = nr.Embedding(V, E, dtype=np.float64, rng=rng)
@@ -77,6 +95,11 @@ def test_bad_arguments_are_named():
         nr.Embedding(5, 2.5)
     with pytest.raises(TypeError, match=r"dtype must be float32, float64 or complex128, got <class 'numpy.int64'>"):
         nr.Embedding(5, 2, dtype=np.int64)
+    for bad in (5, -6):
+        with pytest.raises(ValueError, match=rf"padding_idx must lie in \[-num_embeddings, .* \[-5, 5\), got {bad}"):
+            nr.Embedding(5, 2, padding_idx=bad)
+    with pytest.raises(TypeError, match=r"padding_idx must be an integer, got 1\.0"):
+        nr.Embedding(5, 2, padding_idx=1.0)
     layer = nr.Embedding(5, 2, rng=0)
     layer.forward([[1], [2]])
     with pytest.raises(ValueError, match=r"dy has shape \(2, 1, 3\), expected .* = \(2, 1, 2\)"):

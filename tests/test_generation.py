@@ -11,10 +11,12 @@ from torch_reference.compare import make_mirror
 LETTERS = "abcdefghi"
 
 
-@given(rng=some.rngs, V=some.V, E=some.sizes, H=some.sizes, extra=st.integers(0, 9), data=st.data())
-def test_generation_is_the_most_probable_character_each_time(rng, V, E, H, extra, data):
+@given(
+    rng=some.rngs, V=some.V, E=some.sizes, H=some.sizes, L=st.integers(1, 3), extra=st.integers(0, 9), data=st.data()
+)
+def test_generation_is_the_most_probable_character_each_time(rng, V, E, H, L, extra, data):
     vocabulary = nr.Vocabulary(LETTERS[:V])
-    model = nr.CharRNN(V, E, H, dtype=np.float64, rng=rng)
+    model = nr.CharRNN(V, E, H, L, dtype=np.float64, rng=rng)
     prompt = data.draw(st.text(LETTERS[:V], min_size=1, max_size=4))
     text = nr.generate(model, vocabulary, prompt, len(prompt) + extra)
 

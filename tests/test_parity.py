@@ -7,6 +7,7 @@ import torch
 import numpy_rnn as nr
 import torch_reference
 from numpy_rnn.cli import TUTORIAL_TEXT
+from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.training import inputs_and_targets, train_epochs
 from torch_reference.compare import make_mirror
 
@@ -41,6 +42,16 @@ def test_batches_equal_torch_step_by_step(V, carry_hidden):
     tokens, targets = rng.integers(0, V, (2, 6, 3))
     model = nr.CharRNN(V, 5, 8, dtype=np.float64, rng=rng)
     result = torch_reference.parity(model, tokens, targets, epochs=30, carry_hidden=carry_hidden, tolerance=1e-10)
+    assert result.ok, result
+
+
+def test_layers_equal_torch_step_by_step_and_dropout_must_be_off():
+    rng = np.random.default_rng(0)
+    tokens, targets = rng.integers(0, 9, (2, 6, 3))
+    model = nr.CharRNN(9, 5, 8, 3, dropout=0.5, dtype=np.float64, rng=rng)
+    with pytest.raises(ValueError, match=r"model has dropout, .* call model\.eval"):
+        torch_reference.parity(model, tokens, targets, epochs=30)
+    result = torch_reference.parity(model.eval(), tokens, targets, epochs=30, carry_hidden=True, tolerance=1e-10)
     assert result.ok, result
 
 
@@ -85,13 +96,13 @@ def test_different_weights_part_in_the_logits():
 
 
 def test_a_wrong_gradient_is_named(monkeypatch):
-    right = nr.RNN.backward_project
+    right = Recurrence.backward_project
 
-    def wrong(layer, *arguments):
-        right(layer, *arguments)
-        layer.parameters()["bias_hh_l0"].grad *= 1 + 1e-6
+    def wrong(recurrence, *arguments):
+        right(recurrence, *arguments)
+        recurrence.bias_hh.grad *= 1 + 1e-6
 
-    monkeypatch.setattr(nr.RNN, "backward_project", wrong)
+    monkeypatch.setattr(Recurrence, "backward_project", wrong)
     assert parting() == (1, "grad rnn.bias_hh_l0")
 
 

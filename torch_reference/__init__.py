@@ -13,6 +13,17 @@ except ModuleNotFoundError as error:
 
 from torch_reference.char_rnn import CharRNN, to_torch
 from torch_reference.compare import Parity, Step, parity
+from torch_reference.packing import from_packed, to_packed
 from torch_reference.tutorial import generate, train_epochs
 
-__all__ = ["CharRNN", "Parity", "Step", "generate", "parity", "to_torch", "train_epochs"]
+__all__ = [
+    "CharRNN",
+    "Parity",
+    "Step",
+    "from_packed",
+    "generate",
+    "parity",
+    "to_packed",
+    "to_torch",
+    "train_epochs",
+]

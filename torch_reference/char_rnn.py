@@ -22,20 +22,28 @@ class CharRNN(nn.Module):
 
     Parameters
     ----------
-    vocab_size, embedding_dim, hidden_size : int
+    vocab_size, embedding_dim, hidden_size, num_layers : int
+    dropout : float
     dtype : torch.dtype, default torch.float32
     """
 
     def __init__(
-        self, vocab_size: int, embedding_dim: int = 32, hidden_size: int = 32, *, dtype: torch.dtype = torch.float32
+        self,
+        vocab_size: int,
+        embedding_dim: int = 32,
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        *,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_dim, dtype=dtype)
-        self.rnn = nn.RNN(embedding_dim, hidden_size, dtype=dtype)
+        self.rnn = nn.RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype)
         self.fc = nn.Linear(hidden_size, vocab_size, dtype=dtype)
 
     def forward(self, tokens: Tensor, h_0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits (T, B, V) and h_n (1, B, H) for tokens (T, B)."""
+        """Return logits (T, B, V) and h_n (L, B, H) for tokens (T, B)."""
         output, h_n = self.rnn(self.embedding(tokens), h_0)
         return self.fc(output), h_n
 

@@ -96,7 +96,7 @@ def parity(
     Parameters
     ----------
     model : numpy_rnn.CharRNN
-        float32 or float64. It is trained.
+        float32 or float64. It is trained. With dropout, put it in evaluation mode: NumPy and torch draw other masks.
     tokens, targets : array of int, shape (T, B)
     epochs : int
         Number of steps, each over all of tokens.
@@ -129,6 +129,8 @@ def steps(
 ) -> Iterator[Step]:
     """Yield the steps of `parity` as they are made."""
     as_size("epochs", epochs)
+    if model.training and model.rnn.dropout:
+        raise ValueError("model has dropout, and NumPy and torch draw other masks: call model.eval() first")
     if mirror is None:
         mirror = make_mirror(model)
     parameters = model.parameters()
@@ -178,9 +180,11 @@ def steps(
 def make_mirror(model: nr.CharRNN) -> CharRNN:
     """Return the PyTorch mirror of `model`, with its weights."""
     dtype = torch.from_numpy(np.empty(0, model.dtype)).dtype
-    mirror = CharRNN(model.vocab_size, model.embedding_dim, model.hidden_size, dtype=dtype)
+    rnn = model.rnn
+    sizes = model.vocab_size, model.embedding_dim, model.hidden_size, rnn.num_layers
+    mirror = CharRNN(*sizes, rnn.dropout, dtype=dtype)
     mirror.load_state_dict(model.state_dict())
-    return mirror
+    return mirror.train(model.training)
 
 
 def _difference(ours: np.ndarray, theirs: Tensor | None) -> float:

@@ -17,30 +17,30 @@ from benchmarks.contestants import Work
 from benchmarks.problem import LR, Array, Problem
 from numpy_rnn.char_rnn import CharRNNTape
 from numpy_rnn.layers.embedding import Scatter
-from numpy_rnn.layers.rnn import RNNTape
+from numpy_rnn.layers.recurrence import Recurrence, RecurrenceTape
 
 
 def products_into_new_arrays() -> None:
     """h @ W instead of h.dot(W, out), and operators instead of ufuncs with an output."""
 
-    def recur(rnn: nr.RNN, tape: Any) -> None:
-        W_hh_T = rnn.weight_hh_l0.data.T
+    def recur(recurrence: Recurrence, tape: Any) -> None:
+        W_hh_T = recurrence.weight_hh.data.T
         if tape.W_hh_T is not None:
             tape.W_hh_T[...] = W_hh_T
             W_hh_T = tape.W_hh_T
-        for h_previous, z_t, h_t in tape.forward_steps:
+        for h_previous, z_t, h_t, _ in tape.forward_steps:
             z_t += h_previous @ W_hh_T
             h_t[...] = np.tanh(z_t)
 
-    def backward_recur(rnn: nr.RNN, tape: Any) -> None:
-        W_hh, dh = rnn.weight_hh_l0, tape.dh[0]
+    def backward_recur(recurrence: Recurrence, tape: Any) -> None:
+        W_hh = recurrence.weight_hh
         tape.z_rows[...] = 1 - tape.h_rows**2
-        for doutput_t, slope_t, dz_t in tape.backward_steps:
+        for dh, doutput_t, slope_t, dz_t in tape.backward_steps:
             dz_t[...] = (doutput_t + dh) * slope_t
             dh[...] = dz_t @ W_hh.data
         W_hh.grad[...] = tape.dz_rows.T @ tape.h_previous_rows
 
-    nr.RNN.recur, nr.RNN.backward_recur = recur, backward_recur
+    Recurrence.recur, Recurrence.backward_recur = recur, backward_recur
 
 
 def gather_first() -> None:
@@ -67,13 +67,13 @@ def scatter_with_add_at() -> None:
 
 def transposed_view() -> None:
     """h @ W_hh.T through a view, instead of through a copy of W_hh^T."""
-    allocate = RNNTape.__init__
+    allocate = RecurrenceTape.__init__
 
     def without_copy(tape: Any, *arguments: Any) -> None:
         allocate(tape, *arguments)
         tape.W_hh_T = None
 
-    RNNTape.__init__ = without_copy
+    RecurrenceTape.__init__ = without_copy
 
 
 def softmax_as_written() -> None:

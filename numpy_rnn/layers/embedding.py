@@ -41,6 +41,9 @@ class Embedding(Layer[EmbeddingTape]):
         V, the size of the vocabulary.
     embedding_dim : int
         E, the length of each vector.
+    padding_idx : int, optional
+        A token that stands for padding: its vector is zero at the start and gets no gradient. Negative: counted from
+        the end of the table.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -55,6 +58,7 @@ class Embedding(Layer[EmbeddingTape]):
         self,
         num_embeddings: int,
         embedding_dim: int,
+        padding_idx: int | None = None,
         *,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
@@ -65,6 +69,9 @@ class Embedding(Layer[EmbeddingTape]):
         self._parameters = Parameters({"weight": (self.num_embeddings, self.embedding_dim)}, self.dtype)
         self._parameters.data = np.random.default_rng(rng).standard_normal(self._parameters.data.size)
         self.weight = self._parameters["weight"]
+        self.padding_idx = None if padding_idx is None else self._check_padding_idx(padding_idx)
+        if self.padding_idx is not None:
+            self.weight.data[self.padding_idx] = 0
 
     def new_tape(self, *shape: int) -> EmbeddingTape:
         """Return a tape for tokens of `shape`, to hand to `forward` and `backward` again and again."""
@@ -113,11 +120,23 @@ class Embedding(Layer[EmbeddingTape]):
         tape.dy = dy.reshape(-1, self.embedding_dim)
         self.backward_on(tape)
 
+    def _check_padding_idx(self, padding_idx: int) -> int:
+        V = self.num_embeddings
+        if isinstance(padding_idx, bool) or not isinstance(padding_idx, int | np.integer):
+            raise TypeError(f"padding_idx must be an integer, got {padding_idx!r}")
+        if not -V <= padding_idx < V:
+            raise ValueError(
+                f"padding_idx must lie in [-num_embeddings, num_embeddings) = [{-V}, {V}), got {padding_idx}"
+            )
+        return int(padding_idx) % V
+
     def forward_on(self, tape: EmbeddingTape) -> None:
         gather(self.weight.data, tape.tokens, tape.y)  # (1)
 
     def backward_on(self, tape: EmbeddingTape) -> None:
         tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (2)
+        if self.padding_idx is not None:
+            self.weight.grad[self.padding_idx] = 0
 
 
 def gather(table: Array, indices: Array, out: Array) -> None:

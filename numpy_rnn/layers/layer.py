@@ -13,7 +13,7 @@ the one before returned.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from numpy.typing import ArrayLike
 
@@ -38,6 +38,16 @@ class Layer(Generic[AnyTape]):
 
     _parameters: Parameters
     tape: AnyTape | None = None
+    training = True  # dropout, where there is any, is on
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, the one that a layer starts in, and return the layer itself."""
+        self.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Leave training mode, and return the layer itself."""
+        return self.train(False)
 
     def parameters(self) -> Parameters:
         """Return the parameters: flat vectors `data` and `grad`, and named views into them."""

@@ -9,10 +9,17 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.conversion import is_floating
-from numpy_rnn.gradient_checking.derivatives import Function, complex_step, richardson, why_not_complex
+from numpy_rnn.gradient_checking.derivatives import (
+    EPS,
+    Function,
+    complex_step,
+    precision,
+    richardson,
+    why_not_complex,
+)
 from numpy_rnn.gradient_checking.subject import Session, Subject
 
-__all__ = ["METHODS", "Experiment"]
+__all__ = ["METHODS", "Experiment", "copies"]
 
 METHODS = ("complex step", "differences")
 
@@ -29,15 +36,14 @@ class Experiment:
         floating = {name: value for name, value in subject.inputs.items() if is_floating(value)}
         self.point: dict[str, Array] = floating | subject.parameters
         session = subject.start(np.float64)
-        self.outputs = [y.copy() for y in session.forward(self.point)]
+        self.outputs = [y.copy() for y in session.forward(copies(self.point))]
         for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
             if not np.isfinite(y).all() and y.size:
                 self.notes.append(f"{name} is not finite at this point: derivatives there mean nothing")
-            if y.dtype.kind == "f" and y.dtype.itemsize < 8:
-                self.notes.append(
-                    f"{name} is computed in {y.dtype} whatever the inputs are: rounding limits the check"
-                )
         self.upstream = self.draw_upstream(rng)
+        self.eps = precision(self.function, self.point, rng)
+        if self.eps > EPS:
+            self.notes.append("forward computes in float32 whatever its inputs are: that rounding limits the check")
         if not (self.point and self.u.size):
             self.method, self.reason = METHODS[0], "there is nothing to differentiate"
         elif method is None or method == METHODS[0]:
@@ -98,8 +104,7 @@ class Experiment:
 
     def _function(self, session: Session) -> Function:
         def function(values: Mapping[str, Any]) -> Array:
-            # Copies: a forward that writes to its inputs must not spoil the next evaluation.
-            return self.flat(session.forward({name: np.array(value) for name, value in values.items()}))
+            return self.flat(session.forward(copies(values)))
 
         return function
 
@@ -112,7 +117,7 @@ class Experiment:
                 column = complex_step(f, self.point, name, v)
                 error = np.zeros_like(column)
             else:
-                column, error = richardson(f, self.point, name, v)
+                column, error = richardson(f, self.point, name, v, self.eps)
             columns.append(column[:, None])
             errors.append(error[:, None])
         return np.concatenate(columns, 1), np.concatenate(errors, 1)
@@ -120,5 +125,10 @@ class Experiment:
     def backward(self, upstream: list[Array]) -> dict[str, Array]:
         """Return what backward says, in a fresh session, after one forward at the point."""
         session = self.subject.start(np.float64)
-        session.forward({name: value.copy() for name, value in self.point.items()})
+        session.forward(copies(self.point))
         return session.backward([u.copy() for u in upstream])
+
+
+def copies(values: Mapping[str, Any]) -> dict[str, Array]:
+    """Copy every array: what a forward or backward writes to must not spoil the next one."""
+    return {name: np.array(value) for name, value in values.items()}

@@ -25,8 +25,8 @@ __all__ = ["LayerSubject"]
 
 
 class LayerSubject:
-    def __init__(self, layer: Any, inputs: tuple[Any, ...]) -> None:
-        self.layer, self.label = layer, type(layer).__name__
+    def __init__(self, layer: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        self.layer, self.label, self.options = layer, type(layer).__name__, dict(options)
         self.notes: list[str] = []
         names, more = positional(layer.forward)
         if more:
@@ -34,7 +34,7 @@ class LayerSubject:
         if len(inputs) > len(names):
             raise TypeError(f"forward of {self.label} takes {len(names)} inputs, got {len(inputs)}")
         given = dict(zip(names, inputs, strict=False))
-        self.further_inputs = names[len(inputs) :]
+        self.further_inputs = [name for name in names[len(inputs) :] if name not in options]
         self.inputs = {name: as_float64(value) for name, value in given.items()}
         self.attributes = [] if _source(layer) is not None else self._attributes_with_gradient()
         arrays = parameter_arrays(layer, self.attributes)
@@ -63,7 +63,7 @@ class LayerSubject:
     def _attributes_with_gradient(self) -> list[str]:
         copied = converted(self.layer, np.float64)
         before = {name: value for name, value in vars(copied).items() if is_floating(value)}
-        outputs = [np.asarray(y) for y in as_list(copied.forward(*self.inputs.values()))]
+        outputs = [np.asarray(y) for y in as_list(copied.forward(*self.inputs.values(), **self.options))]
         copied.backward(*[scalar(np.zeros_like(y)) for y in outputs[: self.upstream_count(outputs)]])
         after = vars(copied)
         # An input that forward keeps as `self.x` may have its `self.dx`, but it is another array by now.
@@ -79,8 +79,9 @@ class LayerSession:
             for value in reachable(self.layer)
             if isinstance(value, np.random.Generator)
         ]
-        for gradient in parameter_gradients(self.layer, list(self.parameters)).values():
-            gradient[...] = 0  # for those who add to it, as torch does
+        if not hasattr(self.layer, "gradients"):
+            for gradient in parameter_gradients(self.layer, list(self.parameters)).values():
+                gradient[...] = 0  # for those who add to it, as torch does
 
     def forward(self, values: Mapping[str, Any]) -> list[Array]:
         for generator, state in self.generators:  # dropout draws the same mask in each evaluation
@@ -88,7 +89,7 @@ class LayerSession:
         for name, array in self.parameters.items():
             array[...] = values.get(name, self.subject.parameters[name])
         arguments = [values.get(name, value) for name, value in self.subject.inputs.items()]
-        further = {name: values[name] for name in self.subject.further_inputs if name in values}
+        further = self.subject.options | {n: values[n] for n in self.subject.further_inputs if n in values}
         return [np.asarray(y) for y in as_list(self.layer.forward(*arguments, **further))]
 
     def backward(self, upstream: list[Array]) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.experiment import Experiment
+from numpy_rnn.gradient_checking.experiment import Experiment, copies
 
 __all__ = ["faults_of_conduct"]
 
@@ -15,7 +15,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     subject, upstream = experiment.subject, experiment.upstream
     faults = []
     session = subject.start(np.float64)
-    values = {name: value.copy() for name, value in experiment.point.items()}
+    values = copies(experiment.point)
     outputs = session.forward(values)
     if not _equal(outputs, experiment.outputs):
         return [
@@ -25,7 +25,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
         ]
     faults += _changed("forward changes its input", values, experiment.point)
 
-    values = {name: value.copy() for name, value in experiment.point.items()}
+    values = copies(experiment.point)
     names = subject.output_names(experiment.outputs)
     returned, handed_in = dict(zip(names, session.forward(values), strict=True)), [u.copy() for u in upstream]
     session.backward(handed_in)
@@ -39,7 +39,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     )
 
     session = subject.start(np.float64)
-    session.forward(experiment.point)
+    session.forward(copies(experiment.point))
     first = session.backward([u.copy() for u in upstream])
     try:
         second = session.backward([u.copy() for u in upstream])
@@ -54,9 +54,9 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     repeated = [name for name in first if not _close(first[name], second[name])]
 
     session = subject.start(np.float64)
-    session.forward(experiment.point)
+    session.forward(copies(experiment.point))
     other = session.backward([u.copy() for u in other_upstream])
-    session.forward(experiment.point)
+    session.forward(copies(experiment.point))
     after = session.backward([u.copy() for u in upstream])
     stale = [name for name in first if not _close(first[name], after[name])]
     added = [name for name in stale if after[name].shape == other[name].shape == first[name].shape]

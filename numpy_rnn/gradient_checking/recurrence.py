@@ -92,9 +92,8 @@ class Recurrence:
             return False
         outputs = self.experiment.outputs
         ends = outputs[0].take(-1, self.axis) if self.after is None else outputs[self.after]
-        return all(
-            np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in ((whole, outputs[0]), (self.states[-1], ends))
-        )
+        pairs = ((whole, outputs[0]), (self.states[-1], ends))
+        return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
 
     def differentiate(self) -> None:
         """Compute the Jacobians of all steps, Y + S rows each; and the rows that are output and state in one."""

@@ -38,7 +38,7 @@ class TensorReport:
         Largest difference between the two, and relative to the larger of the two (at least 1/100 of the tensor's
         largest), at the points where the function is differentiable.
     worst_index : tuple of int, or None
-        Where the difference is the largest multiple of its tolerance.
+        Where the difference is largest.
     diagnosis : str or None
         The likely mistake, in words.
     """
@@ -75,12 +75,12 @@ class TensorReport:
 
     @property
     def worst(self) -> int | None:
-        """Which of the compared numbers is the worst."""
+        """Which of the compared numbers is the worst: of those beyond their tolerance, if any, the furthest off."""
         if not self.absolute_error.size:
             return None
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = self.absolute_error / self.tolerance
-        return int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio)))
+        error = np.where(np.isnan(self.absolute_error), np.inf, self.absolute_error)
+        beyond = error > self.tolerance
+        return int(np.argmax(np.where(beyond, error, 0) if beyond.any() else error))
 
     @property
     def worst_index(self) -> tuple[int, ...] | None:

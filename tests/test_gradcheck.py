@@ -494,7 +494,7 @@ def test_a_detached_recurrence_is_told_by_every_tensor():
     report = nr.gradcheck(Detached(I, H, rng=rng), rng.standard_normal((T, B, I)), rng.standard_normal((1, B, H)))
     assert not report.ok
     text = str(report)
-    assert "6 of 6 gradients are wrong" in text
+    assert "6 of 6 gradients wrong" in text
     for tensor in report.tensors.values():
         assert "the gradient from step t + 1 never reaches step t: missing dh_next" in tensor.diagnosis
         assert tensor.max_relative_error > 1e-3

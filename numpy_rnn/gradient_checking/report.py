@@ -145,11 +145,11 @@ class GradcheckReport:
         wrong = [tensor for tensor in self.tensors.values() if not tensor.ok]
         checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "not checked"]
         if wrong:
-            verdict = f"{len(wrong)} of {len(checked)} gradients {'is' if len(wrong) == 1 else 'are'} wrong"
+            verdict = f"{len(wrong)} of {len(checked)} gradients wrong"
         elif self.faults:
-            verdict = f"backward misbehaves ({len(checked)} gradients are right)"
+            verdict = f"backward misbehaves (its {len(checked)} gradients are right)"
         else:
-            verdict = f"all {len(checked)} gradients are right"
+            verdict = f"all {len(checked)} gradients right"
         lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]

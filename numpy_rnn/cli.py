@@ -22,7 +22,7 @@ TUTORIAL_TEXT = "Hello, how are you?"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0; 1 for an error, in one line, or a wrong gradient; 2 for wrong usage."""
+    """Run the command line; return 0, 1 for an error, in one line, or a wrong gradient, 2 for wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments) or 0

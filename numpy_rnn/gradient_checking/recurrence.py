@@ -212,10 +212,11 @@ class Recurrence:
             self.whole(self.backward(u_y, u_s, again=True)),
         )
         for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
-            yield (
-                f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
-                self.whole(self.backward(u_y, u_s, carry=factor)),
-            )
+            for at_the_end in (u_s, factor * u_s):
+                yield (
+                    f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
+                    self.whole(self.backward(u_y, at_the_end, carry=factor)),
+                )
         yield (
             "the loop over time runs forwards: it must run from the last step to the first",
             self.whole(self.backward(u_y, u_s, forwards=True)),
@@ -283,6 +284,11 @@ class Recurrence:
         yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
         early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][self.Y :] for t in range(self.T)) for n in self.parameters}
         yield "dz_t is paired with what step t - 1 read: shifted by one step", early
+        for name in self.moving:
+            if z_steps[0][name].shape[1] == self.S:  # as many inputs as states
+                mixed_up = [z_steps[t][name][self.Y :] @ dz[t] for t in range(self.T)]
+                words = "a weight matrix is used where its transpose belongs: dz @ W and dz @ W.T were mixed up"
+                yield words, {name: self.whole(right | {name: mixed_up})[name]}
         yield (
             "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
             {self.state: dz[0]},

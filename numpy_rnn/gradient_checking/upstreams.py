@@ -68,13 +68,10 @@ def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
             along = f"{place}s" if place in ("time step", "row") else f"axis {axis}"
             yield f"d{names[k]} is read backwards along its {along}", exchanged(np.flip(u, axis))
             for shift, word in ((1, "late"), (-1, "early")):
-                yield f"d{names[k]} is read one {place} too {word}", exchanged(np.roll(u, shift, axis))
-                gone = first if shift == 1 else last
                 rolled = np.roll(u, shift, axis)
-                yield (
-                    f"d{names[k]} is read one {place} too {word}",
-                    exchanged(rolled - _only(rolled, axis, 0 if shift == 1 else length - 1) + 0 * gone),
-                )
+                gone = _only(rolled, axis, 0 if shift == 1 else length - 1)
+                for shifted in (rolled, rolled - gone):
+                    yield f"d{names[k]} is read one {place} too {word}", exchanged(shifted)
             mean = np.broadcast_to(u.mean(axis, keepdims=True), u.shape)
             yield f"d{names[k]} is averaged over its {along} before it is used", exchanged(mean)
         for axis in range(u.ndim - 1):
@@ -82,6 +79,15 @@ def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
                 swapped = u.swapaxes(axis, axis + 1).reshape(u.shape)
                 words = f"d{names[k]} is read with axes {axis} and {axis + 1} exchanged: a reshape for a transpose"
                 yield words, exchanged(swapped)
+    for axis in range(min(u.ndim for u in upstream)):
+        lengths = {u.shape[axis] for u in upstream}
+        if len(upstream) > 1 and len(lengths) == 1 and (length := lengths.pop()) > 1:
+            for index, word in ((length - 1, "last"), (0, "first")):
+                place = f"the {word} index of axis {axis}"
+                parts = [_only(u, axis, index) for u in upstream]
+                yield f"only {place} of the upstream gradients counts: assigned where it should be summed", parts
+                rest = [u - part for u, part in zip(upstream, parts, strict=True)]
+                yield f"{place} of the upstream gradients is left out", rest
     if len(upstream) == 1 and upstream[0].ndim == 0:
         yield "the upstream gradient is taken as one, whatever it is", [np.ones(())]
         yield "the upstream gradient enters squared", [upstream[0] ** 2]

@@ -7,7 +7,8 @@ nothing fits, that is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -51,19 +52,28 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
     if cases and all(case.full for case in cases.values()) and (recurrence := take_apart(evidence.experiment)):
         recurrence_mistakes = list(recurrence.mistakes())
 
-    def recurrent(case: Case) -> str | None:
+    def recurrent(case: Case) -> Iterator[str]:
         for words, gradients in recurrence_mistakes:
             if case.name in gradients and case.explained_by(gradients[case.name]):
-                return words
-        return None
+                yield words
 
-    finders: list[Callable[[Case], str | None]] = [
-        _not_finite, _zero, rounded, lambda case: ignored if ignored and _same_for_any(case) else None,
-        factor, recurrent, other_upstreams, _activation, contributions, rearranged, related, wrong_places,
+    def independent(case: Case) -> Iterator[str]:
+        if ignored and _same_for_any(case):
+            yield ignored
+
+    finders: list[Callable[[Case], Iterator[str]]] = [
+        _not_finite, _zero, rounded, independent, factor, recurrent, other_upstreams, _activation, contributions,
+        rearranged, related,
     ]  # fmt: skip
+    candidates = {
+        name: list(dict.fromkeys(words for finder in finders for words in finder(case)))
+        for name, case in cases.items()
+    }
+    # One mistake, many wrong gradients: of several explanations, the one that serves the most tensors.
+    served = Counter(words for every in candidates.values() for words in every)
     for name, case in cases.items():
-        found = (words for finder in finders if (words := finder(case)))
-        report.tensors[name].diagnosis = next(found, NOTHING_FITS)
+        best = max(candidates[name], key=lambda words: served[words], default=None)
+        report.tensors[name].diagnosis = best or wrong_places(case) or NOTHING_FITS
 
 
 def _same_for_any(case: Case) -> bool:
@@ -73,18 +83,16 @@ def _same_for_any(case: Case) -> bool:
     return np.array_equal(doubled[case.name], a) and bool(a.any())
 
 
-def _not_finite(case: Case) -> str | None:
-    if np.isfinite(case.a).all():
-        return None
-    return f"backward gives {'nan' if np.isnan(case.a).any() else 'inf'}: a division by zero, or memory never written"
+def _not_finite(case: Case) -> Iterator[str]:
+    if not np.isfinite(case.a).all():
+        yield f"backward gives {'nan' if np.isnan(case.a).any() else 'inf'}: a division by zero, or unwritten memory"
 
 
-def _zero(case: Case) -> str | None:
+def _zero(case: Case) -> Iterator[str]:
     if not case.a.any():
-        return "backward leaves it zero everywhere: it is never assigned, or its path is missing"
-    if not case.g.any():
-        return "forward does not depend on it, so its gradient is zero; or forward reads another array than this one"
-    return None
+        yield "backward leaves it zero everywhere: it is never assigned, or its path is missing"
+    elif not case.g.any():
+        yield "forward does not depend on it, so its gradient is zero; or forward reads another array than this one"
 
 
 def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full: bool) -> str:
@@ -118,17 +126,17 @@ def _subsets(ndim: int) -> list[tuple[int, ...]]:
     return sorted(chosen, key=len)
 
 
-def _activation(case: Case) -> str | None:
+def _activation(case: Case) -> Iterator[str]:
     """Mistakes in the slope of an activation that forward ends in; a recurrence is looked at by its steps."""
     evidence = case.evidence
     y = evidence.experiment.outputs[0]
     if not is_floating(y) or not case.full:
-        return None
+        return
     rows = evidence.experiment.output_rows(0)
     full = [name for name in evidence.jacobians if evidence.is_full(name)]
     slope = slope_of_rows(evidence.jacobians, full, rows)
     if slope is None or len(evidence.experiment.outputs) > 1:
-        return None
+        return
     # Where the slope is zero, the Jacobian of the pre-activation is known only if it is one by one.
     own = slope_of_rows(evidence.jacobians, [case.name], rows) is not None
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -140,5 +148,4 @@ def _activation(case: Case) -> str | None:
             z_jacobian = case.J / slope[:, None]
     for words, wrong in wrong_slopes(slope, y.ravel(), None):
         if case.explained_by((evidence.u * wrong) @ z_jacobian):
-            return words
-    return None
+            yield words

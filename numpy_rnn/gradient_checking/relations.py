@@ -15,24 +15,24 @@ from numpy_rnn.gradient_checking.evidence import Case
 __all__ = ["factor", "rearranged", "related", "rounded"]
 
 
-def rounded(case: Case) -> str | None:
+def rounded(case: Case) -> Iterator[str]:
     """A gradient in float64 that passed through float32, or less."""
     for dtype in (np.float16, np.float32):
         with np.errstate(over="ignore"):
             stored = case.a.astype(dtype)
         near = np.abs(case.a - case.g) <= 64 * np.finfo(dtype).eps * np.abs(case.g).max()
         if near.all() and np.array_equal(stored, case.a):
-            return f"right but for rounding: every number is one of {np.dtype(dtype)}, a cast somewhere in backward"
-    return None
+            yield f"right but for rounding: every number is one of {np.dtype(dtype)}, a cast somewhere in backward"
 
 
-def factor(case: Case) -> str | None:
+def factor(case: Case) -> Iterator[str]:
     square = float(case.g @ case.g)
-    if not square:
-        return None
-    c = float(case.a @ case.g) / square
-    if not c or not case.explained_by(c * case.g):
-        return None
+    c = float(case.a @ case.g) / square if square else 0.0
+    if c and case.explained_by(c * case.g) and (words := _name_of_factor(case, c)):
+        yield words
+
+
+def _name_of_factor(case: Case, c: float) -> str | None:
     if math.isclose(c, -1, rel_tol=1e-6):
         return "the sign is wrong: it is -1 times what it should be"
     sign, size = ("-" if c < 0 else ""), abs(c)
@@ -78,13 +78,11 @@ def _lengths(case: Case) -> dict[int, str]:
     return {n: " = ".join(names[:2]) for n, names in found.items()}
 
 
-def rearranged(case: Case) -> str | None:
-    if not case.full:
-        return None
-    for words, predicted in _rearrangements(case, case.g.reshape(case.shape)):
-        if case.explained_by(predicted):
-            return words
-    return None
+def rearranged(case: Case) -> Iterator[str]:
+    if case.full:
+        for words, predicted in _rearrangements(case, case.g.reshape(case.shape)):
+            if case.explained_by(predicted):
+                yield words
 
 
 def _rearrangements(case: Case, g: Array) -> Iterator[tuple[str, Array]]:
@@ -129,7 +127,7 @@ def _rearrangements(case: Case, g: Array) -> Iterator[tuple[str, Array]]:
     yield "it is divided by its norm", g / np.linalg.norm(g)
 
 
-def related(case: Case) -> str | None:
+def related(case: Case) -> Iterator[str]:
     """The gradient of another tensor, the upstream gradient itself, or one of them missing or in excess."""
     evidence = case.evidence
     experiment = evidence.experiment
@@ -138,18 +136,17 @@ def related(case: Case) -> str | None:
         if u.size != case.a.size or not is_floating(experiment.outputs[k]):
             continue
         if case.explained_by(u):
-            return f"it is the upstream gradient {name} itself: the derivative is missing"
+            yield f"it is the upstream gradient {name} itself: the derivative is missing"
         if case.explained_by(case.g - u.ravel()):
-            return f"the path by which the input is added to the output is missing: add {name}"
+            yield f"the path by which the input is added to the output is missing: add {name}"
         if case.explained_by(case.g + u.ravel()):
-            return f"{name} is added to it once too often"
+            yield f"{name} is added to it once too often"
     for other, J in evidence.jacobians.items():
         if other == case.name or J.shape[1] != case.a.size:
             continue
         g = evidence.u @ J
         same_shape = experiment.point[other].shape == case.shape
         if case.explained_by(g):
-            return f"it is the gradient of {other}: the two are mixed up"
+            yield f"it is the gradient of {other}: the two are mixed up"
         if same_shape and case.explained_by(case.g + g):
-            return f"the gradient of {other} is added to it"
-    return None
+            yield f"the gradient of {other} is added to it"

@@ -29,11 +29,10 @@ def upstream_ignored(evidence: Evidence) -> str | None:
     return f"it does not depend on the upstream gradient: {names} is never used (multiply by it)"
 
 
-def other_upstreams(case: Case) -> str | None:
+def other_upstreams(case: Case) -> Iterator[str]:
     for words, upstream in _mistaken(case.evidence):
         if case.explained_by(case.under(upstream)):
-            return words
-    return None
+            yield words
 
 
 def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
@@ -82,12 +81,14 @@ def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
     for axis in range(min(u.ndim for u in upstream)):
         lengths = {u.shape[axis] for u in upstream}
         if len(upstream) > 1 and len(lengths) == 1 and (length := lengths.pop()) > 1:
-            for index, word in ((length - 1, "last"), (0, "first")):
-                place = f"the {word} index of axis {axis}"
+            ends = {"last": length - 1, "first": 0}
+            for word, index in ends.items():
                 parts = [_only(u, axis, index) for u in upstream]
-                yield f"only {place} of the upstream gradients counts: assigned where it should be summed", parts
-                rest = [u - part for u, part in zip(upstream, parts, strict=True)]
-                yield f"{place} of the upstream gradients is left out", rest
+                words = f"only the {word} index of axis {axis} of the upstream gradients counts"
+                yield f"{words}: assigned where it should be summed", parts
+            for word, index in ends.items():
+                rest = [u - _only(u, axis, index) for u in upstream]
+                yield f"the {word} index of axis {axis} of the upstream gradients is left out", rest
     if len(upstream) == 1 and upstream[0].ndim == 0:
         yield "the upstream gradient is taken as one, whatever it is", [np.ones(())]
         yield "the upstream gradient enters squared", [upstream[0] ** 2]
@@ -100,40 +101,39 @@ def _only(u: Array, axis: int, index: int) -> Array:
     return kept
 
 
-def contributions(case: Case) -> str | None:
+def contributions(case: Case) -> Iterator[str]:
     """Mistakes in summing what the rows of the output contribute, such as repeated indices that overwrite."""
     experiment = case.evidence.experiment
     y = experiment.outputs[0]
     if not is_floating(y) or y.ndim < 2:
-        return None
+        return
     rows = experiment.output_rows(0)
     parts = (case.evidence.u[rows, None] * case.J[rows]).reshape(-1, y.shape[-1], case.J.shape[1]).sum(axis=1)
     N = len(parts)
     takes_part = parts != 0
     count = takes_part.sum(axis=0)
     if N < 2 or not (count > 1).any():
-        return None
+        return
     repeated = any(isinstance(v, np.ndarray) and v.dtype.kind in "iu" for v in experiment.subject.inputs.values())
     what = "a repeated index" if repeated else "a row that is summed"
     columns = np.arange(parts.shape[1])
     if case.evidence.time_axis(case.name) is not None:
         if case.explained_by(parts[takes_part.argmax(axis=0), columns]):
-            return "only the output of the same step counts: the gradient from step t + 1 never reaches step t"
-        return None
+            yield "only the output of the same step counts: the gradient from step t + 1 never reaches step t"
+        return
     for n, word in ((N - 1 - takes_part[::-1].argmax(axis=0), "last"), (takes_part.argmax(axis=0), "first")):
         if case.explained_by(parts[n, columns]):
-            return (
+            yield (
                 f"{what} overwrites instead of adding up: only the {word} one counts (g[i] += d with an array of "
                 "indices keeps one of each: np.add.at adds them all)"
             )
     if case.explained_by(case.g / np.maximum(count, 1)):
-        return f"{what} is averaged over its occurrences, where they should be added up"
+        yield f"{what} is averaged over its occurrences, where they should be added up"
     for n, word in ((0, "first"), (N - 1, "last")):
         if case.explained_by(case.g - parts[n]):
-            return f"the contribution of the {word} row of the output is missing"
+            yield f"the contribution of the {word} row of the output is missing"
     for axis in range(y.ndim):
         u = case.evidence.u[rows].reshape(y.shape)
         summed = u.sum(axis=tuple(other for other in range(y.ndim) if other != axis))
         if summed.size == case.a.size and case.explained_by(summed):
-            return f"the upstream gradient is summed over the wrong axes: all but axis {axis} are summed"
-    return None
+            yield f"the upstream gradient is summed over the wrong axes: all but axis {axis} are summed"

@@ -35,7 +35,8 @@ def main():
     alarms = sum(not nr.gradcheck(*arguments).ok for arguments in random_subjects(SHAPES))
     red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if tests_go_red(piece)]
     print(
-        f"\nWithout a slip: {len(red)} pieces' tests go red; {alarms} false alarms of gradcheck in {SHAPES} random shapes."
+        f"\nWithout a slip: the tests of {len(red)} pieces go red; "
+        f"{alarms} false alarms of gradcheck in {SHAPES} random shapes."
     )
 
 

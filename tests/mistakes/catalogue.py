@@ -23,7 +23,7 @@ LINEAR = [
     ("dx by W instead of its transpose", DX, "tape.dy.dot(self.weight.data.T, tape.dx)", "transpose belongs", "x", "Linear, square"),
     ("dx twice", DX, f"{DX}; tape.dx *= 2", "twice what it should be", "x"),
     ("dx through float32", DX, f"{DX}; tape.dx[...] = tape.dx.astype(np.float32)", "right but for rounding", "x"),
-    ("dx cleared in the first row", DX, f"{DX}; tape.dx[:1] = 0", "wrong at the first index of axis 0 only", "x"),
+    ("dx cleared in the first row", DX, f"{DX}; tape.dx[:1] = 0", "the first row of dy is left out", "x"),
     ("dx not written", DX, "tape.dx.fill(0)", "zero everywhere", "x"),
     ("dW transposed", DW, f"{DW}; self.weight.grad = self.weight.grad.T.copy()", "transposed", "weight", "Linear, square"),
     ("dW averaged over the rows", DW, f"{DW}; self.weight.grad /= max(1, len(tape.x))", "1/6 of what it should be", "weight"),

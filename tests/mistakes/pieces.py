@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 
 import hypothesis
@@ -17,13 +18,28 @@ __all__ = ["TESTS", "subject", "tests_go_red"]
 T, B, E, H, V = 6, 2, 4, 5, 7
 
 
-def _rnn_on_tapes():
+def _on_tapes(piece):
+    """The tests of who owns an array, on one layer."""
     rng = np.random.default_rng(0)
-    x, h_0, doutput, dh_n = (
-        [rng.standard_normal(shape) for _ in range(2)] for shape in [(T, B, E), (1, B, H), (T, B, H), (1, B, H)]
-    )
-    layer = nr.RNN(E, H, dtype=np.float64, rng=rng)
-    return test_tapes.Case(layer, [x, h_0], [doutput, dh_n], (T, B))
+
+    def normal(*shape):
+        return [rng.standard_normal(shape) for _ in range(2)]
+
+    def case():
+        if piece == "Embedding":
+            layer, tokens = nr.Embedding(V, E, dtype=np.float64, rng=rng), [rng.integers(0, V, (T, B)) for _ in "ab"]
+            return test_tapes.Case(layer, [tokens], [normal(T, B, E)], (T, B))
+        layer = nr.RNN(E, H, dtype=np.float64, rng=rng)
+        return test_tapes.Case(layer, [normal(T, B, E), normal(1, B, H)], [normal(T, B, H), normal(1, B, H)], (T, B))
+
+    def on(test):
+        return functools.wraps(test)(lambda: test(case()))
+
+    return [
+        on(test_tapes.test_returned_arrays_are_never_changed_by_a_later_call),
+        on(test_tapes.test_inputs_and_upstream_gradients_are_left_alone),
+        on(test_tapes.test_backward_assigns_gradients),
+    ]
 
 
 TESTS = {
@@ -31,6 +47,7 @@ TESTS = {
     "Embedding": [
         test_embedding.test_forward_and_gradient_equal_torch,
         test_embedding.test_gradient_equals_the_complex_step,
+        *_on_tapes("Embedding"),
     ],
     "CrossEntropyLoss": [
         test_cross_entropy.test_loss_and_gradient_equal_torch,
@@ -39,9 +56,7 @@ TESTS = {
     "RNN": [
         test_rnn.test_forward_and_gradients_equal_torch,
         test_rnn.test_gradients_equal_the_complex_step,
-        lambda: test_tapes.test_returned_arrays_are_never_changed_by_a_later_call(_rnn_on_tapes()),
-        lambda: test_tapes.test_inputs_and_upstream_gradients_are_left_alone(_rnn_on_tapes()),
-        lambda: test_tapes.test_backward_assigns_gradients(_rnn_on_tapes()),
+        *_on_tapes("RNN"),
     ],
     "CharRNN": [
         test_char_rnn.test_forward_and_gradients_equal_torch,
@@ -81,7 +96,7 @@ def subject(piece):
 def tests_go_red(piece):
     """Run the tests of a piece, few examples of each, until one fails; return its name, or None if all are green."""
     few = hypothesis.settings(
-        max_examples=25,
+        max_examples=50,
         derandomize=True,
         database=None,
         deadline=None,

@@ -4,7 +4,7 @@ import pytest
 
 import numpy_rnn as nr
 from tests.mistakes.catalogue import SLIPS
-from tests.mistakes.pieces import TESTS, subject, tests_go_red
+from tests.mistakes.pieces import TESTS, red_test, subject
 from tests.mistakes.slip import Slip, applied
 from tests.mistakes.trial import try_slip
 
@@ -19,7 +19,7 @@ def test_a_slip_is_caught_and_named(slip):
 
 @pytest.mark.parametrize("piece", TESTS)
 def test_without_a_slip_all_is_right(piece):
-    assert tests_go_red(piece) is None
+    assert red_test(piece) is None
     arguments = subject(piece)
     assert arguments is None or nr.gradcheck(*arguments).ok
 

@@ -34,7 +34,6 @@ def take_apart(experiment: Experiment) -> Recurrence | None:
     for axis in (0, 1):
         if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 2:
             continue
-        T = outputs[0].shape[axis]
         states = {name: subject.inputs[name] for name in subject.inputs if is_floating(subject.inputs[name])}
         if len(outputs) > 1:  # an initial state that was left at its default, zeros for all we know
             states |= dict.fromkeys(subject.further_inputs, np.zeros_like(outputs[1]))
@@ -42,7 +41,7 @@ def take_apart(experiment: Experiment) -> Recurrence | None:
             sequences = [
                 name
                 for name, value in subject.inputs.items()
-                if name != state and isinstance(value, np.ndarray) and value.ndim > axis and value.shape[axis] == T
+                if name != state and isinstance(value, np.ndarray) and value.shape[:2] == outputs[0].shape[:2]
             ]
             after = [j for j, y in enumerate(outputs[1:], 1) if y.shape == start.shape]
             last = outputs[0].take(-1, axis)
@@ -63,7 +62,7 @@ class Recurrence:
         self.experiment, self.axis, self.sequences = experiment, axis, sequences
         self.state, self.start, self.after = state, start, after
         self.T = experiment.outputs[0].shape[axis]
-        self.parameters = list(experiment.subject.parameters)
+        self.parameters = [name for name in experiment.point if name not in (*sequences, state)]
 
     def step(self, session: Any, values: Mapping[str, Any]) -> tuple[Array, Array]:
         outputs = session.forward({name: np.array(value) for name, value in values.items()})

@@ -9,7 +9,7 @@ import numpy as np
 
 import numpy_rnn as nr
 from tests.mistakes.catalogue import SLIPS
-from tests.mistakes.pieces import tests_go_red
+from tests.mistakes.pieces import red_test
 from tests.mistakes.trial import try_slip
 
 SHAPES = 300  # random shapes of the correct layers in which gradcheck must not find a fault
@@ -33,7 +33,7 @@ def main():
         print()
     print_table(outcomes)
     alarms = sum(not nr.gradcheck(*arguments).ok for arguments in random_subjects(SHAPES))
-    red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if tests_go_red(piece)]
+    red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if red_test(piece)]
     print(
         f"\nWithout a slip: the tests of {len(red)} pieces go red; "
         f"{alarms} false alarms of gradcheck in {SHAPES} random shapes."

@@ -12,7 +12,7 @@ import numpy as np
 import numpy_rnn as nr
 from tests import test_char_rnn, test_cross_entropy, test_embedding, test_linear, test_optim, test_rnn, test_tapes
 
-__all__ = ["TESTS", "subject", "tests_go_red"]
+__all__ = ["TESTS", "red_test", "subject"]
 
 # T, B, E, H, V all differ: a factor or an axis then has one name.
 T, B, E, H, V = 6, 2, 4, 5, 7
@@ -93,7 +93,7 @@ def subject(piece):
     return None
 
 
-def tests_go_red(piece):
+def red_test(piece):
     """Run the tests of a piece, few examples of each, until one fails; return its name, or None if all are green."""
     few = hypothesis.settings(
         max_examples=50,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import numpy_rnn as nr
-from tests.mistakes.pieces import subject, tests_go_red
+from tests.mistakes.pieces import red_test, subject
 from tests.mistakes.slip import applied
 
 __all__ = ["Outcome", "try_slip"]
@@ -23,7 +23,7 @@ class Outcome:
 
 def try_slip(slip):
     with applied(slip, nr), np.errstate(all="ignore"):
-        red = tests_go_red(slip.piece)
+        red = red_test(slip.piece)
         arguments = subject(slip.piece)
         if arguments is None:
             return Outcome(red, None, None, "")

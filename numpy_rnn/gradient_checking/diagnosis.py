@@ -134,11 +134,11 @@ def _activation(case: Case) -> Iterator[str]:
         return
     rows = evidence.experiment.output_rows(0)
     full = [name for name in evidence.jacobians if evidence.is_full(name)]
-    slope = slope_of_rows(evidence.jacobians, full, rows)
+    slope = slope_of_rows(evidence.jacobians, full, rows, y.ravel())
     if slope is None or len(evidence.experiment.outputs) > 1:
         return
     # Where the slope is zero, the Jacobian of the pre-activation is known only if it is one by one.
-    own = slope_of_rows(evidence.jacobians, [case.name], rows) is not None
+    own = slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None
     with np.errstate(divide="ignore", invalid="ignore"):
         if own:
             columns = np.arange(len(slope)) % case.J.shape[1]

@@ -32,12 +32,12 @@ def take_apart(experiment: Experiment) -> Recurrence | None:
     """Return the recurrence that the subject is, or None."""
     outputs, subject = experiment.outputs, experiment.subject
     for axis in (0, 1):
-        if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 2:
+        if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 1:
             continue
         states = {name: subject.inputs[name] for name in subject.inputs if is_floating(subject.inputs[name])}
         if len(outputs) > 1:  # an initial state that was left at its default, zeros for all we know
             states |= dict.fromkeys(subject.further_inputs, np.zeros_like(outputs[1]))
-        for state, start in states.items():
+        for state, start in reversed(states.items()):  # the first input is the sequence
             sequences = [
                 name
                 for name, value in subject.inputs.items()
@@ -105,7 +105,10 @@ class Recurrence:
         self.too_large = self.T * sum(sizes) * (1 if self.experiment.method == METHODS[0] else 12) > FORWARDS
         if self.too_large:
             return
-        for t in range(self.T + 1):  # one step more, for what a shift by one step would read
+        # One step more, for what a shift by one step would read.
+        session = self.experiment.subject.start(np.float64)
+        self.states.append(self.step(session, self.at(self.T - 1) | {self.state: self.states[self.T]})[1].copy())
+        for t in range(self.T + 1):
             self.steps.append(self._jacobians(min(t, self.T - 1), self.states[t]))
         y_and_s = [self._rows_of_step(t) for t in range(self.T)]
         self.output_is_state = all(y.shape == s.shape and np.array_equal(y, s) for y, s in y_and_s)
@@ -187,39 +190,8 @@ class Recurrence:
             return
         u_y, u_s = self.upstream()
         s, T = self.state.removesuffix("_0").removesuffix("0") or self.state, self.T
-        loop = "look at the line in the loop over time that"
-        for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
-            yield (
-                f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
-                f"the next step ({loop} adds the carried gradient to that of the output)",
-                self.whole(self.backward(u_y, at_the_end, carry=0)),
-            )
-        for k in range(1, T - 1):
-            yield (
-                f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
-                f"truncated ({loop} hands d{s} to the step before)",
-                self._truncated(u_y, u_s, k),
-            )
-        for t in range(T - 1):
-            yield (
-                f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
-                "set to zero between the two",
-                self.whole(self.backward(u_y, u_s, cut=t)),
-            )
-        yield (
-            f"d{s}_n is added at every step, where it belongs to the last",
-            self.whole(self.backward(u_y, u_s, again=True)),
-        )
-        for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
-            for at_the_end in (u_s, factor * u_s):
-                yield (
-                    f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
-                    self.whole(self.backward(u_y, at_the_end, carry=factor)),
-                )
-        yield (
-            "the loop over time runs forwards: it must run from the last step to the first",
-            self.whole(self.backward(u_y, u_s, forwards=True)),
-        )
+        if T > 1:
+            yield from self._mistakes_of_the_carry(u_y, u_s, s)
         right = self.backward(u_y, u_s)
         for steps, words in (
             (
@@ -239,6 +211,41 @@ class Recurrence:
         if self.output_is_state:
             yield from self._mistakes_of_the_activation(u_y, u_s, s)
 
+    def _mistakes_of_the_carry(self, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+        loop = "look at the line in the loop over time that"
+        for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
+            yield (
+                f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
+                f"the next step ({loop} adds the carried gradient to that of the output)",
+                self.whole(self.backward(u_y, at_the_end, carry=0)),
+            )
+        for k in range(1, self.T - 1):
+            yield (
+                f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
+                f"truncated ({loop} hands d{s} to the step before)",
+                self._truncated(u_y, u_s, k),
+            )
+        for t in range(self.T - 1):
+            yield (
+                f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
+                "set to zero between the two",
+                self.whole(self.backward(u_y, u_s, cut=t)),
+            )
+        yield (
+            f"d{s}_n is added at every step, where it belongs to the last",
+            self.whole(self.backward(u_y, u_s, again=True)),
+        )
+        for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
+            for at_the_end in (u_s, factor * u_s):
+                yield (
+                    f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
+                    self.whole(self.backward(u_y, at_the_end, carry=factor)),
+                )
+        yield (
+            "the loop over time runs forwards: it must run from the last step to the first",
+            self.whole(self.backward(u_y, u_s, forwards=True)),
+        )
+
     def _truncated(self, u_y: Array, u_s: Array, k: int) -> Gradients:
         total: Gradients = {}
         for origin in range(self.T):
@@ -252,14 +259,18 @@ class Recurrence:
         return total
 
     def _mistakes_of_the_activation(self, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
-        slopes = [slope_of_rows(step, self.parameters, slice(self.Y, None)) for step in self.steps]
+        states = [state.ravel() for state in self.states]
+        slopes = [
+            slope_of_rows(self.steps[t], self.parameters, slice(self.Y, None), states[t + 1])
+            for t in range(self.T + 1)
+        ]
         if any(slope is None or not slope.all() for slope in slopes):
             return
         rows = [np.tile(slope, (self.Y + self.S) // len(slope)) for slope in slopes if slope is not None]
         for words, wrong in wrong_slopes(
             np.concatenate([row[self.Y :] for row in rows[: self.T]]),
-            np.concatenate([state.ravel() for state in self.states[1 : self.T + 1]]),
-            np.concatenate([state.ravel() for state in self.states[: self.T]]),
+            np.concatenate(states[1 : self.T + 1]),
+            np.concatenate(states[: self.T]),
         ):
             by_step = wrong.reshape(self.T, self.S)
             other = [self._scaled(t, np.tile(by_step[t], len(rows[t]) // self.S) / rows[t]) for t in range(self.T)]

@@ -18,6 +18,7 @@ from numpy_rnn.gradient_checking.conversion import is_floating
 from numpy_rnn.gradient_checking.evidence import Case, Evidence
 from numpy_rnn.gradient_checking.places import wrong_places
 from numpy_rnn.gradient_checking.recurrence import take_apart
+from numpy_rnn.gradient_checking.recurrence_mistakes import mistakes
 from numpy_rnn.gradient_checking.relations import factor, rearranged, related, rounded
 from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.gradient_checking.upstreams import contributions, other_upstreams, upstream_ignored
@@ -50,7 +51,7 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
             )
     recurrence_mistakes: list[tuple[str, dict[str, Array]]] = []
     if cases and all(case.full for case in cases.values()) and (recurrence := take_apart(evidence.experiment)):
-        recurrence_mistakes = list(recurrence.mistakes())
+        recurrence_mistakes = list(mistakes(recurrence))
 
     def recurrent(case: Case) -> Iterator[str]:
         for words, gradients in recurrence_mistakes:

@@ -84,12 +84,14 @@ def _scatter(axes: Any, report: GradcheckReport) -> None:
 
 def _heatmap(axes: Any, tensor: TensorReport) -> None:
     errors = tensor.spread(np.maximum(tensor.absolute_error, 1e-17))
+    if tensor.time_axis is not None:
+        errors = np.moveaxis(errors, tensor.time_axis, 0)
     if errors.ndim == 0:
         errors = errors.reshape(1, 1)
     rows = errors.reshape(errors.shape[0], -1) if errors.ndim > 1 else errors.reshape(1, -1)
     image = axes.imshow(np.log10(rows), aspect="auto", cmap="magma", interpolation="nearest", vmin=-17, vmax=0)
     axes.figure.colorbar(image, ax=axes, label="log10 |backward - numerical|")
-    vertical = "time step" if tensor.time_axis == 0 else "axis 0" if errors.ndim > 1 else ""
+    vertical = "time step, from 0" if tensor.time_axis is not None else "axis 0" if errors.ndim > 1 else ""
     horizontal = "the other axes, flattened" if errors.ndim > 2 else f"axis {max(errors.ndim - 1, 0)}"
     axes.set(title=f"{tensor.name} {tensor.shape}: error by place", xlabel=horizontal, ylabel=vertical)
     if len(rows) == 1:

@@ -5,23 +5,22 @@ the Jacobians of the steps, y_t and s_t by x_t, s_{t-1} and the parameters p, ba
 
     d[x_t, s_{t-1}, p]_t = (dy_t/d[...])^T u_t + (ds_t/d[...])^T ds_t ,       dp = sum_t dp_t
 
-and each known mistake is a variation of this: what the wrong backward would return can be computed and compared.
+and each known mistake is a variation of this (`recurrence_mistakes.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.activation import slope_of_rows, wrong_slopes
 from numpy_rnn.gradient_checking.conversion import is_floating
 from numpy_rnn.gradient_checking.derivatives import complex_step, richardson
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 
-__all__ = ["Recurrence", "take_apart"]
+__all__ = ["Gradients", "Recurrence", "take_apart"]
 
 FORWARDS = 30_000  # at most so many evaluations of a single step
 
@@ -183,126 +182,3 @@ class Recurrence:
             x_t = self.at(0)[name].shape
             gradients[name] = np.concatenate([part.reshape(x_t) for part in found[name]], self.axis).ravel()
         return gradients | {name: np.sum(found[name][steps], axis=0) for name in self.parameters}
-
-    def mistakes(self) -> Iterator[tuple[str, Gradients]]:
-        """Yield each mistake in words, with the gradients that a backward with it would return."""
-        if self.too_large:
-            return
-        u_y, u_s = self.upstream()
-        s, T = self.state.removesuffix("_0").removesuffix("0") or self.state, self.T
-        if T > 1:
-            yield from self._mistakes_of_the_carry(u_y, u_s, s)
-        right = self.backward(u_y, u_s)
-        for steps, words in (
-            (
-                slice(-1, None),
-                "only the last step counts: assigned in the loop over time where it should be added up",
-            ),
-            (slice(0, 1), "only the first step counts: assigned in the loop over time where it should be added up"),
-            (slice(1, None), "the contribution of the first step is missing from the sum over time"),
-            (slice(0, -1), "the contribution of the last step is missing from the sum over time"),
-        ):
-            summed = self.whole(right, steps)
-            yield words, {name: summed[name] for name in self.parameters}
-        yield (
-            f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
-            {self.state: right["ds"][0]},
-        )
-        if self.output_is_state:
-            yield from self._mistakes_of_the_activation(u_y, u_s, s)
-
-    def _mistakes_of_the_carry(self, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
-        loop = "look at the line in the loop over time that"
-        for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
-            yield (
-                f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
-                f"the next step ({loop} adds the carried gradient to that of the output)",
-                self.whole(self.backward(u_y, at_the_end, carry=0)),
-            )
-        for k in range(1, self.T - 1):
-            yield (
-                f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
-                f"truncated ({loop} hands d{s} to the step before)",
-                self._truncated(u_y, u_s, k),
-            )
-        for t in range(self.T - 1):
-            yield (
-                f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
-                "set to zero between the two",
-                self.whole(self.backward(u_y, u_s, cut=t)),
-            )
-        yield (
-            f"d{s}_n is added at every step, where it belongs to the last",
-            self.whole(self.backward(u_y, u_s, again=True)),
-        )
-        for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
-            for at_the_end in (u_s, factor * u_s):
-                yield (
-                    f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
-                    self.whole(self.backward(u_y, at_the_end, carry=factor)),
-                )
-        yield (
-            "the loop over time runs forwards: it must run from the last step to the first",
-            self.whole(self.backward(u_y, u_s, forwards=True)),
-        )
-
-    def _truncated(self, u_y: Array, u_s: Array, k: int) -> Gradients:
-        total: Gradients = {}
-        for origin in range(self.T):
-            only = np.zeros_like(u_y)
-            only[origin] = u_y[origin]
-            found = self.backward(only, u_s if origin == self.T - 1 else 0 * u_s, cut=origin - k - 1)
-            if origin - k > 0:
-                found[self.state] = [0 * found[self.state][0]]
-            for name, gradient in self.whole(found).items():
-                total[name] = total.get(name, 0) + gradient
-        return total
-
-    def _mistakes_of_the_activation(self, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
-        states = [state.ravel() for state in self.states]
-        slopes = [
-            slope_of_rows(self.steps[t], self.parameters, slice(self.Y, None), states[t + 1])
-            for t in range(self.T + 1)
-        ]
-        if any(slope is None or not slope.all() for slope in slopes):
-            return
-        rows = [np.tile(slope, (self.Y + self.S) // len(slope)) for slope in slopes if slope is not None]
-        for words, wrong in wrong_slopes(
-            np.concatenate([row[self.Y :] for row in rows[: self.T]]),
-            np.concatenate(states[1 : self.T + 1]),
-            np.concatenate(states[: self.T]),
-        ):
-            by_step = wrong.reshape(self.T, self.S)
-            other = [self._scaled(t, np.tile(by_step[t], len(rows[t]) // self.S) / rows[t]) for t in range(self.T)]
-            yield words, self.whole(self.backward(u_y, u_s, local=other, carried=other))
-            yield words, self.whole(self.backward(u_y, u_s, local=other))
-            yield f"on the way to the step before, {words}", self.whole(self.backward(u_y, u_s, carried=other))
-        # dz = d(loss)/d(pre-activation), and the Jacobians of the pre-activation
-        z_steps = [self._scaled(t, 1 / rows[t]) for t in range(self.T + 1)]
-        transposed = [dict(step) for step in self.steps]
-        for t, row in enumerate(rows[: self.T]):
-            J = z_steps[t][self.state][self.Y :]
-            transposed[t][self.state] = np.concatenate([np.diag(row[self.Y :]) @ J.T] * (1 + (self.Y == self.S)))
-        yield (
-            f"the recurrent weight is transposed where the gradient goes from {s}_t to {s}_(t-1): dz @ W and "
-            "dz @ W.T were mixed up",
-            self.whole(self.backward(u_y, u_s, carried=transposed)),
-        )
-        right = self.backward(u_y, u_s)
-        dz = [right["ds"][t] * rows[t][self.Y :] for t in range(self.T)]
-        late = {n: sum(dz[t] @ z_steps[t + 1][n][self.Y :] for t in range(self.T)) for n in self.parameters}
-        yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
-        early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][self.Y :] for t in range(self.T)) for n in self.parameters}
-        yield "dz_t is paired with what step t - 1 read: shifted by one step", early
-        for name in self.moving:
-            if z_steps[0][name].shape[1] == self.S:  # as many inputs as states
-                mixed_up = [z_steps[t][name][self.Y :] @ dz[t] for t in range(self.T)]
-                words = "a weight matrix is used where its transpose belongs: dz @ W and dz @ W.T were mixed up"
-                yield words, {name: self.whole(right | {name: mixed_up})[name]}
-        yield (
-            "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
-            {self.state: dz[0]},
-        )
-
-    def _scaled(self, t: int, factors: Array) -> Gradients:
-        return {name: factors[:, None] * J for name, J in self.steps[t].items()}

@@ -105,6 +105,8 @@ def test_a_pair_in_the_manner_of_cs231n():
     inputs = rng.standard_normal((4, 2, 3)), rng.standard_normal((6, 5)), rng.standard_normal(5)
     report = assert_right((affine_forward, affine_backward), inputs)
     assert list(report.tensors) == ["x", "w", "b"]
+    by_name = dict(zip("bwx", inputs[::-1], strict=True))  # in any order
+    assert list(assert_right((affine_forward, affine_backward), by_name).tensors) == ["x", "w", "b"]
     wrong = nr.gradcheck(
         (affine_forward, lambda dout, cache: (*affine_backward(dout, cache)[:2], dout.mean(axis=0))), inputs
     )

@@ -43,6 +43,8 @@ class PairSubject:
             inputs = inputs if isinstance(inputs, tuple | list) else (inputs,)
             names += [f"input {k}" for k in range(len(names), len(inputs))]
             inputs = dict(zip(names, inputs, strict=False))
+        elif set(inputs) <= set(names):
+            inputs = {name: inputs[name] for name in names if name in inputs}
         self.arguments = {name: as_float64(value) for name, value in inputs.items()}
         self.parameters = {str(key): as_float64(value) for key, value in (params or {}).items()}
         self.inputs: dict[str, Any] = {}

@@ -564,3 +564,17 @@ def test_the_picture(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match="matplotlib is not installed: it is the extra 'plot'"):
         report.plot()
+
+
+def test_differences_are_of_sixth_order():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    report = assert_right(elementwise(np.exp, np.exp), x, method="differences")
+    # h = 2^-5: h^6 / 7! is 2e-13; fourth order would leave h^4 / 5!, 8e-9.
+    assert report.tensors["x"].max_relative_error < 1e-11
+
+
+def test_what_is_only_nearly_a_known_mistake_is_not_named():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    nearly = 2 * (1 + 1e-3 * np.random.default_rng(1).standard_normal(x.shape))
+    report = nr.gradcheck(elementwise(np.tanh, lambda x: nearly * (1 - np.tanh(x) ** 2)), x)
+    assert report.tensors["x"].diagnosis == "no known mistake gives these numbers"

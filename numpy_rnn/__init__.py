@@ -19,6 +19,7 @@ from numpy_rnn import schedules
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.clipping import clip_grad_norm_, clip_grad_value_
 from numpy_rnn.generation import generate
+from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 from numpy_rnn.optim import Adam
 from numpy_rnn.parameters import Parameter, Parameters
@@ -32,14 +33,17 @@ __all__ = [
     "CharRNN",
     "CrossEntropyLoss",
     "Embedding",
+    "GradcheckReport",
     "Linear",
     "LogSoftmax",
     "NLLLoss",
     "Parameter",
     "Parameters",
     "Vocabulary",
+    "assert_gradients",
     "clip_grad_norm_",
     "clip_grad_value_",
     "generate",
+    "gradcheck",
     "schedules",
 ]

@@ -22,10 +22,10 @@ TUTORIAL_TEXT = "Hello, how are you?"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 for an error in one line, 2 for wrong usage."""
+    """Run the command line; return 0, 1 for an error, in one line, or a wrong gradient, 2 for wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status: int = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has had enough, `| head` for one
         discard_output()
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return status
 
 
 def discard_output() -> None:
@@ -79,6 +79,29 @@ def _parser() -> argparse.ArgumentParser:
         "--torch", action="store_true", help="train the PyTorch mirror from the same weights, side by side"
     )
     tutorial.set_defaults(run=_tutorial)
+
+    gradcheck = commands.add_parser(
+        "gradcheck",
+        help="check backward passes: the package's own, or one of yours",
+        description="Compare backward passes with numerical derivatives, and say what is wrong, where, and the "
+        "likely mistake. Without FILE, every layer of this package. The exit status is 1 if a gradient is wrong.",
+        epilog="FILE is run, as python would run it.",
+    )
+    gradcheck.add_argument(
+        "target",
+        nargs="?",
+        metavar="FILE.py:EXPRESSION",
+        help="a layer, a class that needs no arguments, or a pair: my.py:MyRNN, 'my.py:MyRNN(8)', 'my.py:fwd, bwd'",
+    )
+    array = "name=shape for numbers from N(0, 1), as x=4,3,8, or name=shape:n for integers below n; one for each"
+    gradcheck.add_argument("--input", action="append", default=[], metavar="NAME=SHAPE", help=array)
+    gradcheck.add_argument(
+        "--param", action="append", default=[], metavar="NAME=SHAPE", help="the same, for the params of a pair"
+    )
+    gradcheck.add_argument("--method", choices=["complex step", "differences"], help="default: what forward allows")
+    gradcheck.add_argument("--seed", type=_seed, default=0, help="of all random numbers")
+    gradcheck.add_argument("--plot", metavar="PNG", help="draw the (last) report; needs the extra 'plot'")
+    gradcheck.set_defaults(run=_gradcheck)
     return parser
 
 
@@ -124,6 +147,25 @@ def _tutorial(arguments: argparse.Namespace) -> None:
     _progress("")
     print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
     print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
+
+
+def _gradcheck(arguments: argparse.Namespace) -> int:
+    from numpy_rnn.gradient_checking.command import check_file, check_shipped
+
+    options = {"method": arguments.method, "seed": arguments.seed}
+    if arguments.target is None:
+        if arguments.input or arguments.param:
+            raise ValueError("--input and --param belong to a file's layer: name it, path/to/file.py:ClassOrPair")
+        reports = check_shipped(**options)
+    else:
+        reports = iter([check_file(arguments.target, arguments.input, arguments.param, **options)])
+    ok = True
+    for report in reports:
+        print(report, end="\n\n")
+        ok &= report.ok
+    if arguments.plot:
+        report.plot(arguments.plot)
+    return 0 if ok else 1
 
 
 def _progress(line: str) -> None:

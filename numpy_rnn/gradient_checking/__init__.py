@@ -1,0 +1,6 @@
+"""Checking a backward pass against numerical derivatives of its forward pass; see docs/gradcheck.md."""
+
+from numpy_rnn.gradient_checking.check import assert_gradients, gradcheck
+from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+
+__all__ = ["GradcheckReport", "TensorReport", "assert_gradients", "gradcheck"]

@@ -1,0 +1,221 @@
+"""gradcheck: the gradients of a backward pass against numerical ones, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.derivatives import EPS, one_sided
+from numpy_rnn.gradient_checking.diagnosis import diagnose
+from numpy_rnn.gradient_checking.evidence import Evidence
+from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
+from numpy_rnn.gradient_checking.layer_subject import LayerSubject
+from numpy_rnn.gradient_checking.pair_subject import PairSubject
+from numpy_rnn.gradient_checking.purity import faults_of_conduct
+from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+from numpy_rnn.gradient_checking.subject import Subject
+
+__all__ = ["assert_gradients", "gradcheck"]
+
+FULL_SIZE = 1000  # coordinates of one tensor: above, it is checked along a few directions
+JACOBIAN_SIZE = 4_000_000  # numbers in one Jacobian, 32 MB: likewise
+DIRECTIONS = 4
+SAMPLE = 48  # coordinates that are looked at one by one where a direction says that something is wrong
+
+
+def gradcheck(
+    checked: Any,
+    *inputs: Any,
+    method: str | None = None,
+    full: bool | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> GradcheckReport:
+    """Compare what a backward pass returns with numerical derivatives of its forward pass.
+
+    Parameters
+    ----------
+    checked : object or pair of functions
+        A layer: anything with `forward(*inputs)` and `backward(*upstream)`, and parameters where
+        `numpy_rnn.gradient_checking.layer_subject` says that they are looked for. Or a pair (forward, backward):
+        `out, cache = forward(*inputs)` and `gradients = backward(*upstream, cache)`.
+    *inputs : arrays
+        What forward is called with. Of integers, booleans and the like no gradient is expected.
+        For a pair: one tuple or dictionary of inputs, and perhaps a dictionary of params, in which case the calls
+        are `forward(params, *inputs)` and `backward(cache, *upstream)`.
+    method : {"complex step", "differences"}, optional
+        None: the complex step where forward runs on complex numbers, which is tried, and differences otherwise.
+    full : bool, optional
+        True: the derivative by each coordinate. False: along a few random directions in each tensor. None: by size.
+    seed : int, default 0
+        Of the upstream gradients and directions.
+    **options
+        Further arguments of a layer's forward, handed on by name as they are: `lengths=[3, 2]`.
+
+    Returns
+    -------
+    GradcheckReport
+        `ok`; `tensors`, a TensorReport by name; and as a string the whole report.
+
+    Raises
+    ------
+    TypeError
+        What is checked has not the face of a layer or of a pair.
+    ValueError
+        The numbers of gradients and inputs differ, or the complex step was asked for and cannot be used.
+    """
+    if method not in (None, *METHODS):
+        raise ValueError(f"method must be {' or '.join(map(repr, METHODS))}, got {method!r}")
+    subject = _as_subject(checked, inputs, options)
+    rng = np.random.default_rng(seed)
+    experiment = Experiment(subject, method, rng)
+    gradients = experiment.backward(experiment.upstream)
+    faults = faults_of_conduct(experiment, gradients, rng)
+
+    evidence = Evidence(experiment, gradients)
+    tensors = {
+        name: _check_tensor(experiment, name, gradients.get(name), evidence, full, rng) for name in experiment.point
+    }
+    for name in [name for name, tensor in tensors.items() if tensor.verdict == "not checked"]:
+        experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
+    for t in tensors.values():
+        size = np.maximum(np.abs(t.checked_analytic), np.abs(t.checked_numeric))
+        if t.verdict == "ok" and size.any() and (size <= t.tolerance).all():
+            experiment.notes.append(f"the gradient of {t.name} is as small as rounding: nothing can be said about it")
+    report = GradcheckReport(subject.label, experiment, tensors, faults, seed)
+    if any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values()):
+        # A diagnosis helps and does not decide: what it stumbles over must not hide the verdicts.
+        with np.errstate(all="ignore"):
+            diagnose(evidence, report)
+    return report
+
+
+def assert_gradients(checked: Any, *inputs: Any, **options: Any) -> None:
+    """Raise AssertionError, with the whole report, unless every gradient is right; arguments as for `gradcheck`."""
+    report = gradcheck(checked, *inputs, **options)
+    if not report.ok:
+        raise AssertionError(str(report))
+
+
+def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Subject:
+    if isinstance(checked, tuple):
+        if len(checked) != 2 or not all(map(callable, checked)):
+            raise TypeError("a pair must be two functions, (forward, backward)")
+        if len(inputs) not in (1, 2):
+            raise TypeError(f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments")
+        if options:
+            raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}")
+        return PairSubject(*checked, *inputs)
+    for name in ("forward", "backward"):
+        if not callable(getattr(checked, name, None)):
+            raise TypeError(f"{type(checked).__name__} has no method {name}: expected a layer or (forward, backward)")
+    return LayerSubject(checked, inputs, options)
+
+
+def _check_tensor(
+    experiment: Experiment,
+    name: str,
+    analytic: Array | None,
+    evidence: Evidence,
+    full: bool | None,
+    rng: np.random.Generator,
+) -> TensorReport:
+    x = experiment.point[name]
+    if full is None:
+        full = x.size <= FULL_SIZE and x.size * experiment.u.size <= JACOBIAN_SIZE
+    if analytic is None and name not in experiment.subject.parameters:
+        return TensorReport(name, x.shape, "not checked")
+    wrong_shape = analytic is None or analytic.shape != x.shape
+    a = np.full(x.shape, np.nan) if analytic is None or wrong_shape else analytic
+    if full:
+        tensor = _compare(experiment, evidence, name, a, coordinates=np.arange(x.size))
+    else:
+        tensor = _compare(experiment, evidence, name, a, directions=_unit_vectors(x, rng))
+        if tensor.verdict == "WRONG":  # a direction says that something is wrong, not where
+            coordinates = np.sort(rng.choice(x.size, min(SAMPLE, x.size), replace=False))
+            sample = _compare(experiment, evidence, name, a, coordinates=coordinates)
+            tensor = sample if sample.verdict == "WRONG" else tensor
+    if wrong_shape:
+        tensor.verdict, tensor.analytic = "SHAPE", analytic
+    return tensor
+
+
+def _unit_vectors(x: Array, rng: np.random.Generator) -> list[Array]:
+    directions = rng.standard_normal((DIRECTIONS, *x.shape))
+    return [v / np.linalg.norm(v) for v in directions]
+
+
+def _one_hot(x: Array, coordinate: int) -> Array:
+    v = np.zeros(x.shape)
+    v.flat[coordinate] = 1
+    return v
+
+
+def _compare(
+    experiment: Experiment,
+    evidence: Evidence,
+    name: str,
+    analytic: Array,
+    *,
+    coordinates: Array | None = None,
+    directions: list[Array] | None = None,
+) -> TensorReport:
+    """Compare u . (dy/dx v) with gradient . v, v being each of the directions, or one at each of the coordinates."""
+    x, u = experiment.point[name], experiment.u
+
+    def direction(k: int) -> Array:
+        return _one_hot(x, coordinates[k]) if coordinates is not None else (directions or [])[k]
+
+    K = len(coordinates) if coordinates is not None else len(directions or [])
+    J, J_error = experiment.jacobian(name, map(direction, range(K)))
+    numeric = u @ J
+    if coordinates is not None:
+        evidence.add(name, coordinates, J)
+        a = analytic.ravel()[coordinates]
+    else:
+        a = np.array([np.sum(analytic * v) for v in directions or []])
+    # What is added up in each derivative rounds by its own size, not by that of the sum.
+    terms = np.abs(u) @ np.abs(J)
+    if coordinates is None:
+        terms += np.linalg.norm(analytic) * 1e-2
+    floor = 1e-2 * np.maximum.reduce(terms, initial=0)
+    difference_error = np.abs(u) @ J_error
+    size_u = np.abs(u).max(initial=0)
+    tolerance = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * size_u + 8 * difference_error
+    error = np.abs(a - numeric)
+    wrong = ~(error <= tolerance)
+    kinks = _kinks(experiment, name, a, direction, wrong) if wrong.any() else np.zeros(len(a), bool)
+    wrong &= ~kinks
+    relative = error / np.maximum(np.maximum(np.abs(a), np.abs(numeric)), np.maximum(floor, np.finfo(float).tiny))
+    return TensorReport(
+        name,
+        x.shape,
+        "WRONG" if wrong.any() else "ok",
+        analytic=analytic,
+        coordinates=coordinates,
+        checked_analytic=a,
+        checked_numeric=numeric,
+        absolute_error=np.where(kinks, 0, error),
+        relative_error=np.where(kinks, 0, relative),
+        tolerance=tolerance,
+        kinks=kinks,
+    )
+
+
+def _kinks(experiment: Experiment, name: str, a: Array, direction: Callable[[int], Array], wrong: Array) -> Array:
+    """Find where forward is not differentiable and the gradient lies between the slopes on both sides."""
+    f, point, u = experiment.function, experiment.point, experiment.u
+    kinks = np.zeros(len(a), bool)
+    for tried, k in enumerate(np.flatnonzero(wrong)):
+        if tried >= 24 and not kinks.any():
+            break
+        sides = one_sided(f, point, name, direction(int(k)), experiment.eps)
+        if sides is not None:
+            slopes = u * np.array(sides)
+            low, high = slopes.min(axis=0).sum(), slopes.max(axis=0).sum()
+            slack = 1e-3 * np.abs(slopes).sum()
+            kinks[k] = low - slack <= a[k] <= high + slack
+    return kinks

@@ -1,0 +1,102 @@
+"""`numpy-rnn gradcheck`: the layers that we ship, or what a file of the user's own names."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.char_rnn import CharRNN
+from numpy_rnn.gradient_checking.check import gradcheck
+from numpy_rnn.gradient_checking.report import GradcheckReport
+from numpy_rnn.gradient_checking.subject import positional
+from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
+
+__all__ = ["check_file", "check_shipped"]
+
+
+def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
+    """Check every layer of this package, at shapes in which no two lengths are the same."""
+    rng = np.random.default_rng(options.get("seed", 0))
+    T, B, V, E, H = 6, 2, 7, 4, 5
+    tokens = rng.integers(0, V, (T, B))
+    x, h_0 = rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
+    yield gradcheck(Embedding(V, E, rng=rng), tokens, **options)
+    yield gradcheck(RNN(E, H, rng=rng), x, h_0, **options)
+    stack = RNN(E, H, num_layers=2, nonlinearity="relu", bidirectional=True, dropout=0.5, rng=rng)
+    yield gradcheck(stack, x, rng.standard_normal((4, B, H)), lengths=[T, T - 2], **options)
+    yield gradcheck(Linear(H, V, rng=rng), rng.standard_normal((T, B, H)), **options)
+    yield gradcheck(CrossEntropyLoss(), rng.standard_normal((T * B, V)), tokens.ravel(), **options)
+    yield gradcheck(CharRNN(V, E, H, rng=rng), tokens, h_0, **options)
+
+
+def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **options: Any) -> GradcheckReport:
+    """Run a file, and check what `target`, "path.py:expression", names in it.
+
+    The expression is a layer, a class to be made without arguments, or a pair: "MyRNN(8, 16)", "MyRNN", "fwd, bwd".
+    Inputs and params are "name=shape", numbers from N(0, 1), or "name=shape:n", integers below n.
+
+    Raises
+    ------
+    ValueError
+        In one line: what could not be read, or what the user's code said.
+    """
+    path, colon, expression = target.rpartition(":")
+    if not colon or not path.endswith(".py"):
+        raise ValueError(f"expected path/to/file.py:ClassOrPair, got {target!r}")
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
+    rng = np.random.default_rng(options.get("seed", 0))
+    arrays, named = (dict(_draw(text, rng) for text in texts) for texts in (inputs, params))
+    folder = str(Path(path).resolve().parent)
+    sys.path.insert(0, folder)  # for what the file imports from beside it, as `python file.py` would
+    try:
+        checked = eval(expression, runpy.run_path(path))
+        if isinstance(checked, type):
+            checked = checked()
+        if isinstance(checked, tuple):
+            return gradcheck(checked, arrays, *([named] if named else []), **options)
+        return gradcheck(checked, *_in_order(checked, arrays), **options)
+    except SystemExit as error:
+        raise ValueError(f"{path} exits when it is run: {error}") from None
+    except Exception as error:
+        raise ValueError(_one_line(error, path)) from error
+    finally:
+        sys.path.remove(folder)
+
+
+def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:
+    name, equals, rest = text.partition("=")
+    shape_text, colon, below = rest.partition(":")
+    try:
+        shape = tuple(int(n) for n in shape_text.split(",") if n)
+        if not (name and equals and min(shape, default=0) >= 0):
+            raise ValueError
+        return name, rng.integers(0, int(below), shape) if colon else rng.standard_normal(shape)
+    except ValueError:
+        raise ValueError(
+            f"expected name=shape such as x=4,3,8, or tokens=4,3:10 for integers below 10, got {text!r}"
+        ) from None
+
+
+def _in_order(layer: Any, arrays: dict[str, Any]) -> list[Any]:
+    """Bring the inputs into the order of forward's arguments."""
+    names, more = positional(layer.forward) if hasattr(layer, "forward") else ([], True)
+    unknown = [name for name in arrays if name not in names]
+    if unknown and not more:
+        raise ValueError(f"forward of {type(layer).__name__} takes {', '.join(names)}, got {', '.join(unknown)}")
+    return [arrays[name] for name in names if name in arrays] + [arrays[name] for name in unknown]
+
+
+def _one_line(error: Exception, path: str) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == path]
+    words = (str(error).splitlines() or [""])[0]
+    if not lines and isinstance(error, TypeError | ValueError):
+        return words
+    return f"{type(error).__name__}: {words}" + (f" ({path}, line {lines[-1]})" if lines else "")

@@ -1,0 +1,72 @@
+"""A copy of any object in another dtype: every floating-point array within it, and every dtype it remembers.
+
+A layer in float32 is checked in a float64 copy, and differentiated by the complex step in a complex128 one. Whoever
+wrote the layer need not have thought of either: `copy.deepcopy` takes a memo of what is copied already, and what this
+puts there beforehand is each array in its new dtype.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+__all__ = ["converted", "is_floating", "reachable"]
+
+_FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
+
+
+def is_floating(value: Any) -> bool:
+    """Whether `value` is an array of real or complex floating-point numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+
+
+def reachable(root: Any) -> Iterator[Any]:
+    """Yield `root` and everything in its attributes, dictionaries, lists and tuples, each object once."""
+    waiting, seen = [root], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or isinstance(value, type | str | bytes | int | float | complex):
+            continue
+        seen.add(id(value))
+        yield value
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple | set):
+            waiting.extend(value)
+        elif not callable(value) or hasattr(value, "__dict__"):
+            waiting.extend(_attributes(value).values())
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
+    return {name: getattr(value, name) for name in slots} | getattr(value, "__dict__", {})
+
+
+def converted(original: Any, dtype: DTypeLike) -> Any:
+    """Return a deep copy of `original` that computes in `dtype`, float64 or complex128.
+
+    Raises
+    ------
+    TypeError
+        Something in `original` cannot be copied.
+    """
+    dtype = np.dtype(dtype)
+    # A dtype is one object per kind, so that the memo can exchange these too: `layer.dtype` follows.
+    memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
+    kept = list(reachable(original))  # alive as long as the memo knows them by their ids
+    for value in kept:
+        if is_floating(value):
+            memo[id(value)] = value.astype(dtype)
+    try:
+        result = copy.deepcopy(original, memo)
+    except Exception as error:
+        raise TypeError(f"{type(original).__name__} cannot be copied, which a check needs: {error}") from error
+    for value in reachable(result):  # `self.dtype = np.float32`: a class, which no copy exchanges
+        for name, attribute in getattr(value, "__dict__", {}).items():
+            if isinstance(attribute, type) and issubclass(attribute, np.floating):
+                setattr(value, name, dtype.type)
+    return result

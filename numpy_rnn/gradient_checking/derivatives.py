@@ -1,0 +1,142 @@
+"""Derivatives of a function of arrays along a direction, all outputs at once: one column of the Jacobian.
+
+Complex step, for f analytic and x, v real:
+
+    f(x + i h v) = f(x) + i h f'(x) v - h^2 (...)      so      f'(x) v = Im f(x + i h v) / h             (1)
+
+There is no subtraction, so h = 1e-30 leaves no error but the rounding of f itself.
+
+Central differences with Richardson's extrapolation, for f three times differentiable:
+
+    D(h) = (f(x + h v) - f(x - h v)) / 2h = f'(x) v + a h^2 + b h^4 + ...                                (2)
+    R(h) = (4 D(h/2) - D(h)) / 3          = f'(x) v + b' h^4 + ...                                       (3)
+    S(h) = (16 R(h/2) - R(h)) / 15        = f'(x) v + O(h^6)                                             (4)
+
+|S(h) - R(h/2)| estimates the error of R, and so is well above that of S where (2) holds. A smaller h truncates less
+and rounds more; the best one depends on f, so several are tried, from the size of x downwards.
+
+References
+----------
+W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
+L. F. Richardson, "The approximate arithmetical solution by finite differences of physical problems involving
+differential equations", Phil. Trans. R. Soc. A 210 (1911).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+
+__all__ = ["Function", "complex_step", "one_sided", "precision", "richardson", "scale_of", "why_not_complex"]
+
+Function = Callable[[Mapping[str, Any]], Array]  # from the values of the tensors to all outputs, in one vector
+
+COMPLEX_H = 1e-30
+RELATIVE_STEPS = 2.0 ** -np.arange(5, 24, 3)
+EPS = float(np.finfo(np.float64).eps)
+
+
+def scale_of(x: Array) -> float:
+    """Return the size of a tensor's values, 1 if all are zero: steps are relative to it."""
+    return float(np.sqrt(np.mean(x * x))) or 1.0 if x.size else 1.0
+
+
+def complex_step(f: Function, point: Mapping[str, Array], name: str, v: Array, h: float = COMPLEX_H) -> Array:
+    """Return the derivative of every output along `v` in tensor `name`, equation (1)."""
+    values = {other: value.astype(np.complex128) for other, value in point.items()}
+    values[name] += 1j * h * v
+    return np.asarray(f(values).imag / h)
+
+
+def central(f: Function, point: Mapping[str, Array], name: str, v: Array, h: float) -> Array:
+    """Return D(h), equation (2)."""
+    ahead, behind = (f({**point, name: point[name] + s * h * v}) for s in (1, -1))
+    return np.asarray((ahead - behind) / (2 * h))
+
+
+def precision(f: Function, point: Mapping[str, Array], rng: np.random.Generator) -> float:
+    """Return the machine epsilon that forward computes with: that of float32 if all it returns are such numbers."""
+    y = f({name: x + 1e-3 * scale_of(x) * rng.standard_normal(x.shape) for name, x in point.items()})
+    return float(np.finfo(np.float32 if np.array_equal(y, y.astype(np.float32)) else np.float64).eps)
+
+
+def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps: float = EPS) -> tuple[Array, Array]:
+    """Return S(h), equation (4), for the best of several h, and an estimate of its error."""
+    best: tuple[Array, Array] | None = None
+    size = scale_of(point[name]) / max(float(np.sqrt(np.mean(v[v != 0] ** 2))) if v.any() else 1.0, EPS)
+    roundoff = eps * (np.abs(f(point)) + 1)  # + 1: of terms that cancel in f, as in a loss that is almost 0
+    for step in RELATIVE_STEPS:
+        h = size * step
+        D0, D1, D2 = (central(f, point, name, v, h / 2**k) for k in range(3))
+        R0, R1 = (4 * D1 - D0) / 3, (4 * D2 - D1) / 3
+        S = (16 * R1 - R0) / 15
+        error = np.abs(S - R1) + roundoff * 4 / h
+        if best is None or error.sum() < best[1].sum():
+            best = S, error
+        if error.sum() <= 1e-10 * np.abs(S).sum():
+            break
+    assert best is not None
+    return best
+
+
+def one_sided(
+    f: Function, point: Mapping[str, Array], name: str, v: Array, eps: float = EPS
+) -> tuple[Array, Array] | None:
+    """Return the derivatives to the left and to the right, of every output, where they are not the same; else None.
+
+    For a smooth f the two differ by h f'', 100 times less for a step 100 times smaller. At a kink the difference
+    stays, at a jump it grows.
+    """
+    here = f(point)
+    small = eps**0.4 * scale_of(point[name]) / float(np.abs(v).max())  # 5e-7 of x in float64
+    sides = []
+    for h in (100 * small, small):
+        right = (f({**point, name: point[name] + h * v}) - here) / h
+        left = (here - f({**point, name: point[name] - h * v})) / h
+        sides.append((left, right))
+    far, near = (float(np.abs(right - left).max(initial=0)) for left, right in sides)
+    size_of_slopes = float(np.abs(sides[1]).max(initial=0))
+    rounding = 8 * eps * float(np.abs(here).max(initial=0)) / small
+    if near > 0.1 * far and near > 1e-3 * size_of_slopes + rounding:
+        left, right = sides[1]
+        return left, right
+    return None
+
+
+def why_not_complex(
+    complex_f: Function, real_f: Function, point: Mapping[str, Array], rng: np.random.Generator
+) -> str | None:
+    """Try the complex step on one direction per tensor; return None if it can be trusted, else the reason.
+
+    It can not where forward has no complex loops, drops the imaginary part, or is not analytic (abs, conj, a
+    comparison). The first two are seen at once, the last by comparison with differences, at a tolerance that these
+    meet with ease. At a kink the two differ for another reason: there each coordinate is looked at later.
+    """
+    for name, x in point.items():
+        if x.size == 0:
+            continue
+        v = rng.standard_normal(x.shape)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                by_complex = complex_step(complex_f, point, name, v)
+        except np.exceptions.ComplexWarning:
+            return "forward drops the imaginary part: it stores complex numbers as real ones"
+        except Exception as error:
+            return f"forward does not run on complex numbers ({type(error).__name__}: {_first_line(error)})"
+        by_differences, error_of_differences = richardson(real_f, point, name, v)
+        allowed = 1e-5 * np.abs(by_differences).max(initial=0) + 10 * error_of_differences
+        if not by_complex.any() and (np.abs(by_differences) > allowed).any():
+            return f"forward drops the imaginary part of {name}"
+        if not (np.abs(by_complex - by_differences) <= allowed).all() and one_sided(real_f, point, name, v) is None:
+            return f"forward is not analytic in {name}: complex step and differences disagree (abs? a comparison?)"
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:80]

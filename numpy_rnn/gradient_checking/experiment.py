@@ -1,0 +1,134 @@
+"""One subject at one point: its forward as a function of vectors, its numerical derivatives, and its backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.conversion import is_floating
+from numpy_rnn.gradient_checking.derivatives import (
+    EPS,
+    Function,
+    complex_step,
+    precision,
+    richardson,
+    why_not_complex,
+)
+from numpy_rnn.gradient_checking.subject import Session, Subject
+
+__all__ = ["METHODS", "Experiment", "copies"]
+
+METHODS = ("complex step", "differences")
+
+
+class Experiment:
+    """A subject, the values of its tensors, random upstream gradients, and the method of differentiation.
+
+    All outputs of a forward make one vector y, (M,), and their upstream gradients the vector u; the loss that is
+    differentiated is u . y.
+    """
+
+    def __init__(self, subject: Subject, method: str | None, rng: np.random.Generator) -> None:
+        self.subject, self.notes = subject, list(subject.notes)
+        floating = {name: value for name, value in subject.inputs.items() if is_floating(value)}
+        self.point: dict[str, Array] = floating | subject.parameters
+        session = subject.start(np.float64)
+        self.outputs = [y.copy() for y in session.forward(copies(self.point))]
+        for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
+            if not np.isfinite(y).all() and y.size:
+                self.notes.append(f"{name} is not finite at this point: derivatives there mean nothing")
+        self.upstream = self.draw_upstream(rng)
+        self.eps = precision(self.function, self.point, rng)
+        if self.eps > EPS:
+            self.notes.append("forward computes in float32 whatever its inputs are: that rounding limits the check")
+        if not (self.point and self.u.size):
+            self.method, self.reason = METHODS[0], "there is nothing to differentiate"
+        elif method is None or method == METHODS[0]:
+            reason = why_not_complex(self.complex_function, self.function, self.point, rng)
+            if reason and method:
+                raise ValueError(f"method {method!r} cannot be used: {reason}")
+            self.method = METHODS[0] if reason is None else METHODS[1]
+            self.reason = reason or "forward runs on complex numbers, and agrees with differences along one direction"
+        else:
+            self.method, self.reason = method, "as asked"
+
+    def draw_upstream(self, rng: np.random.Generator) -> list[Array]:
+        """Draw an upstream gradient for each output: random, because ones would hide sums over the wrong axis."""
+        count = self.subject.upstream_count(self.outputs)
+        upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in self.outputs]
+        names = self.subject.output_names(self.outputs)
+        self.takes_upstream = count > 0
+        for k in range(count, len(upstream)):
+            # A loss whose backward takes nothing starts the backward pass, with dL/dL = 1.
+            starts = len(upstream) == 1 and upstream[k].ndim == 0
+            upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
+            note = f"backward takes no gradient of {names[k]}: its part of the check is left out"
+            if not starts and note not in self.notes:
+                self.notes.append(note)
+        return upstream
+
+    @property
+    def u(self) -> Array:
+        """The upstream gradients as one vector."""
+        return self.flat(self.upstream)
+
+    def flat(self, outputs: list[Array]) -> Array:
+        """Return the floating-point outputs, or their gradients, as one vector."""
+        kept = [np.ravel(a) for a, y in zip(outputs, self.outputs, strict=True) if is_floating(y)]
+        return np.concatenate(kept) if kept else np.zeros(0)
+
+    def split(self, vector: Array) -> list[Array]:
+        """Return the outputs, or their gradients, that make one vector; the inverse of `flat`."""
+        arrays, start = [], 0
+        for y in self.outputs:
+            stop = start + (y.size if is_floating(y) else 0)
+            arrays.append(vector[start:stop].reshape(y.shape) if is_floating(y) else np.zeros(y.shape))
+            start = stop
+        return arrays
+
+    def output_rows(self, k: int) -> slice:
+        """Return where output k lies in the vector of all outputs."""
+        sizes = [y.size if is_floating(y) else 0 for y in self.outputs]
+        return slice(sum(sizes[:k]), sum(sizes[: k + 1]))
+
+    @property
+    def function(self) -> Function:
+        return self._function(self.subject.start(np.float64))
+
+    @property
+    def complex_function(self) -> Function:
+        return self._function(self.subject.start(np.complex128))
+
+    def _function(self, session: Session) -> Function:
+        def function(values: Mapping[str, Any]) -> Array:
+            return self.flat(session.forward(copies(values)))
+
+        return function
+
+    def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
+        """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""
+        columns, errors = [np.zeros((self.u.size, 0))], [np.zeros((self.u.size, 0))]
+        f = self.complex_function if self.method == METHODS[0] else self.function
+        for v in directions:
+            if self.method == METHODS[0]:
+                column = complex_step(f, self.point, name, v)
+                error = np.zeros_like(column)
+            else:
+                column, error = richardson(f, self.point, name, v, self.eps)
+            columns.append(column[:, None])
+            errors.append(error[:, None])
+        return np.concatenate(columns, 1), np.concatenate(errors, 1)
+
+    def backward(self, upstream: list[Array]) -> dict[str, Array]:
+        """Return what backward says, in a fresh session, after one forward at the point."""
+        session = self.subject.start(np.float64)
+        session.forward(copies(self.point))
+        return session.backward([u.copy() for u in upstream])
+
+
+def copies(values: Mapping[str, Any]) -> dict[str, Array]:
+    """Copy every array: what a forward or backward writes to must not spoil the next one."""
+    return {name: np.array(value) for name, value in values.items()}

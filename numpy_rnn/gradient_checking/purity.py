@@ -1,0 +1,94 @@
+"""Faults of conduct, which no single gradient shows: what backward writes to, and whether it says the same twice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.experiment import Experiment, copies
+
+__all__ = ["faults_of_conduct"]
+
+
+def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: np.random.Generator) -> list[str]:
+    """Return one sentence per fault; `gradients` are those of the experiment's upstream gradients."""
+    subject, upstream = experiment.subject, experiment.upstream
+    faults = []
+    session = subject.start(np.float64)
+    values = copies(experiment.point)
+    outputs = session.forward(values)
+    if not _equal(outputs, experiment.outputs):
+        return [
+            "forward gives two results for the same inputs, so there is no derivative to compare with: draw from a "
+            "numpy.random.Generator that is an attribute of the layer (it is set back before each evaluation), or "
+            "fix the seed"
+        ]
+    faults += _changed("forward changes its input", values, experiment.point)
+
+    values = copies(experiment.point)
+    names = subject.output_names(experiment.outputs)
+    returned, handed_in = dict(zip(names, session.forward(values), strict=True)), [u.copy() for u in upstream]
+    session.backward(handed_in)
+    faults += _changed("backward changes", values, experiment.point)
+    faults += _changed("backward changes what forward returned,", returned, dict(zip(names, outputs, strict=True)))
+    d_names = [f"d{name}" for name in names]
+    faults += _changed(
+        "backward changes the upstream gradient",
+        dict(zip(d_names, handed_in, strict=True)),
+        dict(zip(d_names, upstream, strict=True)),
+    )
+
+    session = subject.start(np.float64)
+    session.forward(copies(experiment.point))
+    first = session.backward([u.copy() for u in upstream])
+    try:
+        second = session.backward([u.copy() for u in upstream])
+    except Exception:
+        experiment.notes.append("backward can be called once per forward only")
+        second = first
+    other_upstream = experiment.draw_upstream(rng)
+    if any(not np.array_equal(first[name], gradients[name]) for name in first):
+        faults.append(
+            "two fresh copies disagree about the gradients: backward draws random numbers, or keeps a global"
+        )
+    repeated = [name for name in first if not _close(first[name], second[name])]
+
+    session = subject.start(np.float64)
+    session.forward(copies(experiment.point))
+    other = session.backward([u.copy() for u in other_upstream])
+    session.forward(copies(experiment.point))
+    after = session.backward([u.copy() for u in upstream])
+    stale = [name for name in first if not _close(first[name], after[name])]
+    added = [name for name in stale if after[name].shape == other[name].shape == first[name].shape]
+    added = [name for name in added if _close(after[name], first[name] + other[name])]
+    if added:
+        faults.append(
+            f"gradients add up from call to call: backward adds to {', '.join(added)} (give the class a zero_grad(), "
+            "which is then called first, or assign)"
+        )
+    elif stale:
+        faults.append(
+            f"the gradient of {', '.join(stale)} depends on what was computed before: backward reads something that "
+            "an earlier call left behind"
+        )
+    if repeated and not added:
+        faults.append(
+            f"two backward calls after one forward disagree about {', '.join(repeated)}: backward overwrites "
+            "something that it reads"
+        )
+    return faults
+
+
+def _equal(some: list[Array], others: list[Array]) -> bool:
+    return len(some) == len(others) and all(
+        np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(some, others, strict=True)
+    )
+
+
+def _close(a: Array, b: Array) -> bool:
+    # The same operations on the same numbers; BLAS may round otherwise on memory that is aligned otherwise.
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * np.abs(a).max(initial=0)))
+
+
+def _changed(words: str, now: dict[str, Array], before: dict[str, Array]) -> list[str]:
+    return [f"{words} {name}" for name, value in now.items() if not _equal([value], [before[name]])]

@@ -1,0 +1,200 @@
+"""What gradcheck found, as numbers and as a text to read."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+
+if TYPE_CHECKING:
+    from numpy_rnn.gradient_checking.experiment import Experiment
+
+__all__ = ["GradcheckReport", "TensorReport"]
+
+_EMPTY = np.zeros(0)
+WIDTH = 118
+
+
+@dataclass
+class TensorReport:
+    """The comparison for one tensor.
+
+    Attributes
+    ----------
+    verdict : str
+        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none) or "not checked".
+    analytic : ndarray
+        What backward says.
+    numeric : ndarray
+        The numerical gradient, nan where it was not computed one coordinate at a time.
+    coordinates : ndarray or None
+        Flat indices of the coordinates that were compared; None: a few random directions were.
+    max_absolute_error, max_relative_error : float
+        Largest difference between the two, and relative to the larger of the two (at least 1/100 of the tensor's
+        largest), at the points where the function is differentiable.
+    worst_index : tuple of int, or None
+        Where the difference is largest.
+    diagnosis : str or None
+        The likely mistake, in words.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: str
+    analytic: Array | None = None
+    coordinates: Array | None = None
+    checked_analytic: Array = field(default_factory=lambda: _EMPTY)
+    checked_numeric: Array = field(default_factory=lambda: _EMPTY)
+    absolute_error: Array = field(default_factory=lambda: _EMPTY)
+    relative_error: Array = field(default_factory=lambda: _EMPTY)
+    tolerance: Array = field(default_factory=lambda: _EMPTY)
+    kinks: Array = field(default_factory=lambda: np.zeros(0, bool))
+    diagnosis: str | None = None
+    time_axis: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict in ("ok", "not checked")
+
+    @property
+    def numeric(self) -> Array:
+        return self.spread(self.checked_numeric)
+
+    @property
+    def max_absolute_error(self) -> float:
+        return float(np.maximum.reduce(self.absolute_error, initial=0))
+
+    @property
+    def max_relative_error(self) -> float:
+        return float(np.maximum.reduce(self.relative_error, initial=0))
+
+    @property
+    def worst(self) -> int | None:
+        """Which of the compared numbers is the worst: of those beyond their tolerance, if any, the furthest off."""
+        if not self.absolute_error.size:
+            return None
+        error = np.where(np.isnan(self.absolute_error), np.inf, self.absolute_error)
+        beyond = error > self.tolerance
+        return int(np.argmax(np.where(beyond, error, 0) if beyond.any() else error))
+
+    @property
+    def worst_index(self) -> tuple[int, ...] | None:
+        if self.worst is None or self.coordinates is None:
+            return None
+        return tuple(int(i) for i in np.unravel_index(self.coordinates[self.worst], self.shape))
+
+    def spread(self, values: Array) -> Array:
+        """Return values at the compared coordinates as an array of the tensor's shape, nan elsewhere."""
+        result = np.full(math.prod(self.shape), np.nan)
+        if self.coordinates is not None:
+            result[self.coordinates] = values
+        return result.reshape(self.shape)
+
+    def error_by_time_step(self) -> Array | None:
+        """Return the largest relative error at each time step; None if this is no sequence."""
+        if self.time_axis is None or self.coordinates is None or len(self.coordinates) < math.prod(self.shape):
+            return None
+        steps = np.moveaxis(self.spread(self.relative_error), self.time_axis, 0)
+        return np.asarray(steps.reshape(len(steps), -1).max(axis=1, initial=0))
+
+
+@dataclass
+class GradcheckReport:
+    """All tensors, what else is wrong, and how it was found out; `str` of it is the report to read."""
+
+    label: str
+    experiment: Experiment
+    tensors: dict[str, TensorReport]
+    faults: list[str]
+    seed: int
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults and all(tensor.ok for tensor in self.tensors.values())
+
+    @property
+    def method(self) -> str:
+        return self.experiment.method
+
+    def plot(self, target: Any = None) -> Any:
+        """Draw analytic against numeric, the error's places, and the error against the step; see `plot`.
+
+        Needs matplotlib, the extra 'plot'.
+        """
+        from numpy_rnn.gradient_checking.plot import plot
+
+        return plot(self, target)
+
+    def __str__(self) -> str:
+        blocks = [self._headline(), "\n".join(self._table())]
+        blocks += [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
+        sentences: dict[str, list[str]] = {}
+        for tensor in self.tensors.values():
+            if tensor.diagnosis:
+                sentences.setdefault(tensor.diagnosis, []).append(tensor.name)
+        blocks += [_wrap(f"{', '.join(names)}: {sentence}") for sentence, names in sentences.items()]
+        blocks += [_wrap(f"fault: {fault}") for fault in self.faults]
+        return "\n\n".join(blocks)
+
+    def _headline(self) -> str:
+        wrong = [tensor for tensor in self.tensors.values() if not tensor.ok]
+        checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "not checked"]
+        if wrong:
+            verdict = f"{len(wrong)} of {len(checked)} gradients wrong"
+        elif self.faults:
+            verdict = f"backward misbehaves (its {len(checked)} gradients are right)"
+        else:
+            verdict = f"all {len(checked)} gradients right"
+        lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
+        directional = [tensor.name for tensor in checked if tensor.coordinates is None]
+        sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
+        if directional:
+            lines.append(f"  along random directions, for their size: {', '.join(directional)}")
+        if sampled:
+            lines.append(f"  along random directions, then at a sample of coordinates: {', '.join(sampled)}")
+        if len(directional) + len(sampled) < len(checked):
+            lines.append("  every coordinate" + (" of the others" if directional or sampled else ""))
+        lines += [f"  {note}" for note in self.experiment.notes]
+        for tensor in checked:
+            if tensor.kinks.any():
+                places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} places"
+                lines.append(f"  {tensor.name} is not differentiable at {places}: slopes differ on both sides")
+        return "\n".join(_wrap(line, "    ") for line in lines)
+
+    def _table(self) -> list[str]:
+        rows = [["tensor", "shape", "abs error", "rel error", "worst at", "backward", "numerical", "verdict"]]
+        for t in self.tensors.values():
+            row = [t.name, str(t.shape), "", "", "", "", "", t.verdict]
+            if t.worst is not None and t.verdict in ("ok", "WRONG"):
+                place = "a direction" if t.worst_index is None else str(list(t.worst_index))
+                numbers = [f"{t.checked_analytic[t.worst]: .9g}", f"{t.checked_numeric[t.worst]: .9g}"]
+                row[2:7] = [f"{t.max_absolute_error:.1e}", f"{t.max_relative_error:.1e}", place, *numbers]
+            if t.verdict == "SHAPE":
+                row[7] = "NO GRADIENT" if t.analytic is None else f"WRONG SHAPE {t.analytic.shape}"
+            rows.append(row)
+        widths = [max(len(row[k]) for row in rows) for k in range(8)]
+        return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _profile(tensor: TensorReport) -> str:
+    """One line a time step, the bar in powers of ten above rounding; long sequences in at most 16 groups."""
+    errors = tensor.error_by_time_step()
+    if errors is None or len(errors) < 2 or tensor.verdict != "WRONG":
+        return ""
+    lines = [f"{tensor.name}, largest relative error by time step:"]
+    groups = np.array_split(np.arange(len(errors)), min(len(errors), 16))
+    for group in groups:
+        error = float(errors[group].max())
+        label = f"t = {group[0] + 1}" + (f" ... {group[-1] + 1}" if len(group) > 1 else "")
+        length = round(2 * (math.log10(error) + 16)) if error > 1e-16 and math.isfinite(error) else 0
+        lines.append(f"  {label:<13} {error:.0e}  {'#' * length}".rstrip())
+    return "\n".join(lines)
+
+
+def _wrap(text: str, indent: str = "  ") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,86 @@
+"""python -m tests.mistakes: try every slip, and print the table that stands in docs/gradcheck.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+
+import numpy as np
+
+import numpy_rnn as nr
+from tests.mistakes.catalogue import SLIPS
+from tests.mistakes.pieces import red_test
+from tests.mistakes.trial import try_slip
+
+SHAPES = 300  # random shapes of the correct layers in which gradcheck must not find a fault
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.mistakes", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print every slip with its outcome")
+    parser.add_argument("--show", metavar="NAME", help="print gradcheck's report on one slip")
+    arguments = parser.parse_args()
+    if arguments.show:
+        print(next(try_slip(slip).report for slip in SLIPS if slip.name == arguments.show))
+        return
+    outcomes = [(slip, try_slip(slip)) for slip in SLIPS]
+    if arguments.list:
+        for slip, outcome in outcomes:
+            marks = "".join(
+                "-" if ok is None else "x" if ok else " " for ok in (bool(outcome.red), outcome.found, outcome.named)
+            )
+            print(f"[{marks}] {slip.piece}: {slip.name}")
+        print()
+    print_table(outcomes)
+    alarms = sum(not nr.gradcheck(*arguments).ok for arguments in random_subjects(SHAPES))
+    red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if red_test(piece)]
+    print(
+        f"\nWithout a slip: the tests of {len(red)} pieces go red; "
+        f"{alarms} false alarms of gradcheck in {SHAPES} random shapes."
+    )
+
+
+def print_table(outcomes):
+    pieces = defaultdict(list)
+    for slip, outcome in outcomes:
+        pieces[slip.piece.partition(",")[0]].append((slip, outcome))
+    print(
+        "| piece | slips | tests go red | gradcheck fails on the right tensors | a diagnosis exists | cause named |"
+    )
+    print("|---|---:|---:|---:|---:|---:|")
+    total = np.zeros(5, int)
+    for piece, tried in pieces.items():
+        with_backward = [outcome for _, outcome in tried if outcome.found is not None]
+        named = [outcome.named for outcome in with_backward if outcome.named is not None]
+        row = [
+            len(tried),
+            sum(bool(o.red) for _, o in tried),
+            sum(o.found for o in with_backward),
+            len(named),
+            sum(named),
+        ]
+        total += row
+        found = f"{row[2]} of {len(with_backward)}" if with_backward else "(no backward pass)"
+        print(f"| {piece} | {row[0]} | {row[1]} | {found} | {row[3] or ''} | {row[4] or ''} |")
+    backward = sum(outcome.found is not None for _, outcome in outcomes)
+    print(f"| all | {total[0]} | {total[1]} | {total[2]} of {backward} | {total[3]} | {total[4]} |")
+
+
+def random_subjects(count):
+    """Yield correct layers, with inputs, in random shapes."""
+    rng = np.random.default_rng(0)
+    for n in range(count):
+        T, B, E, H, V = rng.integers(1, 8, 5)
+        tokens, x, h_0 = rng.integers(0, V, (T, B)), rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
+        yield [
+            (nr.Linear(E, H, rng=rng), x),
+            (nr.Embedding(V, E, rng=rng), tokens),
+            (nr.CrossEntropyLoss(), 10.0 ** rng.uniform(-1, 3) * rng.standard_normal((T * B, V)), tokens.ravel()),
+            (nr.RNN(E, H, rng=rng), x, h_0),
+            (nr.RNN(E, H, 2, "relu", bidirectional=True, dropout=0.3, rng=rng), x, np.tile(h_0, (4, 1, 1))),
+            (nr.CharRNN(V, E, H, rng=rng), tokens, h_0),
+        ][n % 6]
+
+
+if __name__ == "__main__":
+    main()

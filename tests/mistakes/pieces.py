@@ -1,0 +1,133 @@
+"""What a slip is tried on: the tests of that piece of the package, and a layer with inputs for gradcheck."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+
+import hypothesis
+import numpy as np
+
+import numpy_rnn as nr
+from tests import (
+    test_char_rnn,
+    test_clipping,
+    test_cross_entropy,
+    test_embedding,
+    test_linear,
+    test_optim,
+    test_rnn,
+    test_tapes,
+)
+
+__all__ = ["TESTS", "red_test", "subject"]
+
+# T, B, E, H, V all differ: a factor or an axis then has one name.
+T, B, E, H, V = 6, 2, 4, 5, 7
+
+
+def _on_tapes(piece):
+    """The tests of who owns an array, on one layer."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return [rng.standard_normal(shape) for _ in range(2)]
+
+    def case():
+        if piece == "Embedding":
+            layer, tokens = nr.Embedding(V, E, dtype=np.float64, rng=rng), [rng.integers(0, V, (T, B)) for _ in "ab"]
+            return test_tapes.Case(layer, [tokens], [normal(T, B, E)], (T, B))
+        layer = nr.RNN(E, H, dtype=np.float64, rng=rng)
+        return test_tapes.Case(layer, [normal(T, B, E), normal(1, B, H)], [normal(T, B, H), normal(1, B, H)], (T, B))
+
+    def on(test):
+        return functools.wraps(test)(lambda: test(case()))
+
+    return [
+        on(test_tapes.test_returned_arrays_are_never_changed_by_a_later_call),
+        on(test_tapes.test_inputs_and_upstream_gradients_are_left_alone),
+        on(test_tapes.test_backward_assigns_gradients),
+    ]
+
+
+TESTS = {
+    "Linear": [test_linear.test_forward_and_gradients_equal_torch, test_linear.test_gradients_equal_the_complex_step],
+    "Embedding": [
+        test_embedding.test_forward_and_gradient_equal_torch,
+        test_embedding.test_gradient_equals_the_complex_step,
+        *_on_tapes("Embedding"),
+    ],
+    "CrossEntropyLoss": [
+        test_cross_entropy.test_loss_and_gradient_equal_torch_without_options,
+        test_cross_entropy.test_class_indices_equal_torch,
+        test_cross_entropy.test_probabilities_equal_torch,
+        test_cross_entropy.test_gradients_equal_the_complex_step,
+    ],
+    "RNN": [
+        test_rnn.test_forward_and_gradients_equal_torch,
+        test_rnn.test_gradients_equal_the_complex_step,
+        *_on_tapes("RNN"),
+    ],
+    "CharRNN": [
+        test_char_rnn.test_forward_and_gradients_equal_torch,
+        test_char_rnn.test_gradients_equal_the_complex_step,
+    ],
+    "Adam": [test_optim.test_adam_equals_torch_with_every_option, test_optim.test_the_textbooks_adam_says_the_same],
+    "clipping": [
+        test_clipping.test_clipping_by_the_norm_equals_torch,
+        test_clipping.test_clipping_is_by_the_euclidean_norm_by_default,
+        test_clipping.test_clipping_by_the_value_equals_torch,
+    ],
+}
+for name, like in {"Linear, square": "Linear", "Embedding, a line": "Embedding", "RNN, square": "RNN"}.items():
+    TESTS[name] = TESTS[like]
+
+
+def subject(piece):
+    """Return what gradcheck is given; None for what has no backward pass."""
+    rng = np.random.default_rng(5)
+    tokens = rng.integers(0, V, (T, B))
+    match piece:
+        case "Linear":
+            return nr.Linear(E, H, rng=rng), 1.5 * rng.standard_normal((T, E))
+        case "Linear, square":
+            return nr.Linear(E, E, rng=rng), rng.standard_normal((T, E))
+        case "Embedding":
+            return nr.Embedding(V, E, rng=rng), tokens
+        case "Embedding, a line":
+            return nr.Embedding(V, E, rng=rng), tokens.ravel()[:9]
+        case "CrossEntropyLoss":
+            return nr.CrossEntropyLoss(), rng.standard_normal((T, V)), tokens[:, 0]
+        case "RNN":
+            return nr.RNN(E, H, rng=rng), rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
+        case "RNN, square":
+            return nr.RNN(H, H, rng=rng), rng.standard_normal((T, B, H)), rng.standard_normal((1, B, H))
+        case "CharRNN":
+            return nr.CharRNN(V, E, H, rng=rng), tokens, rng.standard_normal((1, B, H))
+    return None
+
+
+def red_test(piece):
+    """Run the tests of a piece, few examples of each, until one fails; return its name, or None if all are green."""
+    few = hypothesis.settings(
+        max_examples=50,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    for test in TESTS[piece]:
+        usual = getattr(test, "_hypothesis_internal_use_settings", None)
+        if usual is not None:
+            test._hypothesis_internal_use_settings = few
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+                test()
+        except Exception:
+            return test.__name__
+        finally:
+            if usual is not None:
+                test._hypothesis_internal_use_settings = usual
+    return None

@@ -1,0 +1,57 @@
+"""The catalogue of mistakes: each is caught by the tests, and by gradcheck on the right tensor, with its cause."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import numpy_rnn as nr
+from tests.mistakes.catalogue import SLIPS
+from tests.mistakes.pieces import TESTS, red_test, subject
+from tests.mistakes.slip import Slip, applied
+from tests.mistakes.trial import try_slip
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: f"{slip.piece}: {slip.name}")
+def test_a_slip_is_caught_and_named(slip):
+    outcome = try_slip(slip)
+    assert outcome.red, "the tests of this piece stay green"
+    assert outcome.found is not False, outcome.report
+    assert outcome.named is not False, outcome.report
+
+
+@pytest.mark.parametrize("piece", TESTS)
+def test_without_a_slip_all_is_right(piece):
+    assert red_test(piece) is None
+    arguments = subject(piece)
+    assert arguments is None or nr.gradcheck(*arguments).ok
+
+
+def test_there_are_enough_of_them_and_no_two_alike():
+    assert len(SLIPS) >= 60
+    assert len({(slip.piece, slip.name) for slip in SLIPS}) == len(SLIPS)
+    assert len({(slip.piece, slip.old, slip.new) for slip in SLIPS}) == len(SLIPS)
+
+
+def test_the_document_counts_them():
+    rows = [line.strip("| ").split("|") for line in Path("docs/gradcheck.md").read_text().splitlines()]
+    printed = {row[0].strip(): int(row[1]) for row in rows if len(row) >= 4 and row[1].strip().isdigit()}
+    counted = Counter(slip.piece.partition(",")[0] for slip in SLIPS)
+    assert printed == {**counted, "all": len(SLIPS)}
+
+
+def test_a_slip_is_taken_back():
+    before = nr.Linear.backward_on
+    slip = next(slip for slip in SLIPS if slip.name == "dx twice")
+    with applied(slip, nr):
+        assert nr.Linear.backward_on is not before
+    assert nr.Linear.backward_on is before
+
+
+def test_a_slip_whose_line_is_gone_is_an_error():
+    slip = Slip("gone", "Linear", "Linear.backward_on", "no such line", "")
+    with (
+        pytest.raises(LookupError, match=r"gone: Linear.backward_on holds 'no such line' 0 times"),
+        applied(slip, nr),
+    ):
+        pass

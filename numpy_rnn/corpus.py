@@ -21,7 +21,7 @@ __all__ = ["read_text", "stdlib_text"]
 
 PathLike = str | os.PathLike[str]
 
-_WHAT_TO_DO = {
+_WHAT_TO_DO: dict[type[OSError], str] = {
     FileNotFoundError: "there is no such file; check the name and the directory",
     IsADirectoryError: "it is a directory; name the files in it",
     PermissionError: "permission denied; make it readable, or take a copy of your own",
@@ -152,7 +152,8 @@ def _read_file(name: str, encoding: str, errors: str, newline: str | None) -> st
         raise ValueError(f"{name!r} cannot be read with encoding={encoding!r}, errors={errors!r}: {error}") from None
     if newline is None and "\r" in text:
         del data
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\n", "\n")  # two statements: three texts at a time would be one too many
+        text = text.replace("\r", "\n")
     return text
 
 
@@ -161,9 +162,12 @@ def _read_bytes(name: str) -> bytes:
         if name != "-":
             with open(name, "rb") as file:
                 return file.read()
-        if sys.stdin is None:
-            raise OSError("standard input is closed; name a file")
-        return sys.stdin.buffer.read()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = _WHAT_TO_DO.get(type(error)) or getattr(error, "strerror", None) or error
+        stdin = getattr(sys.stdin, "buffer", None)  # where standard input is closed, sys.stdin is None
+        if stdin is None:
+            raise OSError("there is no standard input; name a file")
+        return bytes(stdin.read())
+    except OSError as error:
+        reason = _WHAT_TO_DO.get(type(error)) or error.strerror or error
         raise type(error)(f"cannot read {name!r}: {reason}") from None
+    except ValueError as error:  # a NUL in the name, say
+        raise ValueError(f"cannot read {name!r}: {error}") from None

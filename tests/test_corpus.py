@@ -249,10 +249,10 @@ WIDENED = "€".encode() + BOOK[:-7] + "😀".encode()
         ([BOOK, BOOK], 2),
         ([b"\xef\xbb\xbf" + BOOK], 2),
         ([BOOK.replace(b"\n", b"\r\n")], 2),
-        ([BOOK.replace(b"times,", b"time\r\n").replace(b"\n", b"\r")], 2),
+        ([BOOK.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 2),
         ([WIDENED], 8),
         ([WIDENED, WIDENED], 8),
-        ([WIDENED.replace(b"times,", b"time\r\n").replace(b"\n", b"\r")], 8),
+        ([WIDENED.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 8),
     ],
 )
 def test_memory_stays_within_the_multiple_that_is_stated(write, files, multiple):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
 
 __all__ = ["Vocabulary"]
+
+_PIECE = 65536  # characters that are converted at a time: what lies between text and numbers stays below 2 MB
 
 
 class Vocabulary:
@@ -26,11 +29,14 @@ class Vocabulary:
         for character in self.characters:
             if not isinstance(character, str) or len(character) != 1:
                 raise ValueError(f"characters must be single characters, got {character!r}")
-        self._index = {character: i for i, character in enumerate(self.characters)}
         if not self.characters:
             raise ValueError("a vocabulary needs at least one character, got none")
-        if len(self._index) < len(self.characters):
+        if len(set(self.characters)) < len(self.characters):
             raise ValueError("the characters of a vocabulary must be distinct")
+        # The number of each code point, -1 where there is none; the last entry is for all that lie beyond.
+        codes = [ord(character) for character in self.characters]
+        self._numbers = np.full(max(codes) + 2, -1, np.int32)
+        self._numbers[codes] = np.arange(len(codes))
 
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
@@ -41,7 +47,10 @@ class Vocabulary:
         _check_str("text", text)
         if not text:
             raise ValueError("text is empty: there is nothing to make a vocabulary from")
-        return cls(sorted(set(text)))
+        seen = np.zeros(sys.maxunicode + 1, bool)
+        for _, codes in _code_points(text):
+            seen[codes] = True
+        return cls(map(chr, np.flatnonzero(seen).tolist()))
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -55,23 +64,41 @@ class Vocabulary:
     def __hash__(self) -> int:
         return hash(self.characters)
 
-    def encode(self, text: str) -> Array:
+    def encode(self, text: str, dtype: DTypeLike = np.intp) -> Array:
         """Return the number of each character of `text`, shape (len(text),).
+
+        Parameters
+        ----------
+        text : str
+        dtype : dtype of integers, default intp
+            A large text is stored in an eighth of the memory as `np.min_scalar_type(len(vocabulary) - 1)`, uint8 up
+            to 256 characters; every layer takes it.
 
         Raises
         ------
         ValueError
-            A character is not in the vocabulary.
+            A character is not in the vocabulary, or `dtype` cannot hold all of its numbers.
         """
         _check_str("text", text)
-        try:
-            return np.array([self._index[character] for character in text], dtype=np.intp)
-        except KeyError as error:
-            unknown = error.args[0]
-            raise ValueError(
-                f"text has the character {unknown!r} at position {text.index(unknown)}, "
-                f"which is not among the {len(self)} of the vocabulary"
-            ) from None
+        tokens = np.empty(len(text), self._check_dtype(dtype))
+        for start, codes in _code_points(text):
+            numbers = self._numbers.take(codes, mode="clip")
+            if numbers.min() < 0:
+                position = start + int(numbers.argmin())
+                raise ValueError(
+                    f"text has the character {text[position]!r} at position {position}, "
+                    f"which is not among the {len(self)} of the vocabulary"
+                )
+            tokens[start : start + len(codes)] = numbers
+        return tokens
+
+    def _check_dtype(self, dtype: DTypeLike) -> DTypeLike:
+        result = np.dtype(dtype)
+        if result.kind not in "iu":
+            raise TypeError(f"dtype must be one of integers, got {result}")
+        if np.iinfo(result).max < len(self) - 1:
+            raise ValueError(f"dtype {result} is too narrow for the numbers of {len(self)} characters")
+        return result
 
     def decode(self, tokens: ArrayLike) -> str:
         """Return the text that a sequence of numbers stands for.
@@ -86,6 +113,13 @@ class Vocabulary:
         if not tokens.size:  # an empty list is an array of floats
             return ""
         return "".join(self.characters[i] for i in as_indices("tokens", tokens, len(self)))
+
+
+def _code_points(text: str) -> Iterator[tuple[int, Array]]:
+    """Yield the code points of `text` piece by piece, each with the position where it begins."""
+    for start in range(0, len(text), _PIECE):
+        # In UTF-32 a character is its code point; with "surrogatepass" that includes half of a surrogate pair.
+        yield start, np.frombuffer(text[start : start + _PIECE].encode("utf-32-le", "surrogatepass"), "<i4")
 
 
 def _check_str(name: str, value: str) -> None:

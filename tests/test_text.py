@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,7 +10,70 @@ from hypothesis import strategies as st
 
 import numpy_rnn as nr
 
-texts = st.text(min_size=1)
+texts = st.text(st.characters(), min_size=1)  # lone surrogates included
+
+
+@given(texts)
+def test_each_character_becomes_its_number_wherever_a_piece_ends(text):
+    with mock.patch("numpy_rnn.text._PIECE", 3):
+        vocabulary = nr.Vocabulary.from_text(text)
+        tokens = vocabulary.encode(text)
+    assert vocabulary.characters == tuple(sorted(set(text)))
+    assert tokens.tolist() == [vocabulary.characters.index(character) for character in text]
+
+
+@given(st.text("abc", max_size=20), st.text("dé€😀\ud800\0", min_size=1, max_size=3), st.text("abcdé😀", max_size=9))
+def test_the_first_unknown_character_is_named(known, unknown, rest):
+    text = known + unknown + rest
+    words = f"text has the character {unknown[0]!r} at position {len(known)}, which is not among the 3 of the"
+    with mock.patch("numpy_rnn.text._PIECE", 3), pytest.raises(ValueError, match=re.escape(words)):
+        nr.Vocabulary("cab").encode(text)
+
+
+def test_every_character_that_there_is():
+    text = "".join(map(chr, range(sys.maxunicode + 1)))
+    vocabulary = nr.Vocabulary.from_text(text[::-1])
+    np.testing.assert_array_equal(vocabulary.encode(text), np.arange(sys.maxunicode + 1))
+    assert nr.Vocabulary(text[:128:-1]).encode(text[-1]).tolist() == [0]
+
+
+def test_a_text_of_many_pieces():
+    numbers = np.random.default_rng(0).integers(0, 300, 1_000_003)
+    vocabulary = nr.Vocabulary(map(chr, range(1000, 1300)))
+    text = vocabulary.decode(numbers)
+    np.testing.assert_array_equal(vocabulary.encode(text, np.uint16), numbers)
+    with pytest.raises(ValueError, match="has the character 'x' at position 900001, which is not among the 300"):
+        vocabulary.encode(f"{text[:900_001]}x{text[900_001:]}y")
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(1, "uint8"), (256, "uint8"), (257, "uint16"), (65537, "uint32")])
+def test_numbers_are_as_narrow_as_they_are_asked_for(size, dtype):
+    vocabulary = nr.Vocabulary(map(chr, range(size)))
+    text = "".join(vocabulary.characters)
+    assert np.min_scalar_type(size - 1) == dtype
+    for narrow in (dtype, "int32"):
+        tokens = vocabulary.encode(text, narrow)
+        assert tokens.dtype == narrow
+        np.testing.assert_array_equal(tokens, range(size))
+        assert vocabulary.decode(tokens) == text
+    assert vocabulary.encode(text).dtype == np.intp
+    if size == 257:
+        with pytest.raises(ValueError, match="dtype uint8 is too narrow for the numbers of 257 characters"):
+            vocabulary.encode("a", np.uint8)
+    for wrong in (np.float32, bool):
+        with pytest.raises(TypeError, match=f"dtype must be one of integers, got {np.dtype(wrong)}"):
+            vocabulary.encode("a", wrong)
+
+
+def test_the_model_takes_narrow_tokens():
+    model = nr.CharRNN(256, 3, 4, rng=0)
+    tokens = np.random.default_rng(0).integers(0, 256, (9, 2))
+    results = []
+    for dtype in (np.intp, np.uint8):
+        narrow = tokens.astype(dtype)
+        loss, _ = model.loss_and_gradients(narrow[:-1], narrow[1:])
+        results.append([loss, *model.parameters().grad])
+    assert results[0] == results[1]
 
 
 @given(texts)

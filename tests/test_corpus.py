@@ -1,0 +1,335 @@
+import builtins
+import hashlib
+import os
+import re
+import shlex
+import string
+import subprocess
+import sys
+import threading
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import numpy_rnn as nr
+from numpy_rnn.corpus import read_text, stdlib_text
+
+MB = 2**20
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that makes a file of some bytes and returns its path."""
+
+    def write(data, name="book.txt"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    """Return one file that all examples of a property write to."""
+    return tmp_path_factory.mktemp("corpus") / "scratch.txt"
+
+
+# Any characters, lone surrogates among them; a mark in front is another test's matter.
+TEXTS = st.text(st.characters()).filter(lambda text: not text.startswith("\ufeff"))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=3).filter(any), st.sampled_from(["utf-8", "utf-32"]))
+def test_what_was_written_is_read_back(scratch, texts, encoding):
+    paths = [scratch.with_suffix(f".{i}") for i in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode(encoding, "surrogatepass"))
+    assert read_text(paths, encoding, "surrogatepass", newline="") == "".join(texts)
+
+
+def test_nul_and_lone_surrogates_are_kept(write):
+    text = "a\0b\ud800\0"
+    assert read_text(write(text.encode("utf-8", "surrogatepass")), errors="surrogatepass") == text
+    assert read_text(write(b"\0\xff"), errors="surrogateescape") == "\0\udcff"
+
+
+@given(st.text("a\r\n", min_size=1))
+def test_ends_of_lines_are_those_of_open(scratch, text):
+    scratch.write_bytes(text.encode())
+    for newline in (None, ""):
+        with open(scratch, newline=newline) as file:
+            assert read_text(scratch, newline=newline) == file.read()
+
+
+@given(st.binary(min_size=1), st.sampled_from(["utf-8", "ascii"]))
+def test_any_bytes_survive_as_surrogates(scratch, data, encoding):
+    scratch.write_bytes(b"a" + data)
+    text = read_text(scratch, encoding, errors="surrogateescape", newline="")
+    assert text.encode(encoding, "surrogateescape") == b"a" + data
+    vocabulary = nr.Vocabulary.from_text(text)
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_files_are_joined_in_the_order_given(write):
+    a, b, empty = write(b"one\n", "b"), write(b"two\n", "a"), write(b"", "c")
+    assert read_text(a) == read_text(str(a)) == "one\n"
+    assert read_text([a, empty, str(b), a]) == "one\ntwo\none\n"
+    assert read_text(path for path in (b, a)) == "two\none\n"
+    # Each file's lines end for themselves: a \r at the end of one and a \n at the start of the next are two.
+    assert read_text([write(b"a\r", "d"), write(b"\nb", "e")]) == "a\n\nb"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
+def test_a_mark_at_the_start_of_utf_8_is_dropped(write, encoding):
+    paths = write("\ufeffone\ufeff".encode(), "a"), write("\ufefftwo".encode(), "b"), write(b"three", "c")
+    assert read_text(paths, encoding) == "one\ufefftwothree"
+    # The offset counts from the start of the file, mark included; a mark that is cut short is no mark.
+    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; name"):
+        read_text(write(b"\xef\xbb\xbfab\xff", "d"), encoding)
+    with pytest.raises(ValueError, match="byte 0xef at offset 0, unexpected end of data"):
+        read_text(write(b"\xef\xbb", "e"), encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("given", ["utf-8", "ascii"])
+def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
+    little = "Hello".encode(encoding)
+    assert little[:2] == (
+        b"\xff\xfe" if sys.byteorder == "little" else b"\xfe\xff" if encoding == "utf-16" else b"\0\0"
+    )
+    swap = 2 if encoding == "utf-16" else 4
+    big = np.frombuffer(little, f"u{swap}").byteswap().tobytes()
+    for data in (little, big):
+        path = write(data)
+        hint = f"it looks like {encoding.upper()}: encoding='{encoding}'"
+        with pytest.raises(ValueError, match=f"at offset [02], .*; {hint}$"):
+            read_text(path, given)
+        assert read_text(path, encoding) == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "words"),
+    [
+        (
+            b"caf\xe9 au lait",
+            "utf-8",
+            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; name its encod",
+        ),
+        (
+            b"ab\xe2\x82",
+            "utf-8",
+            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; name its encoding=, or",
+        ),
+        (b"\xed\xa0\x80", "utf-8", "is not utf-8: byte 0xed at offset 0, invalid continuation byte"),
+        (b"x" * 3 * MB + b"\x80", "utf-8", f"is not utf-8: byte 0x80 at offset {3 * MB}, invalid start byte"),
+        (b"caf\xc3\xa9", "ascii", "is not ascii: byte 0xc3 at offset 3, ordinal not in range"),
+        (b"a\0b", "utf-16", "is not utf-16: byte 0x62 at offset 2, truncated data"),
+        (b"a", "hex", "cannot be read with encoding='hex', errors='strict': 'hex' is not a text encoding"),
+        (b"a", "undefined", "cannot be read with encoding='undefined', errors='strict'"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named(write, data, encoding, words):
+    with pytest.raises(ValueError, match=f"^{re.escape(repr(str(write(data))))} {words}") as raised:
+        read_text(write(data), encoding)
+    assert "\n" not in str(raised.value)
+
+
+def test_errors_says_what_becomes_of_such_bytes(write):
+    path = write(b"caf\xe9!")
+    assert read_text(path, errors="replace") == "caf\ufffd!"
+    assert read_text(path, errors="ignore") == "caf!"
+    assert read_text(path, encoding="latin-1") == "café!"
+    with pytest.raises(ValueError, match="errors='xmlcharrefreplace': don't know how to handle UnicodeDecodeError"):
+        read_text(path, errors="xmlcharrefreplace")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"encoding": "utf-9"}, "encoding must be one that Python knows, such as 'utf-8', .*, got 'utf-9'"),
+        ({"encoding": "a\0b"}, r"encoding must be one that Python knows, .*, got 'a\\x00b'"),
+        ({"encoding": None}, "encoding must be one that Python knows, .*, got None"),
+        ({"errors": "escape"}, "errors must be one that Python knows, such as 'strict', .*, got 'escape'"),
+        ({"errors": None}, "errors must be one that Python knows, .*, got None"),
+        ({"newline": "\n"}, r"newline must be None \(all become '\\n'\) or '' \(all are kept\), got '\\n'"),
+    ],
+)
+def test_bad_options_are_named_whatever_is_in_the_file(write, options, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        read_text(write(b"all is well"), **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_no_file_is_named(tmp_path):
+    missing = str(tmp_path / "no\nfile")
+    with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': there is no such file; check") as raised:
+        read_text(missing)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(
+        IsADirectoryError, match=f"^cannot read '{tmp_path}': it is a directory; name the files in it$"
+    ):
+        read_text(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match=r"^cannot read '.*loop': Too many levels of symbolic links$"):
+        read_text(tmp_path / "loop")
+    for name in ("a\0b", "\ud800"):
+        with pytest.raises(ValueError, match=f"^cannot read {re.escape(repr(name))}: "):
+            read_text(name)
+    with pytest.raises(ValueError, match="paths is empty, expected at least one file"):
+        read_text([])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied"), "permission denied; make it readable, or take a copy of your own"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+    ],
+)
+def test_what_the_system_refuses_is_named(monkeypatch, write, error, words):
+    """Raised by a stand-in for `open`: the superuser is denied nothing, and disks rarely fail when asked to."""
+
+    def refuse(*arguments):
+        raise error
+
+    path = write(b"text")
+    monkeypatch.setattr(builtins, "open", refuse)
+    with pytest.raises(type(error), match=f"^cannot read '{path}': {words}$"):
+        read_text(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"])
+def test_no_text_at_all_is_named(write, data):
+    one, two = write(data, "one"), write(data, "two")
+    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty; name a file with at least two"):
+        read_text([one, two])
+    with pytest.raises(ValueError, match=f"^no text in '{one}': empty"):
+        read_text(one, errors="ignore")
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    data = "zwölf\n".encode() * 50_000  # several times what a pipe holds
+
+    def feed():
+        with open(path, "wb", buffering=0) as pipe:
+            for start in range(0, len(data), 4097):
+                pipe.write(data[start : start + 4097])
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    assert read_text(path) == data.decode()
+    thread.join()
+
+
+def test_standard_input_is_read(write):
+    code = "import sys; from numpy_rnn.corpus import read_text; print(ascii(read_text(sys.argv[1:])))"
+    run = [sys.executable, "-c", code, "-", str(write(b"file"))]
+    done = subprocess.run(run, input="\ufeffzwölf\r\n".encode(), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == ascii("zwölf\nfile")
+    done = subprocess.run(f"{shlex.join(run)} <&-", shell=True, capture_output=True, check=False)
+    assert done.stderr.endswith(b"OSError: cannot read '-': there is no standard input; name a file\n")
+
+
+LINE = b"It was the best of times, it was the worst of times.\n"
+BOOK = (LINE * (8 * MB // len(LINE) + 1))[: 8 * MB]
+# Python widens a text when it meets a character that needs more bytes: the most of it when that is the last one.
+WIDENED = "€".encode() + BOOK[:-7] + "😀".encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "multiple"),
+    [
+        ([BOOK], 2),
+        ([BOOK, BOOK], 2),
+        ([b"\xef\xbb\xbf" + BOOK], 2),
+        ([BOOK.replace(b"\n", b"\r\n")], 2),
+        ([BOOK.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 2),
+        ([WIDENED], 8),
+        ([WIDENED, WIDENED], 8),
+        ([WIDENED.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 8),
+    ],
+)
+def test_memory_stays_within_the_multiple_that_is_stated(write, files, multiple):
+    paths = [write(data, str(i)) for i, data in enumerate(files)]
+    size = sum(map(len, files))
+    tracemalloc.start()
+    text = read_text(paths)
+    reading = tracemalloc.get_traced_memory()[1]
+    vocabulary = nr.Vocabulary.from_text(text)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    tokens = vocabulary.encode(text, np.uint8)
+    encoding = tracemalloc.get_traced_memory()[1] - held
+    tracemalloc.stop()
+    spare = 2 * MB  # pieces on their way to numbers, and the table of a vocabulary with an emoji
+    assert reading <= multiple * size + spare
+    assert held <= multiple / 2 * size + spare
+    assert len(tokens) <= encoding <= size + spare
+
+
+def test_the_standard_library_is_a_text():
+    text = stdlib_text()
+    assert Path(string.__file__).read_text(encoding="utf-8") in text
+    assert text.index("class JSONDecoder(") < text.index("class ZipFile:")
+    assert len(text) > 5 * MB
+    assert "\r" not in text
+    assert stdlib_text(max_chars=100_003) == text[:100_003]
+    assert stdlib_text(max_chars=1) == text[0]
+    with pytest.raises(ValueError, match="max_chars must be at least 1, got 0"):
+        stdlib_text(max_chars=0)
+
+
+def test_the_standard_library_is_the_same_text_in_every_process_and_environment(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    code = (
+        "import hashlib; from numpy_rnn.corpus import stdlib_text; "
+        "print(hashlib.sha256(stdlib_text(10**6).encode()).hexdigest())"
+    )
+    path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (nr, np))
+    for python, seed in ((sys.executable, "1"), (tmp_path / "venv" / "bin" / "python", "2")):
+        done = subprocess.run(
+            [python, "-c", code],
+            env={"PYTHONPATH": path, "PYTHONHASHSEED": seed},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == hashlib.sha256(stdlib_text(10**6).encode()).hexdigest()
+
+
+def test_which_files_the_standard_library_is_made_of(tmp_path, monkeypatch):
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path) if name == "stdlib" else None)
+    with pytest.raises(FileNotFoundError, match=f"no sources of its standard library in '{tmp_path}': name a file"):
+        stdlib_text()
+    files = {
+        "zipfile.py": "7",
+        "json/tool.py": "4",
+        "json/__init__.py": "2",
+        "json/decoder.py": "3",
+        "xml/dom/minidom.py": "6",
+        "ast.py": "1",
+        "os.py": "5",
+        "site-packages/json.py": "x",
+        "sitecustomize.py": "x",
+        "test/test_json.py": "x",
+        "unittest/test/case.py": "x",
+        "ctypes/tests/a.py": "x",
+        "idlelib/idle_test/b.py": "x",
+        "json/grammar.txt": "x",
+        "json/__pycache__/tool.pyc": "x",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "csv.py").mkdir()
+    assert stdlib_text() == "1234567"
+    (tmp_path / "os.py").write_bytes(b"caf\xe9")
+    with pytest.warns(UserWarning, match=f"^left out of the text: '{tmp_path / 'os.py'}' is not utf-8: byte 0xe9"):
+        assert stdlib_text() == "123467"

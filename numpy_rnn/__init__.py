@@ -16,10 +16,11 @@
 """
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.generation import generate
+from numpy_rnn.generation import generate, generate_batch, stream
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.optim import Adam, clip_grad_norm_
 from numpy_rnn.parameters import Parameter, Parameters
+from numpy_rnn.shading import shade
 from numpy_rnn.text import Vocabulary
 
 __version__ = "0.1.0"
@@ -36,4 +37,7 @@ __all__ = [
     "Vocabulary",
     "clip_grad_norm_",
     "generate",
+    "generate_batch",
+    "shade",
+    "stream",
 ]

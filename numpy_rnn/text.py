@@ -55,22 +55,29 @@ class Vocabulary:
     def __hash__(self) -> int:
         return hash(self.characters)
 
-    def encode(self, text: str) -> Array:
+    def encode(self, text: str, name: str = "text") -> Array:
         """Return the number of each character of `text`, shape (len(text),).
+
+        Parameters
+        ----------
+        text : str
+        name : str, default "text"
+            What an error calls it.
 
         Raises
         ------
         ValueError
-            A character is not in the vocabulary.
+            Characters are not in the vocabulary; all of them are named, each where it comes first.
         """
-        _check_str("text", text)
+        _check_str(name, text)
         try:
             return np.array([self._index[character] for character in text], dtype=np.intp)
-        except KeyError as error:
-            unknown = error.args[0]
+        except KeyError:
+            unknown = [character for character in dict.fromkeys(text) if character not in self._index]
+            places = ", ".join(f"{character!r} at position {text.index(character)}" for character in unknown)
+            words = ("character", "which is") if len(unknown) == 1 else ("characters", "which are")
             raise ValueError(
-                f"text has the character {unknown!r} at position {text.index(unknown)}, "
-                f"which is not among the {len(self)} of the vocabulary"
+                f"{name} has the {words[0]} {places}, {words[1]} not among the {len(self)} of the vocabulary"
             ) from None
 
     def decode(self, tokens: ArrayLike) -> str:

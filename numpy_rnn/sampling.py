@@ -9,8 +9,8 @@ p <- p / sum p                                                                  
 the first c with p[0] + ... + p[c] > u, for u uniform in [0, 1), is c with probability p[c]             (5)
 
 The order is the usual one, that of Hugging Face's transformers: top-p counts what temperature and top-k have left.
-Characters of the same logit rank in the order of the vocabulary, so that exactly k stay, and top_k=1 is greedy. (There
-all that are as probable as the k-th stay.)
+Characters of the same logit rank in the order of the vocabulary: exactly k stay, where there all that equal the k-th
+would, and top_k=1 is greedy.
 """
 
 from __future__ import annotations

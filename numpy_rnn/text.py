@@ -64,7 +64,7 @@ class Vocabulary:
     def __hash__(self) -> int:
         return hash(self.characters)
 
-    def encode(self, text: str, dtype: DTypeLike = np.intp) -> Array:
+    def encode(self, text: str, dtype: DTypeLike = np.intp, name: str = "text") -> Array:
         """Return the number of each character of `text`, shape (len(text),).
 
         Parameters
@@ -73,21 +73,25 @@ class Vocabulary:
         dtype : dtype of integers, default intp
             A large text is stored in an eighth of the memory as `np.min_scalar_type(len(vocabulary) - 1)`, uint8 up
             to 256 characters; every layer takes it.
+        name : str, default "text"
+            What an error calls it.
 
         Raises
         ------
         ValueError
-            A character is not in the vocabulary, or `dtype` cannot hold all of its numbers.
+            Characters are not in the vocabulary (all of them are named, each where it comes first), or `dtype` cannot
+            hold all of its numbers.
         """
-        _check_str("text", text)
+        _check_str(name, text)
         tokens = np.empty(len(text), self._check_dtype(dtype))
         for start, codes in _code_points(text):
             numbers = self._numbers.take(codes, mode="clip")
             if numbers.min() < 0:
-                position = start + int(numbers.argmin())
+                unknown = [character for character in dict.fromkeys(text) if character not in self.characters]
+                places = ", ".join(f"{character!r} at position {text.index(character)}" for character in unknown)
+                words = ("character", "which is") if len(unknown) == 1 else ("characters", "which are")
                 raise ValueError(
-                    f"text has the character {text[position]!r} at position {position}, "
-                    f"which is not among the {len(self)} of the vocabulary"
+                    f"{name} has the {words[0]} {places}, {words[1]} not among the {len(self)} of the vocabulary"
                 )
             tokens[start : start + len(codes)] = numbers
         return tokens

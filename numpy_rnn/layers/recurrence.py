@@ -142,8 +142,8 @@ class Recurrence:
             nonlinear(z_t, h_t)  # (2)
 
     def step(self, x: Array, h: Array) -> Array:
-        """Put h_t in the place of h_{t-1}, for a single x_t (I,) and state (H,), and return it."""
-        z = self.weight_ih.data.dot(x) + self.weight_hh.data.dot(h)  # (1)
+        """Put h_t in the place of h_{t-1}, for x_t (I,) and h (H,) or a batch (B, I) and (B, H), and return it."""
+        z = x.dot(self.weight_ih.data.T) + h.dot(self.weight_hh.data.T)  # (1)
         if self.bias_ih is not None and self.bias_hh is not None:
             z += self.bias_ih.data + self.bias_hh.data
         (np.tanh if self.nonlinearity == "tanh" else relu)(z, h)  # (2)

@@ -9,7 +9,7 @@ The file is an .npz, a zip of .npy members that `np.load(path, allow_pickle=Fals
 Nothing is compressed, no date is written: the same content, in the same order, gives the same bytes. Nothing is
 pickled, and nothing in the file is trusted: an .npy member's own header is compared with the one that dtype and shape
 must give, never interpreted, and every size is held against the size of the file before memory is taken. So reading
-needs the memory of the arrays and, at worst, thirty times the bytes of the JSON (Python's objects for it).
+needs the memory of the arrays and, at worst, forty times the bytes of the JSON (Python's objects for it).
 """
 
 from __future__ import annotations

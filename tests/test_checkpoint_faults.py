@@ -73,7 +73,7 @@ def test_the_order_of_the_operations(path, through):
 
 
 def states_after_a_power_cut(operations, old):
-    """Yield, before the first operation and after each, the set of contents that the target may have after a power cut.
+    """Yield, before the first operation and after each, the contents that the target may have after a power cut.
 
     What was written since the last fsync of a file may be there or not; so may a new name until the fsync of its
     directory.

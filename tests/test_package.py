@@ -8,7 +8,8 @@ from numpy_rnn import textbook
 
 def test_importing_pulls_in_nothing_but_numpy_and_the_standard_library():
     code = (
-        "import sys, numpy; before = set(sys.modules); import numpy_rnn, numpy_rnn.cli, numpy_rnn.textbook; "
+        "import sys, numpy; before = set(sys.modules); import numpy_rnn, numpy_rnn.cli, numpy_rnn.textbook, "
+        "numpy_rnn.checkpoint, numpy_rnn.lock, numpy_rnn.safetensors; "
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -21,6 +21,7 @@ from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.optim import Adam, clip_grad_norm_
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.text import Vocabulary
+from numpy_rnn.trace import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -33,7 +34,9 @@ __all__ = [
     "Linear",
     "Parameter",
     "Parameters",
+    "Trace",
     "Vocabulary",
     "clip_grad_norm_",
     "generate",
+    "trace",
 ]

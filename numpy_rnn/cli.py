@@ -7,8 +7,10 @@ import contextlib
 import io
 import math
 import os
+import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -67,11 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     tutorial.add_argument("--text", default=TUTORIAL_TEXT, help="what to learn, at least two characters")
-    tutorial.add_argument("--epochs", type=_positive_int, default=100, help="Adam steps, each over the whole text")
-    tutorial.add_argument("--hidden-size", type=_positive_int, default=32, help="of the RNN and of the embedding")
-    tutorial.add_argument("--lr", type=_step_size, default=0.01, help="Adam's step size")
-    tutorial.add_argument("--seed", type=_seed, default=0, help="of the initial weights")
-    tutorial.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of all arithmetic")
+    _add_training(tutorial)
     tutorial.add_argument(
         "--carry-hidden", action="store_true", help="start each epoch from the state that the last one ended in"
     )
@@ -79,7 +77,29 @@ def _parser() -> argparse.ArgumentParser:
         "--torch", action="store_true", help="train the PyTorch mirror from the same weights, side by side"
     )
     tutorial.set_defaults(run=_tutorial)
+
+    trace = commands.add_parser(
+        "trace",
+        help="show how far gradients reach back in time",
+        description="Train on one short text, and print, before and after, how strongly the loss of each prediction "
+        "pulls at the state after each character.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    trace.add_argument("text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="at least two characters")
+    _add_training(trace)
+    trace.add_argument(
+        "--plot", metavar="FILE", help="draw a picture with more of it, such as trace.png (matplotlib)"
+    )
+    trace.set_defaults(run=_trace)
     return parser
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--epochs", type=_positive_int, default=100, help="Adam steps, each over the whole text")
+    command.add_argument("--hidden-size", type=_positive_int, default=32, help="of the RNN and of the embedding")
+    command.add_argument("--lr", type=_step_size, default=0.01, help="Adam's step size")
+    command.add_argument("--seed", type=_seed, default=0, help="of the initial weights")
+    command.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of all arithmetic")
 
 
 def _argument(
@@ -124,6 +144,25 @@ def _tutorial(arguments: argparse.Namespace) -> None:
     _progress("")
     print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
     print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
+
+
+def _trace(arguments: argparse.Namespace) -> None:
+    text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
+    tokens, targets = inputs_and_targets(vocabulary, text)
+    size = arguments.hidden_size
+    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    before = nr.trace(model, tokens, targets)
+    for epoch, loss in enumerate(train_epochs(model, vocabulary, text, epochs=arguments.epochs, lr=arguments.lr), 1):
+        _progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
+    _progress("")
+    after = nr.trace(model, tokens, targets)
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
+    print(before.heatmap(vocabulary, after, width=width), end="")
+    if arguments.plot is not None:
+        with warnings.catch_warnings():  # a character that matplotlib's font lacks shows as a box
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+            before.plot(vocabulary, after).savefig(arguments.plot)
+        print(f"(drawn in {arguments.plot})")
 
 
 def _progress(line: str) -> None:

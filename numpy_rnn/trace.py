@@ -14,12 +14,17 @@ Summed over s, these are the dh_t of backward. All of it is computed in float64,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array, as_array, as_indices, check_shape
+from numpy_rnn.text import Vocabulary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Trace", "trace"]
 
@@ -100,6 +105,56 @@ class Trace:
     by_distance: dict[str, Array]
     truncation_lost: dict[str, Array]
     truncation_angle: dict[str, Array]
+
+    def heatmap(
+        self, vocabulary: Vocabulary, after: Trace | None = None, *, sequence: int = 0, width: int = 100
+    ) -> str:
+        """Return the s x t heatmap as text; with `after`, a trace of the same text, before and after training.
+
+        Parameters
+        ----------
+        vocabulary : Vocabulary
+            The one that the model was trained with.
+        after : Trace, optional
+        sequence : int, default 0
+            Which one of the batch.
+        width : int, default 100
+            In characters; a longer text is cut off, and that is said.
+        """
+        from numpy_rnn.trace_text import text_heatmap
+
+        return text_heatmap(self._titled(after), vocabulary, sequence, width)
+
+    def plot(self, vocabulary: Vocabulary, after: Trace | None = None, *, sequence: int = 0) -> Figure:
+        """Return pictures of the trace; with `after`, a trace of the same text, before and after training.
+
+        The s x t heatmap; what is left of a gradient against the distance, with its trend; what each step contributes
+        to each parameter; the singular values of each step. `figure.savefig("trace.png")` writes them to a file.
+
+        Parameters
+        ----------
+        vocabulary : Vocabulary
+            The one that the model was trained with.
+        after : Trace, optional
+        sequence : int, default 0
+            Which one of the batch. (Contributions are sums over all of it.)
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed: it is the extra `plot`.
+        """
+        from numpy_rnn.trace_plot import draw
+
+        figure: Figure = draw(self._titled(after), vocabulary, sequence)
+        return figure
+
+    def _titled(self, after: Trace | None) -> dict[str, Trace]:
+        if after is None:
+            return {f"loss {self.loss:.4f}": self}
+        if not (np.array_equal(self.tokens, after.tokens) and np.array_equal(self.targets, after.targets)):
+            raise ValueError("after is a trace of other tokens or targets, expected the same")
+        return {f"before training, loss {self.loss:.4f}": self, f"after training, loss {after.loss:.4f}": after}
 
     @property
     def gradients(self) -> dict[str, Array]:

@@ -16,6 +16,7 @@
 """
 
 from numpy_rnn.char_rnn import CharRNN
+from numpy_rnn.explorer import explain
 from numpy_rnn.generation import generate
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.optim import Adam, clip_grad_norm_
@@ -37,6 +38,7 @@ __all__ = [
     "Trace",
     "Vocabulary",
     "clip_grad_norm_",
+    "explain",
     "generate",
     "trace",
 ]

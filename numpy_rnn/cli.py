@@ -12,10 +12,12 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 import numpy_rnn as nr
+from numpy_rnn.explorer import train_snapshots
 from numpy_rnn.training import inputs_and_targets, train_epochs
 
 __all__ = ["discard_output", "main"]
@@ -91,6 +93,18 @@ def _parser() -> argparse.ArgumentParser:
         "--plot", metavar="FILE", help="draw a picture with more of it, such as trace.png (matplotlib)"
     )
     trace.set_defaults(run=_trace)
+
+    explain = commands.add_parser(
+        "explain",
+        help="write a page that shows where every gradient comes from",
+        description="Train on one short text, and write one HTML file, to be opened in a browser, with the forward "
+        "and the backward pass at each step, at several stages of the training.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    explain.add_argument("text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="at least two characters")
+    _add_training(explain)
+    explain.add_argument("-o", "--output", metavar="FILE", default="explorer.html", help="where to write it")
+    explain.set_defaults(run=_explain)
     return parser
 
 
@@ -163,6 +177,16 @@ def _trace(arguments: argparse.Namespace) -> None:
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             before.plot(vocabulary, after).savefig(arguments.plot)
         print(f"(drawn in {arguments.plot})")
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
+    size = arguments.hidden_size
+    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    models = train_snapshots(model, vocabulary, text, epochs=arguments.epochs, lr=arguments.lr)
+    page = nr.explain(models, vocabulary, text).encode()
+    Path(arguments.output).write_bytes(page)
+    print(f"{arguments.output}: {len(page) / 1e6:.1f} MB, to be opened in a browser")
 
 
 def _progress(line: str) -> None:

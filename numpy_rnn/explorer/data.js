@@ -21,7 +21,7 @@ const snapshots = data.snapshots.map(decode);
 
 // What is chosen. Steps, states and losses count from 0 here; on the page they count from 1.
 const state = {
-  epoch: data.epochs.length - 1,
+  epoch: Math.floor(data.epochs.length / 3), // neither all to learn nor all learned
   step: Math.min(4, T - 1),
   unit: 0,
   character: data.targets[Math.min(4, T - 1)],

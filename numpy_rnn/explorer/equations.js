@@ -93,7 +93,7 @@ function forward(t) {
 function backward(t) {
   const n = t + 1, i = state.unit, v = state.character, last = n === T;
   const [p, dy, local, future] = [row("p", t), row("dy", t), row("local", t), row("future", t)];
-  const [h, dh, dz, dx, x] = [row("h", n), row("dh", t), row("dz", t), row("dx", t), data.reads[t]];
+  const [h, dh, dz, dx] = [row("h", n), row("dh", t), row("dz", t), row("dx", t)];
   const at = quoted(data.characters[v]), onehot = v === data.targets[t] ? 1 : 0;
   const sent = t > 0 ? row("future", t - 1) : now()["dh_0"];
   const norms = Array.from({ length: T - t }, (_, k) => now()["pair norms"][pair(t + k, t)]);
@@ -112,7 +112,7 @@ function backward(t) {
       vectors("hidden", [["this loss", local], ["the future", future], [`dh_${n}`, dh]]),
       numbers(math(`dh_${n}`), `[${i}] = ${number(local[i])}`, el("small", {}, " this loss"), ` + ${term(future[i])}`,
         el("small", {}, " future"), " = ", el("b", {}, number(dh[i]))),
-      words(math(`How strongly each loss from here on pulls at h_${n}, |∂L_s/∂h_${n}|:`)),
+      words("How strongly each loss from here on pulls at this state,", math(`|∂L_s/∂h_${n}|`), "(choose one):"),
       bars({
         values: norms, names: data.reads.slice(t), mark: 0, name: "share of each loss",
         say: (k) => `|dL_${n + k}/dh_${n}| = ${norms[k]}${k ? "" : " (this step's loss)"}`,
@@ -121,28 +121,31 @@ function backward(t) {
     equation("R4", "dz_t = dh_t * (1 - h_t^2)",
       vectors("hidden", [[`dh_${n}`, dh], [`dz_${n}`, dz]]),
       numbers(math(`dz_${n}`), `[${i}] = ${term(dh[i])} × (1 − ${term(h[i])}²) = `, el("b", {}, number(dz[i])))),
-    equation("R5", "dW_{hh} += dz_t h_{t-1}^T,  dW_{ih} += dz_t x_t^T,  db_{ih} += dz_t,  db_{hh} += dz_t",
-      words("What this step adds to the gradients of the recurrence:", ...show("rnn.weight_hh_l0", "rnn.weight_ih_l0",
-        "rnn.bias_ih_l0", "rnn.bias_hh_l0"))),
-    equation("L3", "dW += dy_t h_t^T", words("… of the linear layer:", ...show("fc.weight"))),
-    equation("L4", "db += dy_t", words("… and of its bias:", ...show("fc.bias"))),
     equation("R6", t > 0 ? "dx_t = W_{ih}^T dz_t" : "dx_t = W_{ih}^T dz_t,  dh_0 = W_{hh}^T dz_1",
       vectors("embedding", [[`dx_${n}`, dx]])),
-    equation("E2", "dC[token_t] += dx_t",
-      words(`It goes to the row of ${quoted(x)}, token ${data.tokens[t]}:`, ...show("embedding.weight"))),
     equation(t > 0 ? "R3" : "R6", t > 0 ? `W_{hh}^T dz_${n}` : "dh_0 = W_{hh}^T dz_1",
       words(t > 0 ? `goes back to step ${t}, whose future it is.` : "is where the text begins: nothing reads it."),
       vectors("hidden", [[t > 0 ? `to dh_${t}` : "dh_0", sent]])),
+    el("article", { class: "equation", "data-label": "sums" },
+      el("h3", {}, `What step ${n} adds to each parameter's gradient`),
+      el("div", { class: "additions" },
+        addition("R5", "dW_{hh} += dz_t h_{t-1}^T", "rnn.weight_hh_l0"),
+        addition("R5", "dW_{ih} += dz_t x_t^T", "rnn.weight_ih_l0"),
+        addition("R5", "db_{ih} += dz_t", "rnn.bias_ih_l0"),
+        addition("R5", "db_{hh} += dz_t", "rnn.bias_hh_l0"),
+        addition("L3", "dW += dy_t h_t^T", "fc.weight"),
+        addition("L4", "db += dy_t", "fc.bias"),
+        addition("E2", "dC[token_t] += dx_t", "embedding.weight"))),
   ];
 }
 
-/** Buttons that choose a parameter below. */
-function show(...names) {
-  return names.map((name) => el("button", {
-    type: "button", class: "link",
+/** One line of sums, and the way to the picture of it below. */
+function addition(name, formula, parameter) {
+  return [label(name), math(formula), el("button", {
+    type: "button", class: "link", "aria-label": `show what the step adds to ${parameter}`,
     onclick: () => {
-      update({ parameter: name });
-      document.getElementById("parameters-title").scrollIntoView({ behavior: "smooth" });
+      update({ parameter });
+      document.getElementById("parameters-title").scrollIntoView();
     },
-  }, math(`d${PARAMETERS[name].symbol}`)));
+  }, "show")];
 }

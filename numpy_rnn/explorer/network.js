@@ -42,7 +42,7 @@ function drawNetwork() {
     el("span", { class: "next" }, data.follows[t],
       el("span", { class: right ? "guess right" : "guess", title: `its guess: ${guess}` }, right ? "✓" : `not ${guess}`)),
     el("span", { class: "loss", title: `-log p = ${loss}` },
-      el("span", { class: "fill", style: `height:${(100 * loss) / most}%` }), el("span", {}, loss.toFixed(2))));
+      el("span", { class: "fill", style: `height:${(100 * loss) / most}%` }), el("span", {}, loss.toFixed(3))));
   });
   place.replaceChildren(names, ...columns);
   place.scrollLeft = scrolled;

@@ -62,7 +62,7 @@ function parameter(name, t) {
             grid({ values: left, rows, columns: 1, className: "left", name: leftName,
               say: (r) => `${leftName}[${where(r)}] = ${left[r]}` })],
           grid({
-            values: outer, rows, columns, className: size, name: `contribution of step ${n} to ${name}`,
+            values: outer, rows, columns, className: `${size} product`, name: `contribution of step ${n} to ${name}`,
             say: (r, c) => rows === 1 ? `${topName}[${along(c)}] = ${outer[c]}`
               : `${leftName}[${where(r)}] × ${topName}[${c}] = ${left[r]} × ${top[c]} = ${outer[r * columns + c]}`,
             click: choose,

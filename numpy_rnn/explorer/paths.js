@@ -52,8 +52,9 @@ function path(s, t) {
   return [
     el("h3", {}, `From the loss at step ${s + 1} (${data.reads[s]} → ${data.follows[s]}) back to `, math(`h_${t + 1}`),
       ` (after ${quoted(data.reads[t])})`),
-    el("p", { class: "words" }, math("Each step back multiplies by J_r^T = W_{hh}^T diag(1 - h_r^2), the Jacobian "
-      + "∂h_r/∂h_{r-1} transposed: the factor is what that does to the norm, and it is at most σ, the largest singular value.")),
+    el("p", { class: "words" }, "Each step back multiplies by ", math("J_r^T = W_{hh}^T diag(1 - h_r^2)"), ", the Jacobian ",
+      math("∂h_r/∂h_{r-1}"), " transposed. The factor is what that does to the norm; it is at most σ, the Jacobian's "
+      + "largest singular value."),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {},
       ["", "gradient", "after", "factor", "at most σ", "norm", "the vector, each on its own scale"]
         .map((title) => el("th", { scope: "col" }, title)))), el("tbody", {}, lines))),

@@ -19,10 +19,10 @@ from tests import strategies as some
 TEXT = "Hello, how are you?"
 
 
-def make(text=TEXT, H=8, seed=0, B=1):
+def make(text=TEXT, H=8, seed=0):
     vocabulary = nr.Vocabulary.from_text(text)
     model = nr.CharRNN(len(vocabulary), 4, H, rng=seed)
-    tokens = vocabulary.encode(text).reshape(-1, 1).repeat(B, axis=1)
+    tokens = vocabulary.encode(text).reshape(-1, 1)
     return vocabulary, nr.trace(model, tokens[:-1], tokens[1:])
 
 
@@ -155,7 +155,9 @@ def test_pictures_can_be_drawn(text, both):
 
 
 def test_the_pictures_show_the_numbers_of_the_trace():
-    vocabulary, trace = make(B=2)
+    vocabulary, _ = make()
+    tokens = np.stack([vocabulary.encode(TEXT[::-1]), vocabulary.encode(TEXT)], axis=1)
+    trace = nr.trace(nr.CharRNN(13, 4, 8, rng=0), tokens[:-1], tokens[1:])
     heat, distances, contributions, singular, *_ = trace.plot(vocabulary, sequence=1).axes
     sizes, T = norms(trace, 1), 18
     shown = heat.images[0].get_array()
@@ -183,6 +185,19 @@ def test_the_pictures_show_the_numbers_of_the_trace():
         size = [np.linalg.norm(item) or np.nan for item in trace.contributions[name]]
         np.testing.assert_allclose(line.get_ydata(), size)
     np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 1, 0])
+
+
+def test_a_dollar_sign_is_no_formula():
+    vocabulary, trace = make("$$a")
+    heat = trace.plot(vocabulary).axes[0]
+    assert [tick.get_text() for tick in heat.get_yticklabels()] == [r"\$ → \$", r"\$ → a"]
+
+
+def test_a_loss_without_gradient_can_be_drawn():
+    model = nr.CharRNN(2, 4, 4, rng=0)
+    model.fc.weight.data[...] = 0
+    figure = nr.trace(model, [[0], [1], [0]], [[1], [0], [1]]).plot(nr.Vocabulary("ab"))
+    figure.savefig(io.BytesIO(), format="png", dpi=40)
 
 
 def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):

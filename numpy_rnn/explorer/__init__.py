@@ -20,7 +20,7 @@ from numpy_rnn.text import Vocabulary, visible
 from numpy_rnn.trace import Trace, trace
 from numpy_rnn.training import inputs_and_targets, train_epochs
 
-__all__ = ["explain", "train_snapshots"]
+__all__ = ["explain", "page_arrays", "train_snapshots"]
 
 SCRIPTS = ("data.js", "draw.js", "network.js", "equations.js", "paths.js", "parameters.js", "main.js")
 MAX_BYTES = 50_000_000
@@ -57,6 +57,8 @@ def explain(models: Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) ->
         traced = trace(model, tokens, targets)
         losses.append(traced.loss)
         snapshots.append(page_arrays(traced))
+        if any(snapshots[-1][name].shape != array.shape for name, array in snapshots[0].items()):
+            raise ValueError(f"models[{epoch}] has other sizes than models[{next(iter(models))}]")
         size = len(models) * sum(array.nbytes for array in snapshots[0].values()) * 4 // 3
         if size > MAX_BYTES:
             raise ValueError(

@@ -43,12 +43,13 @@ function row(name, i) {
 /** Where the pair of loss s and state t <= s lies. */
 const pair = (s, t) => (s * (s + 1)) / 2 + t;
 
+// `units`: where a matrix has the hidden units, in its rows or in its columns.
 const PARAMETERS = {
   "embedding.weight": { symbol: "C", label: "E2", rows: V, columns: E },
-  "rnn.weight_ih_l0": { symbol: "W_ih", label: "R5", rows: H, columns: E },
-  "rnn.weight_hh_l0": { symbol: "W_hh", label: "R5", rows: H, columns: H },
-  "rnn.bias_ih_l0": { symbol: "b_ih", label: "R5", rows: 1, columns: H },
-  "rnn.bias_hh_l0": { symbol: "b_hh", label: "R5", rows: 1, columns: H },
-  "fc.weight": { symbol: "W", label: "L3", rows: V, columns: H },
+  "rnn.weight_ih_l0": { symbol: "W_ih", label: "R5", rows: H, columns: E, units: "rows" },
+  "rnn.weight_hh_l0": { symbol: "W_hh", label: "R5", rows: H, columns: H, units: "rows" },
+  "rnn.bias_ih_l0": { symbol: "b_ih", label: "R5", rows: 1, columns: H, units: "columns" },
+  "rnn.bias_hh_l0": { symbol: "b_hh", label: "R5", rows: 1, columns: H, units: "columns" },
+  "fc.weight": { symbol: "W", label: "L3", rows: V, columns: H, units: "columns" },
   "fc.bias": { symbol: "b", label: "L4", rows: 1, columns: V },
 };

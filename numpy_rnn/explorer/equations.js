@@ -121,7 +121,7 @@ function backward(t) {
     equation("R4", "dz_t = dh_t * (1 - h_t^2)",
       vectors("hidden", [[`dh_${n}`, dh], [`dz_${n}`, dz]]),
       numbers(math(`dz_${n}`), `[${i}] = ${term(dh[i])} × (1 − ${term(h[i])}²) = `, el("b", {}, number(dz[i])))),
-    equation("R6", t > 0 ? "dx_t = W_{ih}^T dz_t" : "dx_t = W_{ih}^T dz_t,  dh_0 = W_{hh}^T dz_1",
+    equation("R6", "dx_t = W_{ih}^T dz_t",
       vectors("embedding", [[`dx_${n}`, dx]])),
     equation(t > 0 ? "R3" : "R6", t > 0 ? `W_{hh}^T dz_${n}` : "dh_0 = W_{hh}^T dz_1",
       words(t > 0 ? `goes back to step ${t}, whose future it is.` : "is where the text begins: nothing reads it."),

@@ -26,7 +26,7 @@ function factors(name, t) {
 }
 
 function parameter(name, t) {
-  const { symbol, label: reference, rows, columns } = PARAMETERS[name];
+  const { symbol, label: reference, rows, columns, units } = PARAMETERS[name];
   const n = t + 1, index = Object.keys(PARAMETERS).indexOf(name);
   const gradient = now()[`d ${name}`];
   const [left, top, leftName, topName] = factors(name, t);
@@ -40,10 +40,7 @@ function parameter(name, t) {
   const lost = row("truncation lost", index), angle = row("truncation angle", index);
   const size = rows === 1 ? "flat" : "";
   const steps = Array.from({ length: T }, (_, k) => String(k + 1));
-  const choose = (r, c) => {
-    if (columns === H) update({ unit: rows === H ? r : c });
-    else if (rows === H) update({ unit: r });
-  };
+  const choose = units && ((r, c) => update({ unit: units === "rows" ? r : c }));
   return [
     el("div", { class: "pair" },
       el("figure", { id: "gradient" },

@@ -56,7 +56,7 @@ function path(s, t) {
       math("∂h_r/∂h_{r-1}"), " transposed. The factor is what that does to the norm; it is at most σ, the Jacobian's "
       + "largest singular value."),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {},
-      ["", "gradient", "after", "factor", "at most σ", "norm", "the vector, each on its own scale"]
+      ["equation", "gradient", "after", "factor", "at most σ", "norm", "the vector, each on its own scale"]
         .map((title) => el("th", { scope: "col" }, title)))), el("tbody", {}, lines))),
     el("p", { class: "numbers", id: "left" }, steps === 0 ? "No step back: this is where the loss enters."
       : `${number(end)} / ${number(first)} = `, steps === 0 ? "" : el("b", {}, first ? number(end / first) : "0"),

@@ -126,6 +126,12 @@ function legend(scale, limit, words = "") {
   return el("span", { class: "legend" }, words && el("span", {}, words), el("span", {}, ends[0]), bar, el("span", {}, ends[1]));
 }
 
+/** Names along an axis: with more than there is room for, only every second, third, ... is written. */
+function thin(names, room = 36) {
+  const every = Math.ceil(names.length / room);
+  return names.map((name, i) => (i % every ? "" : name));
+}
+
 /** Upright bars, one for each value; `mark` is the chosen one. */
 function bars({ values, limit = largest(values), say, names, mark, click, name }) {
   return el("div", { class: "bars", role: "group", "aria-label": name }, Array.from(values, (x, i) => {

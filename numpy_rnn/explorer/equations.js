@@ -114,7 +114,7 @@ function backward(t) {
         el("small", {}, " future"), " = ", el("b", {}, number(dh[i]))),
       words("How strongly each loss from here on pulls at this state,", math(`|∂L_s/∂h_${n}|`), "(choose one):"),
       bars({
-        values: norms, names: data.reads.slice(t), mark: 0, name: "share of each loss",
+        values: norms, names: thin(data.reads.slice(t)), mark: 0, name: "share of each loss",
         say: (k) => `|dL_${n + k}/dh_${n}| = ${norms[k]}${k ? "" : " (this step's loss)"}`,
         click: (k) => update({ loss: t + k, back: t }),
       })),

@@ -44,7 +44,7 @@ function parameter(name, t) {
   return [
     el("div", { class: "pair" },
       el("figure", { id: "gradient" },
-        el("figcaption", {}, math(`d${symbol}`), `, the gradient: the sum over ${T} steps`),
+        el("figcaption", {}, math(`d${symbol}`), ", the gradient: the sum of what all steps add"),
         grid({
           values: gradient, rows, columns, className: size, name: `gradient of ${name}`,
           say: (r, c) => `d${symbol}${cell(r, c)} = ${gradient[r * columns + c]}`, click: choose,
@@ -68,13 +68,13 @@ function parameter(name, t) {
       el("figure", {},
         el("figcaption", {}, "norm of what each step contributes (choose a step)"),
         bars({
-          values: norms, names: data.reads, mark: t, name: "norm of each step's contribution",
+          values: norms, names: thin(data.reads), mark: t, name: "norm of each step's contribution",
           say: (k) => `step ${k + 1} (${data.reads[k]}): ${norms[k]}`, click: (k) => update({ step: k }),
         })),
       el("figure", { id: "truncation" },
         el("figcaption", {}, "what truncation loses: the share of the gradient that is missing if each loss goes back k steps only"),
         bars({
-          values: lost, names: steps, name: "what truncation loses", limit: Math.max(1, largest(lost)),
+          values: lost, names: thin(steps, 18), name: "what truncation loses", limit: Math.max(1, largest(lost)),
           say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is missing, and the direction is `
             + `${number(angle[k])}° off`,
         }))),

@@ -11,16 +11,16 @@ function drawPaths() {
   const { loss, back } = state;
   document.getElementById("pairs").replaceChildren(
     el("div", { class: "axes", style: `--steps:${T}` },
-      el("div", { class: "losses", "aria-hidden": "true" }, data.reads.map((character, s) =>
-        el("span", { class: s === loss ? "chosen" : "" }, `${character} → ${data.follows[s]}`))),
+      el("div", { class: "losses", "aria-hidden": "true" }, thin(data.reads.map((character, s) => `${character} → ${data.follows[s]}`)).map((name, s) =>
+        el("span", { class: s === loss ? "chosen" : "" }, name))),
       grid({
         values, rows: T, columns: T, scale: "size", limit, mark: [loss, back], className: "square",
         name: `the gradient of each loss with respect to each state: ${T} by ${T} norms`,
         say: (s, t) => `|dL_${s + 1}/dh_${t + 1}| = ${values[s * T + t]}`,
         click: (s, t) => update({ loss: s, back: t }),
       }),
-      el("div", { class: "states", "aria-hidden": "true" }, data.reads.map((character, t) =>
-        el("span", { class: t === back ? "chosen" : "" }, character)))),
+      el("div", { class: "states", "aria-hidden": "true" }, thin(data.reads).map((name, t) =>
+        el("span", { class: t === back ? "chosen" : "" }, name)))),
     legend("size", limit, "norm, in powers of ten"));
   document.getElementById("path").replaceChildren(...path(loss, back));
 }

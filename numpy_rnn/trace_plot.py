@@ -56,6 +56,8 @@ def draw(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: int = 0)
     )
     T = len(reads)
     largest = max(float(norms(trace, sequence).max()) for trace in traces.values()) or 1.0
+    singular_values = np.stack([trace.singular_values[:, sequence] for trace in traces.values()])
+    limits = max(float(singular_values.min()), 1e-5) / 2, max(float(singular_values.max()), 1.0) * 2
     with rc_context(RC):
         figure = Figure(figsize=(7.2 * max(len(traces), 2), 12.5 if len(traces) == 1 else 22), dpi=130)
         if len(traces) == 1:
@@ -75,7 +77,7 @@ def draw(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: int = 0)
             _distances(distances, norms(trace, sequence))
             _contributions(contributions, trace)
             _characters(contributions, reads, "step that reads" + ", all sequences" * (trace.tokens.shape[1] > 1))
-            _singular_values(singular, trace.singular_values[:, sequence])
+            _singular_values(singular, trace.singular_values[:, sequence], limits)
             _characters(singular, reads, "step that reads")
     return figure
 
@@ -126,7 +128,7 @@ def _contributions(axes: Any, trace: Trace) -> None:
     _legend_below(axes)
 
 
-def _singular_values(axes: Any, values: Array) -> None:
+def _singular_values(axes: Any, values: Array, limits: tuple[float, float]) -> None:
     axes.set_title("Singular values of $\\partial h_t / \\partial h_{t-1}$")
     axes.set_ylabel("what one step back multiplies by")
     axes.axhline(1, color="#666666", linewidth=1)
@@ -136,8 +138,7 @@ def _singular_values(axes: Any, values: Array) -> None:
     )
     axes.semilogy(values[:, 0], "o-", color="#D55E00", markersize=5, label="largest: no gradient grows by more")
     axes.semilogy(np.median(values, axis=1), "s-", color="#0072B2", markersize=4, label="median")
-    bottom, top = axes.get_ylim()  # shared by all traces
-    axes.set_ylim(max(bottom, 1e-6), max(top, 2))
+    axes.set_ylim(limits)
     _legend_below(axes)
 
 

@@ -187,6 +187,23 @@ def test_the_pictures_show_the_numbers_of_the_trace():
     np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 1, 0])
 
 
+def test_before_and_after_share_their_scales():
+    vocabulary, before = make()
+    _, after = make(seed=1)
+    after.singular_values[3, 0, 0] = 40
+    panels = [axes for axes in before.plot(vocabulary, after).axes if axes.get_label() != "<colorbar>"]
+    heats, singulars = panels[:2], panels[-2:]
+    assert (
+        heats[0].images[0].norm.vmax
+        == heats[1].images[0].norm.vmax
+        == max(norms(before, 0).max(), norms(after, 0).max())
+    )
+    for axes in singulars:
+        low, high = axes.get_ylim()
+        assert high > 40
+        assert low < min(before.singular_values.min(), after.singular_values.min())
+
+
 def test_a_dollar_sign_is_no_formula():
     vocabulary, trace = make("$$a")
     heat = trace.plot(vocabulary).axes[0]

@@ -26,8 +26,10 @@ from numpy_rnn.optim import Adam
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.shading import shade
 from numpy_rnn.text import Vocabulary
+from numpy_rnn.trace import Trace, trace
 
 if TYPE_CHECKING:
+    from numpy_rnn.explorer import explain
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
 
 __version__ = "0.1.0"
@@ -44,23 +46,30 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "Parameters",
+    "Trace",
     "Vocabulary",
     "assert_gradients",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "explain",
     "generate",
     "generate_batch",
     "gradcheck",
     "schedules",
     "shade",
     "stream",
+    "trace",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the gradient checker when it is asked for: with it, `import numpy_rnn` would take half as long again."""
-    if name not in ("GradcheckReport", "assert_gradients", "gradcheck"):
-        raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")
-    from numpy_rnn import gradient_checking
+    """Import what few programs need when it is asked for: with it, `import numpy_rnn` would take twice as long."""
+    if name == "explain":
+        from numpy_rnn.explorer import explain
 
-    return getattr(gradient_checking, name)
+        return explain
+    if name in ("GradcheckReport", "assert_gradients", "gradcheck"):
+        from numpy_rnn import gradient_checking
+
+        return getattr(gradient_checking, name)
+    raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")

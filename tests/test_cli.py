@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from numpy_rnn.cli import TUTORIAL_TEXT, main
+from numpy_rnn.cli import main
+from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 
 
 def run(capsys, *argv):
@@ -137,7 +138,7 @@ def test_an_interrupt_ends_quietly(capsys, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("numpy_rnn.cli.train_epochs", interrupt)
+    monkeypatch.setattr("numpy_rnn.cli.tutorial.train_epochs", interrupt)
     assert run(capsys, "tutorial") == (130, "", "numpy-rnn: interrupted\n")
 
 

@@ -6,7 +6,7 @@ import torch
 
 import numpy_rnn as nr
 import torch_reference
-from numpy_rnn.cli import TUTORIAL_TEXT
+from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.training import inputs_and_targets, train_epochs
 from torch_reference.compare import make_mirror

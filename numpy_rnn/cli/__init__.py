@@ -1,0 +1,59 @@
+"""The command line, `numpy-rnn`: reads arguments and prints; the arithmetic is elsewhere. One command a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+import numpy_rnn as nr
+from numpy_rnn.cli import explain, gradcheck, trace, tutorial
+
+__all__ = ["discard_output", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, 1 for an error, in one line, or a wrong gradient, 2 for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has had enough, `| head` for one
+        discard_output()
+        return 0
+    except OSError as error:
+        discard_output()
+        return _fail(str(error))
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
+    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print("numpy-rnn: interrupted", file=sys.stderr)
+        return 130
+    return status
+
+
+def discard_output() -> None:
+    """Send what standard output still holds nowhere: at exit Python would try to write it once more."""
+    with contextlib.suppress(io.UnsupportedOperation):  # no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str) -> int:
+    print(f"numpy-rnn: error: {message}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
+    parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (tutorial, gradcheck, trace, explain):
+        command.add(commands)
+    return parser

@@ -1,0 +1,56 @@
+"""numpy-rnn tutorial: learn one sentence by heart and say it again."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy_rnn as nr
+from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
+from numpy_rnn.training import inputs_and_targets, train_epochs
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    command = commands.add_parser(
+        "tutorial",
+        help="learn one sentence by heart and say it again",
+        description="Train on one short text, print the loss every 10 epochs, and generate the text from its first "
+        "character.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("--text", default=TUTORIAL_TEXT, help="what to learn, at least two characters")
+    add_training(command)
+    command.add_argument(
+        "--carry-hidden", action="store_true", help="start each epoch from the state that the last one ended in"
+    )
+    command.add_argument(
+        "--torch", action="store_true", help="train the PyTorch mirror from the same weights, side by side"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    vocabulary = nr.Vocabulary.from_text(arguments.text)
+    inputs_and_targets(vocabulary, arguments.text)  # a text that is too short is said before anything else
+    size = arguments.hidden_size
+    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    training = {"epochs": arguments.epochs, "lr": arguments.lr, "carry_hidden": arguments.carry_hidden}
+    if arguments.torch:
+        # Only here does the package reach for its PyTorch mirror, and only when asked to.
+        from torch_reference.side_by_side import side_by_side
+
+        side_by_side(model, vocabulary, arguments.text, **training)
+        return
+
+    started = time.perf_counter()
+    for epoch, loss in enumerate(train_epochs(model, vocabulary, arguments.text, **training), 1):
+        progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
+        if epoch % 10 == 0 or epoch == arguments.epochs:
+            progress("")
+            print(f"Epoch [{epoch}/{arguments.epochs}], Loss: {loss:.4f}")
+    progress("")
+    print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
+    print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")

@@ -1,0 +1,162 @@
+"use strict";
+// Elements, formulas, numbers, colours, and the one picture that everything here is made of: a grid of coloured cells.
+
+/** Make an element; text goes in as text, never as HTML. */
+function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat());
+  return element;
+}
+
+/** "h_t", "W_{hh}^T dz_{t+1}": the text with its indices lowered and its powers raised. */
+function math(text) {
+  const pieces = text.split(/([_^](?:\{[^}]*\}|\w+))/).map((piece) => {
+    if (!/^[_^]/.test(piece)) return piece.replace(/-/g, "−");
+    const inner = piece.slice(1).replace(/[{}]/g, "").replace(/-/g, "−");
+    return el(piece[0] === "_" ? "sub" : "sup", {}, inner);
+  });
+  return el("span", { class: "math" }, pieces);
+}
+
+const label = (name) => el("span", { class: "label" }, name);
+
+/** Four digits, for reading. */
+function number(x) {
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  return size >= 1e-3 && size < 1e4 ? x.toPrecision(4) : x.toExponential(3);
+}
+
+/** A factor or a term that follows a sign. */
+const term = (x) => (x < 0 ? `(${number(x)})` : number(x));
+
+const quoted = (character) => `‘${character}’`;
+
+// Colours: PuOr for signed numbers, cividis for sizes, and one hue for probabilities. All three can be told apart by
+// colour-blind eyes, and in print. In the dark, zero is dark.
+const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55",
+  "#fee838"].map(rgb);
+const THEMES = {
+  light: { signed: ["#b35806", "#f1a340", "#f4f4f6", "#998ec3", "#542788"], share: ["#eef1f5", "#0a5cab"] },
+  dark: { signed: ["#ffb55c", "#b8691a", "#24262e", "#7a6bb5", "#c3b5ff"], share: ["#24262e", "#6db3ff"] },
+};
+for (const theme of Object.values(THEMES)) for (const name in theme) theme[name] = theme[name].map(rgb);
+
+function rgb(hex) {
+  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+}
+
+function theme() {
+  const chosen = document.documentElement.dataset.theme;
+  return THEMES[chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")];
+}
+
+/** The colour at `share`, from 0 to 1, of a scale of equally spaced ones. */
+function blend(colours, share) {
+  const place = Math.min(Math.max(share, 0), 1) * (colours.length - 1);
+  const i = Math.min(Math.floor(place), colours.length - 2);
+  return colours[i].map((from, k) => Math.round(from + (place - i) * (colours[i + 1][k] - from)));
+}
+
+const SCALES = {
+  signed: (x, limit) => blend(theme().signed, limit ? 0.5 + x / limit / 2 : 0.5),
+  share: (x, limit) => blend(theme().share, x / limit),
+  size: (x, limit) => blend(CIVIDIS, x > 0 ? 1 + Math.log10(x / limit) / 7 : 0), // seven powers of ten
+};
+
+const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+/**
+ * A grid of rows x columns coloured cells.
+ *
+ * values: a flat array, row by row; NaN leaves a cell empty. say(row, column): what a cell is called, in plain text.
+ * mark: [row, column] gets a frame. click(row, column). name: what the whole is called.
+ */
+function grid({ values, rows, columns, name, say, scale = "signed", limit = largest(values), mark, click, className = "" }) {
+  const canvas = el("canvas", { width: columns, height: rows, role: "img", "aria-label": name });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  values.forEach((x, i) => {
+    if (!Number.isNaN(x)) image.data.set([...SCALES[scale](x, limit), 255], 4 * i);
+  });
+  context.putImageData(image, 0, 0);
+  const box = el("div", { class: `grid ${className}` }, canvas);
+  if (mark) {
+    const [r, c] = mark;
+    const style = `left:${(100 * c) / columns}%;top:${(100 * r) / rows}%;width:${100 / columns}%;height:${100 / rows}%`;
+    box.append(el("span", { class: "mark", style }));
+  }
+  const cell = (event) => {
+    const area = canvas.getBoundingClientRect();
+    const c = Math.floor(((event.clientX - area.left) / area.width) * columns);
+    const r = Math.floor(((event.clientY - area.top) / area.height) * rows);
+    const inside = r >= 0 && r < rows && c >= 0 && c < columns && !Number.isNaN(values[r * columns + c]);
+    return inside ? [r, c] : null;
+  };
+  const point = (event) => {
+    const at = cell(event);
+    if (at) showTooltip(say(...at), event);
+    else hideTooltip();
+  };
+  box.addEventListener("pointermove", point);
+  box.addEventListener("pointerdown", point);
+  box.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTooltip());
+  if (click) {
+    box.classList.add("choice");
+    box.addEventListener("click", (event) => {
+      const at = cell(event);
+      if (at) click(...at);
+    });
+  }
+  return box;
+}
+
+/** What the colours of a scale stand for. */
+function legend(scale, limit, words = "") {
+  const ends = { signed: [number(-limit), number(limit)], share: ["0", number(limit)],
+    size: [number(limit * 1e-7), number(limit)] }[scale];
+  const steps = Array.from({ length: 41 }, (_, i) => i / 40);
+  const values = steps.map((x) => ({ signed: (2 * x - 1) * limit, share: x * limit, size: limit * 10 ** (7 * x - 7) })[scale]);
+  const colours = values.map((x) => `rgb(${SCALES[scale](x, limit).join(",")})`);
+  const bar = el("span", { class: "ramp", style: `background:linear-gradient(to right, ${colours.join(",")})` });
+  return el("span", { class: "legend" }, words && el("span", {}, words), el("span", {}, ends[0]), bar, el("span", {}, ends[1]));
+}
+
+/** Names along an axis: with more than there is room for, only every second, third, ... is written. */
+function thin(names, room = 36) {
+  const every = Math.ceil(names.length / room);
+  return names.map((name, i) => (i % every ? "" : name));
+}
+
+/** Upright bars, one for each value; `mark` is the chosen one. */
+function bars({ values, limit = largest(values), say, names, mark, click, name }) {
+  return el("div", { class: "bars", role: "group", "aria-label": name }, Array.from(values, (x, i) => {
+    const height = limit ? (100 * Math.abs(x)) / limit : 0;
+    const tell = (event) => showTooltip(say(i), event);
+    return el(click ? "button" : "div", {
+      class: i === mark ? "bar chosen" : "bar", type: click && "button", "aria-label": say(i),
+      onclick: click && (() => click(i)), onpointermove: tell, onpointerdown: tell, onpointerleave: hideTooltip,
+    }, el("span", { class: "track" }, el("span", { class: "fill", style: `height:${height}%` })),
+    el("span", { class: "name" }, names[i]));
+  }));
+}
+
+const tooltip = document.getElementById("tooltip");
+
+function showTooltip(text, event) {
+  tooltip.textContent = text;
+  tooltip.hidden = false;
+  const { width, height } = tooltip.getBoundingClientRect();
+  const left = Math.min(event.clientX + 14, document.documentElement.clientWidth - width - 8);
+  const above = event.clientY - height - 14;
+  tooltip.style.left = `${Math.max(left, 8)}px`;
+  tooltip.style.top = `${above < 8 ? event.clientY + 20 : above}px`;
+}
+
+function hideTooltip() {
+  tooltip.hidden = true;
+}

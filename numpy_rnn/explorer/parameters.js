@@ -1,0 +1,82 @@
+"use strict";
+// One parameter: its gradient, what the chosen step contributes to it, and what truncation would lose.
+
+function drawParameters() {
+  document.getElementById("tabs").replaceChildren(...Object.entries(PARAMETERS).map(([name, { symbol }]) =>
+    el("button", {
+      type: "button", "aria-pressed": String(name === state.parameter), "data-parameter": name,
+      onclick: () => update({ parameter: name }),
+    }, math(symbol.replace("_ih", "_{ih}").replace("_hh", "_{hh}")), el("small", {}, name))));
+  document.getElementById("parameter").replaceChildren(...parameter(state.parameter, state.step));
+}
+
+/** What step t contributes: the outer product of a column and a row, or a row alone. */
+function factors(name, t) {
+  const n = t + 1, dz = row("dz", t), dy = row("dy", t);
+  const onehot = Float64Array.from({ length: V }, (_, v) => (v === data.tokens[t] ? 1 : 0));
+  return {
+    "embedding.weight": [onehot, row("dx", t), "onehot(token_t)", `dx_${n}`],
+    "rnn.weight_ih_l0": [dz, row("embedding.weight", data.tokens[t]), `dz_${n}`, `x_${n}`],
+    "rnn.weight_hh_l0": [dz, row("h", t), `dz_${n}`, `h_${n - 1}`],
+    "rnn.bias_ih_l0": [[1], dz, "", `dz_${n}`],
+    "rnn.bias_hh_l0": [[1], dz, "", `dz_${n}`],
+    "fc.weight": [dy, row("h", n), `dy_${n}`, `h_${n}`],
+    "fc.bias": [[1], dy, "", `dy_${n}`],
+  }[name];
+}
+
+function parameter(name, t) {
+  const { symbol, label: reference, rows, columns, units } = PARAMETERS[name];
+  const n = t + 1, index = Object.keys(PARAMETERS).indexOf(name);
+  const gradient = now()[`d ${name}`];
+  const [left, top, leftName, topName] = factors(name, t);
+  const outer = Float64Array.from({ length: rows * columns }, (_, k) =>
+    left[Math.floor(k / columns)] * top[k % columns]);
+  const norms = row("contribution norms", index);
+  const where = { "embedding.weight": (r) => quoted(data.characters[r]), "fc.weight": (r) => quoted(data.characters[r]) }[name]
+    || String;
+  const along = name === "fc.bias" ? (c) => quoted(data.characters[c]) : String;
+  const cell = (r, c) => (rows === 1 ? `[${along(c)}]` : `[${where(r)}, ${c}]`);
+  const lost = row("truncation lost", index), angle = row("truncation angle", index);
+  const size = rows === 1 ? "flat" : "";
+  const steps = Array.from({ length: T }, (_, k) => String(k + 1));
+  const choose = units && ((r, c) => update({ unit: units === "rows" ? r : c }));
+  return [
+    el("div", { class: "pair" },
+      el("figure", { id: "gradient" },
+        el("figcaption", {}, math(`d${symbol}`), ", the gradient: the sum of what all steps add"),
+        grid({
+          values: gradient, rows, columns, className: size, name: `gradient of ${name}`,
+          say: (r, c) => `d${symbol}${cell(r, c)} = ${gradient[r * columns + c]}`, click: choose,
+        }), legend("signed", largest(gradient))),
+      el("figure", { id: "contribution" },
+        el("figcaption", {}, label(reference), math(rows === 1 ? topName : `${leftName} ${topName}^T`),
+          `, what step ${n} adds`),
+        el("div", { class: rows === 1 ? "" : "outer" },
+          rows === 1 ? "" : [
+            grid({ values: top, rows: 1, columns, className: "top", name: topName,
+              say: (_, c) => `${topName}[${c}] = ${top[c]}` }),
+            grid({ values: left, rows, columns: 1, className: "left", name: leftName,
+              say: (r) => `${leftName}[${where(r)}] = ${left[r]}` })],
+          grid({
+            values: outer, rows, columns, className: `${size} product`, name: `contribution of step ${n} to ${name}`,
+            say: (r, c) => rows === 1 ? `${topName}[${along(c)}] = ${outer[c]}`
+              : `${leftName}[${where(r)}] × ${topName}[${c}] = ${left[r]} × ${top[c]} = ${outer[r * columns + c]}`,
+            click: choose,
+          })), legend("signed", largest(outer)))),
+    el("div", { class: "pair" },
+      el("figure", {},
+        el("figcaption", {}, "norm of what each step contributes (choose a step)"),
+        bars({
+          values: norms, names: thin(data.reads), mark: t, name: "norm of each step's contribution",
+          say: (k) => `step ${k + 1} (${data.reads[k]}): ${norms[k]}`, click: (k) => update({ step: k }),
+        })),
+      el("figure", { id: "truncation" },
+        el("figcaption", {}, "what truncation loses: the share of the gradient that is missing if each loss goes back k steps only"),
+        bars({
+          values: lost, names: thin(steps, 18), name: "what truncation loses", limit: Math.max(1, largest(lost)),
+          say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is missing, and the direction is `
+            + `${number(angle[k])}° off`,
+        }))),
+  ];
+}

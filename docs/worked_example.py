@@ -113,18 +113,23 @@ def lines() -> dict[str, str]:
     return {name: show(name, value) for name, value in n.items()} | written_out(n)
 
 
-# Perhaps a label; a name; perhaps a formula; and the numbers. Of a written-out sum, all that follows the name.
-LINE = re.compile(
-    r"^(?P<start>(?:\([A-Z]\d\) +)?(?P<name>(?:new )?[\w()]+(?P<element>\[[\d\]\[]+)?) *(?(element)|(?:=.*)?)= )"
-    r"(?P<numbers>(?(element).*|\[*-?\d.*))$",
-    re.MULTILINE,
-)
+NAME = re.compile(r"(?:\([A-Z]\d\))? *((?:new )?[\w()\[\]]+) +=")
 
 
 def write(page: str) -> str:
-    """Return the page with the numbers of this example in their places."""
+    """Return the page with the numbers of this example behind the last equals sign of their lines."""
     known = lines()
-    return LINE.sub(lambda m: m["start"] + known[m["name"]] if m["name"] in known else m[0], page)
+
+    def renew(line: str) -> str:
+        match = NAME.match(line)
+        if match is None or match[1] not in known:
+            return line
+        # What is written out has an equals sign of its own.
+        end = line.index("= ") if "[" in match[1] else line.rindex("= ")
+        return line[:end] + "= " + known[match[1]]
+
+    before, heading, example = page.partition("## A worked example\n")
+    return before + heading + "\n".join(map(renew, example.split("\n")))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ RC: dict[str, Any] = {
     "lines.linewidth": 2.2,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
-    "savefig.dpi": 110,
+    "savefig.dpi": 100,
 }
 
 
@@ -183,6 +183,9 @@ FIGURES = {figure.__name__: figure for figure in (biases, vanishing, truncation,
 
 def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:
     """Draw the named figures, or all, into `folder`, and return their paths."""
+    for name in names:
+        if name not in FIGURES:
+            raise SystemExit(f"no figure {name!r}, expected some of {', '.join(FIGURES)}")
     try:
         import matplotlib
     except ModuleNotFoundError as error:

@@ -1,4 +1,7 @@
-"""What the figures of docs/backprop.md show, as plain arrays, computed with numpy_rnn in float64."""
+"""What the figures of docs/backprop.md show, as plain arrays, computed with numpy_rnn in float64.
+
+`python -m docs.figures.measure` prints the page's table.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ __all__ = [
     "random_reach",
     "reach",
     "recall",
+    "row",
     "state_gradients",
     "truncated",
     "tutorial",
@@ -197,3 +201,19 @@ def clipped_norms(steps: int = 200, max_norm: float = 1.0) -> Array:
         before = nr.clip_grad_norm_(model.parameters(), max_norm)
         rows.append((before, np.linalg.norm(model.parameters().grad)))
     return np.array(rows)
+
+
+def row(name: str, model: nr.CharRNN, tokens: Array, targets: Array) -> str:
+    """Return a row of the table: spectral radius and largest singular value of W_hh, mean slope of tanh, and loss."""
+    loss, _ = model.loss_and_gradients(tokens, targets)
+    model.forward(tokens)
+    W_hh, h = model.rnn.weight_hh_l0.data, model.tape.first.h[1:]
+    radius, sigma_max = np.abs(np.linalg.eigvals(W_hh)).max(), np.linalg.norm(W_hh, 2)
+    return f"| {name} | {radius:.2f} | {sigma_max:.2f} | {(1 - h**2).mean():.2f} | {loss:.4f} |"
+
+
+if __name__ == "__main__":
+    print(row("tutorial, untrained", *tutorial(0)))
+    print(row("tutorial, after 100 epochs", *tutorial(100)))
+    print(row("recall, untrained", *recall(0)))
+    print(row("recall, after 1000 steps", *recall(1000)))

@@ -2,8 +2,8 @@
 
 By the norm, all gradients together, which keeps their direction:
 
-    norm <- (sum_i |g_i|^norm_type)^(1/norm_type)             (1)    norm_type = inf: max_i |g_i|
-    g <- g min(1, max_norm / (norm + 1e-6))                   (2)
+    g <- g min(1, max_norm / (norm + 1e-6))                   (N1)
+    norm = (sum_i |g_i|^norm_type)^(1/norm_type)              (2)    norm_type = inf: max_i |g_i|
 
 By the value, each for itself:
 
@@ -25,7 +25,7 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 def clip_grad_norm_(
     parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
-    """Scale all gradients together so that their norm is at most `max_norm`, equations (1) and (2).
+    """Scale all gradients together so that their norm is at most `max_norm`, equations (N1) and (2).
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ def clip_grad_norm_(
             raise RuntimeError(f"the gradients have a norm of {norm}, expected a finite one: they were not clipped")
         scale = max_norm / (norm + 1e-6)
         if not scale >= 1:  # written so that a nan gets through
-            grad *= scale  # (2)
+            grad *= scale  # (N1)
     return norm
 
 
 def _norm(vector: Array, p: float) -> float:
-    """The p-norm, equation (1)."""
+    """The p-norm, equation (2)."""
     if p == 2:
         return math.sqrt(vector.dot(vector))
     magnitudes = np.abs(vector)

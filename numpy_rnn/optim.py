@@ -2,19 +2,19 @@
 
 With g the gradient at step k = 1, 2, ...:
 
-    exp_avg    <- beta1 exp_avg    + (1 - beta1) g                                   (1)
-    exp_avg_sq <- beta2 exp_avg_sq + (1 - beta2) g^2                                 (2)
-    p          <- p - lr/(1 - beta1^k) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^k)) + eps)     (3)
+    exp_avg    <- beta1 exp_avg    + (1 - beta1) g                                   (A1)
+    exp_avg_sq <- beta2 exp_avg_sq + (1 - beta2) g^2                                 (A2)
+    p          <- p - lr/(1 - beta1^k) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^k)) + eps)     (A3)
 
-Both averages start at zero and are therefore too small at first, by the factor 1 - beta^k that (3) divides by. The
-code multiplies numerator and denominator of (3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
+Both averages start at zero and are therefore too small at first, by the factor 1 - beta^k that (A3) divides by. The
+code multiplies numerator and denominator of (A3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
 
 The options change what goes into these equations:
 
     maximize                  g <- -g, before all else                               (4)
     decoupled_weight_decay    p <- p - lr weight_decay p, as in AdamW                (5)
     weight_decay otherwise    g <- g + weight_decay p, an L2 penalty                 (6)
-    amsgrad                   max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq), instead of exp_avg_sq in (3)    (7)
+    amsgrad                   max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq), instead of exp_avg_sq in (A3)    (7)
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Adam:
         return self.max_exp_avg_sq is not None
 
     def step(self) -> None:
-        """Update the parameters from their gradients, equations (1) to (7)."""
+        """Update the parameters from their gradients, equations (A1) to (A3) and (4) to (7)."""
         self.step_count += 1
         beta1, beta2 = self.betas
         r = math.sqrt(1 - beta2**self.step_count)
@@ -132,16 +132,16 @@ class Adam:
             elif self.weight_decay:
                 g = np.add(g, np.multiply(p, self.weight_decay, s), self._g[: p.size])  # (6)
             m *= beta1
-            m += np.multiply(g, 1 - beta1, s)  # (1)
+            m += np.multiply(g, 1 - beta1, s)  # (A1)
             v *= beta2
             np.multiply(g, g, s)
-            v += np.multiply(s, 1 - beta2, s)  # (2)
+            v += np.multiply(s, 1 - beta2, s)  # (A2)
             if self.max_exp_avg_sq is not None:
                 v = np.maximum(v, self.max_exp_avg_sq[block], out=self.max_exp_avg_sq[block])  # (7)
             np.sqrt(v, s)
             s += eps
             np.divide(m, s, s)
-            p -= np.multiply(s, step_size, s)  # (3)
+            p -= np.multiply(s, step_size, s)  # (A3)
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of the averages and the options, in the layout of torch's `Adam.state_dict()`.

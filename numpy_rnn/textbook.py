@@ -6,7 +6,8 @@ complex step.
 
 Shapes: T time, B batch, E embedding_dim, H hidden_size, V vocab_size. A comment behind a line gives the shape of
 what it makes. `dx` is the gradient of the loss with respect to `x`. Parameters and gradients are dictionaries
-under torch's names: weight_ih_l0 is W_ih of layer 0, and so on.
+under torch's names: weight_ih_l0 is W_ih of layer 0, and so on. A label such as (R3) names an equation of
+docs/backprop.md, where each is derived.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def forward(p: Arrays, tokens: Array, h_0: Array) -> tuple[Array, Array, Array]:
     """Read tokens (T, B) from the state h_0 (B, H); return logits, all inputs x and all states h."""
     C, W_ih, W_hh, b_ih, b_hh, W, b = (p[name] for name in NAMES)
     T, B = tokens.shape
-    x = C[tokens]  # (T, B, E)
+    x = C[tokens]  # (E1)  (T, B, E)
     h = np.empty((T + 1, B, h_0.shape[1]), h_0.dtype)  # h[t] is the state before step t, h[t + 1] the one after
     h[0] = h_0
     for t in range(T):
-        z = x[t] @ W_ih.T + b_ih + h[t] @ W_hh.T + b_hh  # (B, H)
-        h[t + 1] = np.tanh(z)
-    logits = h[1:] @ W.T + b  # (T, B, V)
+        z = x[t] @ W_ih.T + b_ih + h[t] @ W_hh.T + b_hh  # (R1)  (B, H)
+        h[t + 1] = np.tanh(z)  # (R2)
+    logits = h[1:] @ W.T + b  # (L1)  (T, B, V)
     return logits, x, h
 
 
@@ -54,9 +55,9 @@ def cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     T, B, V = logits.shape
     onehot = np.eye(V, dtype=logits.dtype)[targets]  # (T, B, V)
     shifted = logits - logits.max(axis=2, keepdims=True)  # cancels in p; without it exp would overflow
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))  # (T, B, V), log softmax
-    loss = -(onehot * log_p).sum(axis=2).mean()
-    dlogits = (np.exp(log_p) - onehot) / (T * B)  # (T, B, V)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))  # (C1) (C2)  (T, B, V)
+    loss = -(onehot * log_p).sum(axis=2).mean()  # (C3)
+    dlogits = (np.exp(log_p) - onehot) / (T * B)  # (C4)  (T, B, V)
     return loss, dlogits
 
 
@@ -66,17 +67,17 @@ def backward(p: Arrays, tokens: Array, x: Array, h: Array, dlogits: Array, dh_n:
     dC, dW_ih, dW_hh, db_ih, db_hh, dW, db = (np.zeros_like(p[name]) for name in NAMES)
     dh_next = dh_n  # (B, H), what reaches the state from the future
     for t in reversed(range(len(tokens))):
-        dW += dlogits[t].T @ h[t + 1]
-        db += dlogits[t].sum(axis=0)
-        dh = dlogits[t] @ W + dh_next  # (B, H), from this step's loss and from the future
-        dz = dh * (1 - h[t + 1] ** 2)  # (B, H), tanh' = 1 - tanh^2
-        dW_ih += dz.T @ x[t]
-        dW_hh += dz.T @ h[t]
-        db_ih += dz.sum(axis=0)
-        db_hh += dz.sum(axis=0)
-        dx = dz @ W_ih  # (B, E)
-        np.add.at(dC, tokens[t], dx)  # a token that occurs twice collects both
-        dh_next = dz @ W_hh  # (B, H)
+        dW += dlogits[t].T @ h[t + 1]  # (L3)
+        db += dlogits[t].sum(axis=0)  # (L4)
+        dh = dlogits[t] @ W + dh_next  # (L2) (R3)  (B, H), from this step's loss and from the future
+        dz = dh * (1 - h[t + 1] ** 2)  # (R4)  (B, H), tanh' = 1 - tanh^2
+        dW_ih += dz.T @ x[t]  # (R5)
+        dW_hh += dz.T @ h[t]  # (R5)
+        db_ih += dz.sum(axis=0)  # (R5)
+        db_hh += dz.sum(axis=0)  # (R5)
+        dx = dz @ W_ih  # (R6)  (B, E)
+        np.add.at(dC, tokens[t], dx)  # (E2)  a token that occurs twice collects both
+        dh_next = dz @ W_hh  # (R3)  (B, H), and in the end dh_0 (R6)
     gradients = (dC, dW_ih, dW_hh, db_ih, db_hh, dW, db)
     return dict(zip(NAMES, gradients, strict=True)), dh_next
 
@@ -85,11 +86,11 @@ def adam(p: Arrays, g: Arrays, m: Arrays, v: Arrays, k: int, lr: float = 0.01) -
     """Take Adam's step number k = 1, 2, ... in place; m and v, zero before the first, are its two averages."""
     beta1, beta2, eps = 0.9, 0.999, 1e-8
     for name in p:
-        m[name] = beta1 * m[name] + (1 - beta1) * g[name]
-        v[name] = beta2 * v[name] + (1 - beta2) * g[name] ** 2
+        m[name] = beta1 * m[name] + (1 - beta1) * g[name]  # (A1)
+        v[name] = beta2 * v[name] + (1 - beta2) * g[name] ** 2  # (A2)
         m_hat = m[name] / (1 - beta1**k)
         v_hat = v[name] / (1 - beta2**k)
-        p[name] -= lr * m_hat / (np.sqrt(v_hat) + eps)
+        p[name] -= lr * m_hat / (np.sqrt(v_hat) + eps)  # (A3)
 
 
 def generate(p: Arrays, token: int, length: int) -> list[int]:

@@ -1,14 +1,14 @@
 """CrossEntropyLoss: softmax and the negative log-likelihood of the target, averaged over N rows.
 
-e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p; without it exp overflows)     (1)
-s[n] = sum_c e[n, c],  p[n, c] = e[n, c] / s[n]                                                         (2)
-loss = -1/N sum_n log p[n, targets[n]]                                                                  (3)
-dlogits = (p - onehot(targets)) / N                                                                     (4)
+e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p; without it exp overflows)     (C1)
+s[n] = sum_c e[n, c],  p[n, c] = e[n, c] / s[n]                                                         (C2)
+loss = -1/N sum_n log p[n, targets[n]]                                                                  (C3)
+dlogits = (p - onehot(targets)) / N                                                                     (C4)
 
 That is all, without options. With them, a target is a share r[n] of one class and shares q[n, c] of every class,
 
-nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                                         (3')
-dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (4')
+nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                                         (C3')
+dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (C4')
 
 where `weighted_loss` tells how nll becomes the loss, and what g is (1/N, above); and with eps = label_smoothing,
 
@@ -157,11 +157,11 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         np.add(tape.row_starts, tape.targets, tape.flat_targets)
         # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
         np.maximum.reduce(tape.logits.real, axis=1, out=tape.max, keepdims=True)
-        np.subtract(tape.logits, tape.max, e)
+        np.subtract(tape.logits, tape.max, e)  # (C1): the exponent
         tape.e_flat.take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
-        np.exp(e, e)  # (1)
-        e.dot(tape.ones_C, s)  # (2)
-        np.subtract(np.log(s, log_s), nll, nll)  # (3): -log p = log s - (logit - max)
+        np.exp(e, e)  # (C1)
+        e.dot(tape.ones_C, s)  # (C2)
+        np.subtract(np.log(s, log_s), nll, nll)  # (C3): -log p = log s - (logit - max)
         self.weigh(tape)
         if tape.r is not None:
             np.multiply(nll, tape.r, nll)
@@ -170,7 +170,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
             tape.log_p = tape.logits - tape.max - log_s[:, None]
             spread = self.reduce(-(tape.log_p * tape.q).sum(axis=1), tape)
             if tape.probabilities is None:
-                spread += tape.loss  # (3')
+                spread += tape.loss  # (C3')
             tape.loss = spread
 
     def weigh(self, tape: CrossEntropyTape) -> None:
@@ -194,7 +194,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
             spread = g * tape.q
             whole = picked + spread.sum(axis=1)
         np.divide(whole, tape.s, tape.scale[:, 0])
-        np.multiply(tape.e, tape.scale, dlogits)  # (4): p / N ..., or (4')
+        np.multiply(tape.e, tape.scale, dlogits)  # (C4): p / N ..., or (C4')
         dlogits.reshape(-1)[tape.flat_targets] -= picked
         if tape.q is not None:
             dlogits -= spread

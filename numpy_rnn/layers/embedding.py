@@ -1,7 +1,7 @@
 """Embedding: a table with one row per token.
 
-y[n] = weight[tokens[n]]                          = (onehot(tokens) @ weight)[n]            (1)
-dweight[v] = sum of dy[n] over all n with tokens[n] == v = (onehot(tokens).T @ dy)[v]       (2)
+y[n] = weight[tokens[n]]                          = (onehot(tokens) @ weight)[n]            (E1)
+dweight[v] = sum of dy[n] over all n with tokens[n] == v = (onehot(tokens).T @ dy)[v]       (E2)
 """
 
 from __future__ import annotations
@@ -129,22 +129,22 @@ class Embedding(Layer[EmbeddingTape]):
         return int(padding_idx) % V
 
     def forward_on(self, tape: EmbeddingTape) -> None:
-        gather(self.weight.data, tape.tokens, tape.y)  # (1)
+        gather(self.weight.data, tape.tokens, tape.y)  # (E1)
 
     def backward_on(self, tape: EmbeddingTape) -> None:
-        tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (2)
+        tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (E2)
         if self.padding_idx is not None:
             self.weight.grad[self.padding_idx] = 0
 
 
 def gather(table: Array, indices: Array, out: Array) -> None:
-    """out[n] = table[indices[n]], equation (1); table (V, E), valid indices (N,), out (N, E)."""
+    """out[n] = table[indices[n]], equation (E1); table (V, E), valid indices (N,), out (N, E)."""
     # Any mode but "raise" lets take write into `out` without a buffer of its own.
     table.take(indices, axis=0, out=out, mode="clip")
 
 
 class Scatter:
-    """The transpose of a gather, equation (2), for N indices in [0, V)."""
+    """The transpose of a gather, equation (E2), for N indices in [0, V)."""
 
     def __init__(self, N: int, V: int, dtype: DTypeLike) -> None:
         self.n = np.arange(N)

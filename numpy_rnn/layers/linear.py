@@ -1,9 +1,9 @@
 """Linear: an affine map of the last dimension, here for the N rows of a matrix.
 
-y = x @ weight.T + bias                                    (1)
-dx = dy @ weight                                           (2)
-dweight = sum over n of dy[n] x[n].T = dy.T @ x            (3)
-dbias = sum over n of dy[n]                                (4)
+y = x @ weight.T + bias                                    (L1)
+dx = dy @ weight                                           (L2)
+dweight = sum over n of dy[n] x[n].T = dy.T @ x            (L3)
+dbias = sum over n of dy[n]                                (L4)
 """
 
 from __future__ import annotations
@@ -126,12 +126,12 @@ class Linear(Layer[LinearTape]):
         return dx if handed_in else dx.copy()
 
     def forward_on(self, tape: LinearTape) -> None:
-        tape.x.dot(self.weight.data.T, tape.y)  # (1)
+        tape.x.dot(self.weight.data.T, tape.y)  # (L1)
         if self.bias is not None:
             np.add(tape.y, self.bias.data, tape.y)
 
     def backward_on(self, tape: LinearTape) -> None:
-        tape.dy.dot(self.weight.data, tape.dx)  # (2)
-        tape.dy.T.dot(tape.x, self.weight.grad)  # (3)
+        tape.dy.dot(self.weight.data, tape.dx)  # (L2)
+        tape.dy.T.dot(tape.x, self.weight.grad)  # (L3)
         if self.bias is not None:
-            tape.ones.dot(tape.dy, self.bias.grad)  # (4)
+            tape.ones.dot(tape.dy, self.bias.grad)  # (L4)

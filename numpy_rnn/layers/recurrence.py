@@ -2,17 +2,17 @@
 
 Forward, for t = 1 ... T:
 
-    z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh                 (1)
-    h_t = tanh(z_t)                                             (2)
+    z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh                 (R1)
+    h_t = tanh(z_t)                                             (R2)
 
 Backward, for t = T ... 1, from doutput_t, the gradient that reaches h_t from above, and dh_n, the one that
 reaches h_T from whatever follows the sequence:
 
-    dh_t = doutput_t + W_hh^T dz_{t+1}     (at t = T: doutput_T + dh_n)                 (3)
-    dz_t = dh_t * (1 - h_t^2)              since tanh' = 1 - tanh^2                     (4)
+    dh_t = doutput_t + W_hh^T dz_{t+1}     (at t = T: doutput_T + dh_n)                 (R3)
+    dz_t = dh_t * (1 - h_t^2)              since tanh' = 1 - tanh^2                     (R4)
 
-    dW_hh = sum_t dz_t h_{t-1}^T,  dW_ih = sum_t dz_t x_t^T,  db_ih = db_hh = sum_t dz_t     (5)
-    dx_t = W_ih^T dz_t,            dh_0 = W_hh^T dz_1                                        (6)
+    dW_hh = sum_t dz_t h_{t-1}^T,  dW_ih = sum_t dz_t x_t^T,  db_ih = db_hh = sum_t dz_t     (R5)
+    dx_t = W_ih^T dz_t,            dh_0 = W_hh^T dz_1                                        (R6)
 
 In the code a batch of B sequences lies in rows, so that W x becomes x @ W.T. Only W_hh h_{t-1} needs the step
 before it: everything else is one matrix product over all N = T * B rows, outside the loop.
@@ -122,8 +122,8 @@ class Recurrence:
         self.hidden_size, self.input_size = self.weight_ih.data.shape
 
     def project(self, x: Array, z: Array, bias: Array) -> None:
-        """z = W_ih x + (b_ih + b_hh), the part of (1) that waits for no other step; x (N, I), z (N, H), bias (H,)."""
-        x.dot(self.weight_ih.data.T, z)
+        """z = W_ih x + (b_ih + b_hh), the part of (R1) that needs no other step; x (N, I), z (N, H), bias (H,)."""
+        x.dot(self.weight_ih.data.T, z)  # (R1): W_ih x
         if self.bias_ih is not None and self.bias_hh is not None:
             np.add(self.bias_ih.data, self.bias_hh.data, bias)
             np.add(z, bias, z)
@@ -138,15 +138,15 @@ class Recurrence:
         add, nonlinear = np.add, np.tanh if self.nonlinearity == "tanh" else relu
         for h_previous, z_t, h_t, W_hh_h in tape.forward_steps:
             h_previous.dot(W_hh_T, W_hh_h)
-            add(z_t, W_hh_h, z_t)  # (1)
-            nonlinear(z_t, h_t)  # (2)
+            add(z_t, W_hh_h, z_t)  # (R1)
+            nonlinear(z_t, h_t)  # (R2)
 
     def step(self, x: Array, h: Array) -> Array:
         """Put h_t in the place of h_{t-1}, for x_t (I,) and h (H,) or a batch (B, I) and (B, H), and return it."""
-        z = x.dot(self.weight_ih.data.T) + h.dot(self.weight_hh.data.T)  # (1)
+        z = x.dot(self.weight_ih.data.T) + h.dot(self.weight_hh.data.T)  # (R1)
         if self.bias_ih is not None and self.bias_hh is not None:
             z += self.bias_ih.data + self.bias_hh.data
-        (np.tanh if self.nonlinearity == "tanh" else relu)(z, h)  # (2)
+        (np.tanh if self.nonlinearity == "tanh" else relu)(z, h)  # (R2)
         return h
 
     def backward_recur(self, tape: RecurrenceTape) -> None:
@@ -159,15 +159,15 @@ class Recurrence:
         np.subtract(1, slope, slope)  # tanh'(z) = 1 - h^2 or relu'(z) = 1 - (h <= 0), for all t at once
         add, multiply, W_hh = np.add, np.multiply, self.weight_hh.data
         for dh, doutput_t, slope_t, dz_t in tape.backward_steps:
-            add(dh, doutput_t, dh)  # (3)
-            multiply(dh, slope_t, dz_t)  # (4)
-            dz_t.dot(W_hh, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (6)
-        tape.dz_rows.T.dot(tape.h_previous_rows, self.weight_hh.grad)  # (5)
+            add(dh, doutput_t, dh)  # (R3)
+            multiply(dh, slope_t, dz_t)  # (R4)
+            dz_t.dot(W_hh, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (R6)
+        tape.dz_rows.T.dot(tape.h_previous_rows, self.weight_hh.grad)  # (R5)
 
     def backward_project(self, dz: Array, x: Array, dx: Array) -> None:
         """From dz (N, H) and x (N, I) to dx (N, I), dW_ih, db_ih and db_hh."""
-        dz.T.dot(x, self.weight_ih.grad)  # (5)
+        dz.T.dot(x, self.weight_ih.grad)  # (R5)
         if self.bias_ih is not None and self.bias_hh is not None:
-            np.add.reduce(dz, axis=0, out=self.bias_ih.grad)
+            np.add.reduce(dz, axis=0, out=self.bias_ih.grad)  # (R5)
             self.bias_hh.grad[...] = self.bias_ih.grad
-        dz.dot(self.weight_ih.data, dx)  # (6)
+        dz.dot(self.weight_ih.data, dx)  # (R6)

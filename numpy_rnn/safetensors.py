@@ -32,7 +32,7 @@ def save_safetensors(
     path : path
     state_dict : mapping of str to array
         What `model.state_dict()` returns, or that of a torch model. dtype: bool, integers, or floats of 2 to 8 bytes;
-        complex128 is not in the format.
+        complex128 is not in the format. Any memory layout; big-endian numbers come back little-endian.
     metadata : mapping of str to str, optional
         Anything more, such as the model's options and its vocabulary as JSON. The format is UTF-8, and has no lone
         surrogates; `json.dumps` escapes them. The order of its entries in the file is not determined.
@@ -58,9 +58,9 @@ def save_safetensors(
         array = to_numpy(f"state_dict[{name!r}]", tensor)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"state_dict[{name!r}] has dtype {array.dtype}, expected bool, integer or real")
-        # safetensors 0.8.0 writes the memory that an array begins at, whatever its strides, and turns the bytes of
-        # big-endian numbers around. (np.ascontiguousarray would give an array without dimensions one.)
-        tensors[name] = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        # safetensors 0.8.0 writes the memory that an array begins at, whatever its strides. (np.ascontiguousarray
+        # would give a dimension to an array that has none.)
+        tensors[name] = np.asarray(array, order="C")
     try:
         # Empty metadata beside no tensors would come out as JSON that safetensors itself cannot read.
         content = safetensors.numpy.save(tensors, metadata or None)

@@ -87,13 +87,18 @@ def load_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], di
     name, target = repr(os.fspath(path)), resolve(path)
     try:
         with safetensors.safe_open(target, "np") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
     except FileNotFoundError:
         raise CheckpointError(f"{name} does not exist: check the path") from None
     except (TypeError, AttributeError) as error:  # bfloat16, for one
         raise CheckpointError(f"{name} holds numbers that NumPy has no dtype for ({reason(error)})") from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{name} is no sound safetensors file ({reason(error)}): take another copy") from error
+    for key, array in state_dict.items():
+        if array.dtype.isbuiltin != 1:  # ml_dtypes adds bfloat16 to NumPy: its import must not decide what is read
+            raise CheckpointError(f"{name} holds numbers that NumPy has no dtype for ({key!r} is {array.dtype})")
+    return state_dict, metadata
 
 
 def _safetensors() -> Any:

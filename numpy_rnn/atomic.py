@@ -135,7 +135,7 @@ def resolve(path: str | os.PathLike[str]) -> str:
     except FileNotFoundError:
         return target
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CheckpointError(f"{_name(path)} is no path to a file: {reason(error)}") from error
+        raise CheckpointError(f"{_name(path)} cannot be reached: {reason(error)}") from error
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise CheckpointError(f"{_name(path)} is {kind}, expected a file or a name that is not taken")

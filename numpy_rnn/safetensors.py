@@ -32,7 +32,7 @@ def save_safetensors(
     path : path
     state_dict : mapping of str to array
         What `model.state_dict()` returns, or that of a torch model. dtype: bool, integers, or floats of 2 to 8 bytes;
-        complex128 is not in the format.
+        complex128 is not in the format. Any memory layout; big-endian numbers come back little-endian.
     metadata : mapping of str to str, optional
         Anything more, such as the model's options and its vocabulary as JSON. The format is UTF-8, and has no lone
         surrogates; `json.dumps` escapes them. The order of its entries in the file is not determined.
@@ -58,9 +58,9 @@ def save_safetensors(
         array = to_numpy(f"state_dict[{name!r}]", tensor)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"state_dict[{name!r}] has dtype {array.dtype}, expected bool, integer or real")
-        # safetensors 0.8.0 writes the memory that an array begins at, whatever its strides, and turns the bytes of
-        # big-endian numbers around. (np.ascontiguousarray would give an array without dimensions one.)
-        tensors[name] = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        # safetensors 0.8.0 writes the memory that an array begins at, whatever its strides. (np.ascontiguousarray
+        # would give a dimension to an array that has none.)
+        tensors[name] = np.asarray(array, order="C")
     try:
         # Empty metadata beside no tensors would come out as JSON that safetensors itself cannot read.
         content = safetensors.numpy.save(tensors, metadata or None)
@@ -87,13 +87,18 @@ def load_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], di
     name, target = repr(os.fspath(path)), resolve(path)
     try:
         with safetensors.safe_open(target, "np") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
     except FileNotFoundError:
         raise CheckpointError(f"{name} does not exist: check the path") from None
     except (TypeError, AttributeError) as error:  # bfloat16, for one
         raise CheckpointError(f"{name} holds numbers that NumPy has no dtype for ({reason(error)})") from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{name} is no sound safetensors file ({reason(error)}): take another copy") from error
+    for key, array in state_dict.items():
+        if array.dtype.isbuiltin != 1:  # ml_dtypes adds bfloat16 to NumPy: its import must not decide what is read
+            raise CheckpointError(f"{name} holds numbers that NumPy has no dtype for ({key!r} is {array.dtype})")
+    return state_dict, metadata
 
 
 def _safetensors() -> Any:

@@ -9,11 +9,11 @@ __all__ = ["FaultyOS", "fails", "is_killed"]
 class FaultyOS:
     """`operations` is the list of what was asked for: the name, the arguments, and the result if there was one.
 
-    `fault` is called with the number of each operation before it happens, and may raise or kill. A write takes at
-    most `longest` bytes, as the kernel may. A close is never left out, or the tests would run out of descriptors.
+    `fault` is called with number and name of each operation before it happens, and may raise or kill. A write takes
+    at most `longest` bytes, as the kernel may. A close is never left out, or the tests would run out of descriptors.
     """
 
-    def __init__(self, fault=lambda n: None, longest=1 << 30):
+    def __init__(self, fault=lambda n, name: None, longest=1 << 30):
         self.operations, self.fault, self.longest = [], fault, longest
 
     def __getattr__(self, name):
@@ -22,7 +22,7 @@ class FaultyOS:
     def _watch(self, name, *arguments):
         self.operations.append((name, arguments, None))
         try:
-            self.fault(len(self.operations) - 1)
+            self.fault(len(self.operations) - 1, name)
         except BaseException:
             if name == "close":
                 os.close(*arguments)
@@ -53,7 +53,7 @@ class FaultyOS:
 def fails(error, at, to_the_end=False):
     """Return a fault: operation number `at` raises `error`, and all later ones too if `to_the_end`."""
 
-    def fault(n):
+    def fault(n, name):
         if n == at or (to_the_end and n > at):
             raise error
 
@@ -63,7 +63,7 @@ def fails(error, at, to_the_end=False):
 def is_killed(at):
     """Return a fault: the process is killed before operation number `at`."""
 
-    def fault(n):
+    def fault(n, name):
         if n == at:
             os.kill(os.getpid(), signal.SIGKILL)
 

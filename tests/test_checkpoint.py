@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 import numpy_rnn as nr
 from numpy_rnn import strict_json
 from numpy_rnn.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from numpy_rnn.npy import npy_header
 
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float32, np.float64, np.complex128]
 LAYOUTS = [
@@ -81,6 +82,13 @@ def test_everything_comes_back(scratch, tensors, header):
     with np.load(scratch, allow_pickle=False) as archive:
         assert all(bits(archive[name]) == bits(tensors[name]) for name in tensors)
         assert archive["checkpoint.json"] == zipfile.ZipFile(scratch).read("checkpoint.json")
+
+
+def test_what_comes_before_the_numbers_of_an_npy_member_is_a_multiple_of_64_bytes():
+    for ndim in range(30):
+        header = npy_header(np.dtype(np.float32), (7,) * ndim)
+        assert len(header) % 64 == 0
+        assert len(header) == 10 + int.from_bytes(header[8:10], "little")
 
 
 def test_a_model_and_a_generator_go_on_where_they_were(tmp_path):
@@ -407,6 +415,19 @@ def test_one_member_under_many_entries_is_not_read_many_times(path):
     assert memory < 40 * path.stat().st_size
 
 
+def test_a_shape_that_the_file_has_no_bytes_for_takes_no_memory(path):
+    shape = (1 << 28,)
+    start = npy_header(np.dtype(np.float32), shape)
+    rezip(
+        path,
+        weight(shape=list(shape)),
+        lambda members: [(m, start + bytes(24) if m == "fc.weight.npy" else c) for m, c in members],
+    )
+    message, memory = peak(refusal, path)
+    assert DIFFERS in message
+    assert memory < 1 << 20  # of 1 GB
+
+
 @pytest.mark.parametrize("unit", ["{}", "[]", '{"":0}', '"\\u00e9"', "1.5", '{"":{"":[]}}'])
 def test_the_memory_that_json_takes(path, unit):
     """Forty times the file is what the module says; the file is all JSON here."""
@@ -464,7 +485,7 @@ def make_socket(path):
         (make_fifo, "is a FIFO, expected"),
         (make_socket, "is a socket, expected"),
         (lambda path: os.symlink("/dev/null", path), "is a device, expected"),
-        (lambda path: os.symlink(path, path), "is no path to a file: Too many levels of symbolic links"),
+        (lambda path: os.symlink(path, path), "cannot be reached: Too many levels of symbolic links"),
         (lambda path: os.symlink(".", path), "is a directory, expected"),
     ],
 )

@@ -135,6 +135,17 @@ def test_an_error_at_any_operation(path, through, code, longest, to_the_end):
         assert load(path) == "next"
 
 
+def test_a_temporary_file_that_cannot_be_removed_does_not_hide_why(path, through):
+    def fault(n, name):
+        if name in ("write", "unlink"):
+            code = errno.ENOSPC if name == "write" else errno.EROFS
+            raise OSError(code, os.strerror(code))
+
+    with pytest.raises(CheckpointError, match="cannot be written: No space left on device"):
+        through(path, FaultyOS(fault))
+    assert load(path) == "old"
+
+
 def test_an_interrupt_at_any_operation(path, through):
     count = names(through(path, FaultyOS(longest=100)))
     for at in range(len(count)):

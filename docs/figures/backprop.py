@@ -189,7 +189,7 @@ def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:
     try:
         import matplotlib
     except ModuleNotFoundError as error:
-        raise SystemExit("the figures need matplotlib: pip install 'numpy-rnn[bench]'") from error
+        raise SystemExit("the figures need matplotlib: pip install 'numpy-rnn[plot]'") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -15,7 +15,7 @@ from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.gradient_checking.subject import positional
-from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
+from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 
 __all__ = ["check_file", "check_shipped"]
 
@@ -31,7 +31,12 @@ def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
     stack = RNN(E, H, num_layers=2, nonlinearity="relu", bidirectional=True, dropout=0.5, rng=rng)
     yield gradcheck(stack, x, rng.standard_normal((4, B, H)), lengths=[T, T - 2], **options)
     yield gradcheck(Linear(H, V, rng=rng), rng.standard_normal((T, B, H)), **options)
-    yield gradcheck(CrossEntropyLoss(), rng.standard_normal((T * B, V)), tokens.ravel(), **options)
+    logits, weight = rng.standard_normal((T * B, V)), rng.random(V)
+    yield gradcheck(CrossEntropyLoss(), logits, tokens.ravel(), **options)
+    smooth = CrossEntropyLoss(weight, ignore_index=0, reduction="none", label_smoothing=0.1)
+    yield gradcheck(smooth, logits, tokens.ravel(), **options)
+    yield gradcheck(LogSoftmax(1), logits, **options)
+    yield gradcheck(NLLLoss(weight), logits, tokens.ravel(), **options)
     yield gradcheck(CharRNN(V, E, H, rng=rng), tokens, h_0, **options)
 
 

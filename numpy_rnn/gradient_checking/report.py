@@ -149,7 +149,7 @@ class GradcheckReport:
         elif self.faults:
             verdict = f"backward misbehaves (its {len(checked)} gradients are right)"
         else:
-            verdict = f"all {len(checked)} gradients right"
+            verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
         lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]

@@ -81,7 +81,8 @@ class CharRNN(Layer[CharRNNTape]):
         The layers. Their parameters lie in the model's two vectors, as `embedding.weight`, `rnn.weight_ih_l0`, ...;
         load values into them, do not put other layers in their place.
     criterion : CrossEntropyLoss
-        The loss that `loss_and_gradients` takes.
+        The loss that `loss_and_gradients` takes: the mean over all characters. For another, call `forward`, a loss of
+        your own, and `backward`.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class CharRNN(Layer[CharRNNTape]):
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
         self.rnn = RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)
-        self.criterion = CrossEntropyLoss()
+        self._criterion = CrossEntropyLoss()
         self._step_tape: CharRNNTape | None = None
         self._parameters = Parameters.join(
             {"embedding": self.embedding.parameters(), "rnn": self.rnn.parameters(), "fc": self.fc.parameters()}
@@ -114,9 +115,13 @@ class CharRNN(Layer[CharRNNTape]):
         self.rnn.train(mode)
         return super().train(mode)
 
+    @property
+    def criterion(self) -> CrossEntropyLoss:
+        return self._criterion
+
     def new_tape(self, T: int, B: int) -> CharRNNTape:
         """Return a tape for T steps of B sequences, to hand to the methods below again and again."""
-        return CharRNNTape(self, T, B)
+        return CharRNNTape(self, as_size("T", T), as_size("B", B, low=0))
 
     def forward(
         self, tokens: ArrayLike, h_0: ArrayLike | None = None, tape: CharRNNTape | None = None
@@ -247,8 +252,8 @@ class CharRNN(Layer[CharRNNTape]):
             tape = self._step_tape
         self._read(tokens, h_0, tape)
         tape.criterion.targets[...] = targets.reshape(-1)
-        self.criterion.forward_on(tape.criterion)
-        self.criterion.backward_on(tape.criterion)
+        self._criterion.forward_on(tape.criterion)
+        self._criterion.backward_on(tape.criterion)
         tape.fc.dy = tape.criterion.dlogits
         tape.rnn.dh.fill(0)
         self.backward_on(tape)

@@ -55,12 +55,16 @@ def as_size(name: str, value: int, low: int = 1) -> int:
     return int(value)
 
 
-def as_number(name: str, value: float, low: float = 0.0, below: float = math.inf, or_inf: bool = False) -> float:
+def as_number(
+    name: str, value: float | str, low: float = 0.0, below: float = math.inf, or_inf: bool = False
+) -> float:
     """Return `value` if it is a number in [low, below), or infinity where that is allowed."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool | str) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
+        number = math.nan
+    if math.isnan(number) and not isinstance(value, float | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
     if not (low <= number < below or (or_inf and number == math.inf)):
         raise ValueError(f"{name} must be in [{low:g}, {below:g}{']' if or_inf else ')'}, got {value}")
     return number
@@ -84,8 +88,10 @@ def as_flag(name: str, value: bool) -> bool:
 
 def to_numpy(name: str, value: ArrayLike) -> Array:
     """Return `value` as an array: a list, an array, or a torch tensor, off its graph and device."""
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:
         return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill it first")
     try:
         return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except (TypeError, ValueError) as error:
@@ -135,8 +141,8 @@ def as_indices(name: str, value: ArrayLike, count: int) -> Array:
     NumPy would let a negative index wrap around; here, as in torch, it is an IndexError.
     """
     array = to_numpy(name, value)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
+    if array.dtype.kind not in "iu" and not (isinstance(value, list | tuple) and array.size == 0):
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")  # an empty list has no dtype to blame
     indices = array if array.dtype == np.intp else array.astype(np.intp)
     # Read as unsigned, a negative number is larger than any size: one reduction finds both faults.
     if indices.size and np.maximum.reduce(indices.view(np.uintp), axis=None) >= count:

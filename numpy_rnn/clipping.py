@@ -16,14 +16,14 @@ import math
 
 import numpy as np
 
-from numpy_rnn.checks import Array, as_number
+from numpy_rnn.checks import Array, as_flag, as_number
 from numpy_rnn.parameters import Parameters, as_real_parameters
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
 def clip_grad_norm_(
-    parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Parameters, max_norm: float, norm_type: float | str = 2.0, error_if_nonfinite: bool = False
 ) -> float:
     """Scale all gradients together so that their norm is at most `max_norm`, equations (N1) and (2).
 
@@ -32,7 +32,7 @@ def clip_grad_norm_(
     parameters : Parameters
         What `layer.parameters()` returns.
     max_norm : float
-        At least 0; inf measures the norm and leaves the gradients alone.
+        At least 0; inf measures the norm, and leaves gradients of finite norm alone.
     norm_type : float, default 2.0
         Above 0: 2 for the Euclidean norm, inf (or "inf") for the largest magnitude.
     error_if_nonfinite : bool, default False
@@ -58,12 +58,13 @@ def clip_grad_norm_(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
     max_norm = as_number("max_norm", max_norm, or_inf=True)
-    norm_type = as_number("norm_type", norm_type, or_inf=True)
-    if norm_type == 0:
-        raise ValueError("norm_type must be above 0, got 0")
+    error_if_nonfinite = as_flag("error_if_nonfinite", error_if_nonfinite)
+    p = as_number("norm_type", math.inf if norm_type == "inf" else norm_type, low=-math.inf, or_inf=True)
+    if p <= 0:
+        raise ValueError(f"norm_type must be above 0, got {norm_type}")
     grad = as_real_parameters(parameters).grad
     with np.errstate(all="ignore"):
-        norm = _norm(grad, norm_type)
+        norm = _norm(grad, p)
         if error_if_nonfinite and not math.isfinite(norm):
             raise RuntimeError(f"the gradients have a norm of {norm}, expected a finite one: they were not clipped")
         scale = max_norm / (norm + 1e-6)

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_rnn.checks import Array, as_array, as_number, check_keys, check_shape
+from numpy_rnn.checks import Array, as_array, as_flag, as_number, check_keys, check_shape
 from numpy_rnn.parameters import Parameters, as_real_parameters
 
 __all__ = ["Adam"]
@@ -94,10 +94,11 @@ class Adam:
             raise TypeError(f"betas must be two numbers, got {betas!r}")
         self.betas = as_number("betas[0]", betas[0], below=1), as_number("betas[1]", betas[1], below=1)
         self.weight_decay = as_number("weight_decay", weight_decay)
-        self.maximize, self.decoupled_weight_decay = bool(maximize), bool(decoupled_weight_decay)
+        self.maximize = as_flag("maximize", maximize)
+        self.decoupled_weight_decay = as_flag("decoupled_weight_decay", decoupled_weight_decay)
         self.exp_avg = np.zeros_like(parameters.data)
         self.exp_avg_sq = np.zeros_like(parameters.data)
-        self.max_exp_avg_sq = np.zeros_like(parameters.data) if amsgrad else None
+        self.max_exp_avg_sq = np.zeros_like(parameters.data) if as_flag("amsgrad", amsgrad) else None
         self.step_count = 0
         self._scratch = np.empty_like(parameters.data[:_BLOCK])
         self._g = np.empty_like(parameters.data[:_BLOCK])  # the gradient, where an option changes it
@@ -182,6 +183,8 @@ class Adam:
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
             raise TypeError("state_dict must have 'state' and 'param_groups', as Adam.state_dict() returns them")
         state, groups = state_dict["state"], state_dict["param_groups"]
+        if not isinstance(state, Mapping) or not isinstance(groups, list | tuple):
+            raise TypeError("state_dict must have a mapping 'state' and a list 'param_groups'")
         if len(groups) != 1:
             raise ValueError(f"state_dict has {len(groups)} parameter groups, expected one: all share their options")
         group = {"maximize": self.maximize, "decoupled_weight_decay": self.decoupled_weight_decay, **groups[0]}

@@ -69,6 +69,24 @@ def test_scatter_add_is_the_transpose_of_a_one_hot_product(rng, N, V, E):
         indices, rows = rng.integers(0, V, N), some.normal(rng, N, E)
 
 
+@pytest.mark.parametrize("V", [3, 5000])  # a one-hot product, and a sort
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_stays_in_its_row(V, odd):
+    layer, mirror = nr.Embedding(V, 2, padding_idx=0, rng=0), torch.nn.Embedding(V, 2, padding_idx=0)
+    tokens, dy = [0, 1, 2, 1], np.array([[odd, 0], [1, odd], [3, 4], [5, 6]], np.float32)
+    layer.forward(tokens)
+    layer.backward(dy)
+    mirror(torch.tensor(tokens)).backward(torch.tensor(dy))
+    assert_equals_torch(layer.weight.grad, mirror.weight.grad, equal_nan=True)
+
+
+def test_no_tokens_will_do():
+    layer = nr.Embedding(5, 2, rng=0)
+    assert layer.forward([]).shape == (0, 2)
+    layer.backward(np.zeros((0, 2)))
+    assert not layer.weight.grad.any()
+
+
 @pytest.mark.parametrize("bad", [-1, 5, 99, -(2**40)])
 def test_an_index_outside_the_table_is_an_error(bad):
     layer = nr.Embedding(5, 2, rng=0)

@@ -243,6 +243,11 @@ def test_bad_arguments_of_adam_are_named(arguments, words):
     [
         ({"lr": None}, "lr must be a number, got None"),
         ({"lr": "fast"}, "lr must be a number, got 'fast'"),
+        ({"lr": "0.01"}, "lr must be a number, got '0.01'"),
+        ({"lr": True}, "lr must be a number, got True"),
+        ({"amsgrad": "false"}, "amsgrad must be True or False, got 'false'"),
+        ({"maximize": 1}, "maximize must be True or False, got 1"),
+        ({"decoupled_weight_decay": 0.01}, r"decoupled_weight_decay must be True or False, got 0\.01"),
         ({"betas": 0.9}, r"betas must be two numbers, got 0\.9"),
         ({"betas": (0.9,)}, r"betas must be two numbers, got \(0\.9,\)"),
         ({"weight_decay": "L2"}, "weight_decay must be a number, got 'L2'"),

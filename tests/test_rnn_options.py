@@ -149,6 +149,31 @@ def test_dropout_equals_layers_of_torch_with_the_masks_between(rng, T, B, I, H, 
             assert_equals_torch(layer.parameters()[name].grad, q.grad, name)
 
 
+def test_masks_are_in_the_callers_order_whatever_the_lengths():
+    layer = nr.RNN(1, 2, 2, dropout=0.5, dtype=np.float64, rng=0)
+    mask = np.ones((3, 2, 2))
+    mask[:, 0] = 0  # nothing of the first sequence comes through
+    for lengths in (None, [3, 2], [2, 3]):
+        output, _ = layer.forward(np.random.default_rng(0).standard_normal((3, 2, 1)), lengths=lengths, masks=[mask])
+        dx, _ = layer.backward(np.ones_like(output))
+        assert not dx[:, 0].any()
+        assert dx[:2, 1].all()
+        np.testing.assert_array_equal(layer.tape.masks[0], mask)
+
+
+def test_a_state_that_overflows_at_the_end_of_a_sequence_stays_there():
+    layer = nr.RNN(1, 1, nonlinearity="relu", bias=False)
+    layer.weight_ih_l0.data, layer.weight_hh_l0.data = 2, 1
+    x = np.ones((3, 2, 1), np.float32)
+    x[1, 0] = 3e38
+    with np.errstate(over="ignore"):
+        output, _ = layer.forward(x, lengths=[2, 3])
+    doutput = np.zeros_like(output)
+    doutput[:, 1] = 1
+    layer.backward(doutput)
+    assert layer.weight_hh_l0.grad.item() == 8  # torch's
+
+
 def test_masks_keep_the_mean_and_follow_mode_generator_and_dtype():
     layer = nr.RNN(3, 50, num_layers=3, dropout=0.25, bidirectional=True, dtype=np.float64, rng=0)
     x = np.random.default_rng(0).standard_normal((40, 10, 3))
@@ -301,6 +326,20 @@ def test_bad_options_are_named():
         layer.forward(x, lengths=[5.0, 3.0])
     with pytest.raises(ValueError, match="lengths must be None for a single sequence"):
         layer.forward(x[:, 0], lengths=[5])
+    with pytest.raises(
+        TypeError, match="masks must be a list of arrays, one for each layer but the last, got ndarray"
+    ):
+        layer.forward(x, masks=np.ones((5, 2, 4)))
+    with pytest.raises(TypeError, match=r"x must be an array, got a PackedSequence: torch_reference\.from_packed"):
+        layer.forward(to_packed(x, [5, 3]))
+    with pytest.raises(TypeError, match="x is a masked array: fill it first"):
+        layer.forward(np.ma.masked_array(x, x == 0))
+    with pytest.raises(ValueError, match="T must be at least 1, got 0"):
+        layer.new_tape(0, 2)
+    with pytest.raises(ValueError, match="B must be at least 0, got -1"):
+        layer.new_tape(5, -1)
+    with pytest.raises(TypeError, match="mode must be True or False, got 'no'"):
+        layer.train("no")
     with pytest.raises(ValueError, match="masks has length 2, expected num_layers - 1 = 1"):
         layer.forward(x, masks=[np.ones((5, 2, 4))] * 2)
     with pytest.raises(ValueError, match=r"masks\[0\] has shape \(5, 2, 3\), expected .* = \(5, 2, 4\)"):

@@ -1,6 +1,7 @@
 """What belongs to whom: returned arrays stay as they were, unless the caller hands the same tape in again."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -224,3 +225,22 @@ def test_a_failed_forward_leaves_the_last_one_in_place(case):
     with pytest.raises((TypeError, ValueError)):
         layer.forward(*[np.full((2, 2, 2, 2), "x") for _ in first])
     assert_equal(snapshot([layer.backward(*dfirst)]), expected)
+
+
+def test_a_tape_is_not_copied():
+    """Its arrays share memory; copied one by one they would not, and gradients would be wrong without a word."""
+    model = nr.CharRNN(V, E, H, rng=0)
+    for layer, tape in [
+        (model, model.new_tape(T, B)),
+        (model.rnn, model.rnn.new_tape(T, B)),
+        (model.criterion, model.criterion.new_tape(T, V)),
+    ]:
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be copied or pickled: make one with new_tape"):
+                duplicate([tape] if duplicate is copy.deepcopy else tape)
+        copy.deepcopy(layer)
+
+
+def test_the_models_criterion_is_not_replaced():
+    with pytest.raises(AttributeError, match="criterion"):
+        nr.CharRNN(V, E, H, rng=0).criterion = nr.CrossEntropyLoss(ignore_index=0)

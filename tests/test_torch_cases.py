@@ -56,14 +56,17 @@ def slightly_wrong(method):
 )
 def test_a_wrong_gradient_shows(monkeypatch, families, layer):
     monkeypatch.setattr(layer, "backward", slightly_wrong(layer.backward))
-    cases = [case for case in CASES if case.family in families]
-    failures = 0
-    for case in cases:
-        try:
-            case.run()
-        except AssertionError:
-            failures += 1
-    assert failures >= 0.7 * len(cases)  # not where nothing is left: no rows, one class, every row ignored
+    cases, failures = 0, 0
+    for case in CASES:
+        if case.family in families:
+            try:
+                case.run()
+            except run_case.Different:
+                continue
+            except AssertionError:
+                failures += 1
+            cases += 1
+    assert failures >= 0.7 * cases  # not where nothing is left: no rows, one class, every row ignored
 
 
 def test_a_wrong_step_shows(monkeypatch):

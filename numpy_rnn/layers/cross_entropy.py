@@ -10,7 +10,9 @@ That is all, without options. With them, a target is a share r[n] of one class a
 nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                                         (C3')
 dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (C4')
 
-where `weighted_loss` tells how nll becomes the loss, and what g is (1/N, above); and with eps = label_smoothing,
+where the losses nll[n], which have the weights in them, are summed, or averaged over the sum of weight[targets[n]]
+(over N for probabilities), as `weighted_loss` does it; g[n] is the gradient of that, 1/N above; and with
+eps = label_smoothing,
 
 class indices:   r[n] = (1 - eps) weight[targets[n]]     q[n, c] = eps / C weight[c]                    (5)
 probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1 - eps) targets[n, c] + eps / C)

@@ -104,6 +104,7 @@ class Embedding(Layer[EmbeddingTape]):
         tape.written, self.tape = True, tape
         return tape.y.reshape(*tape.shape, self.embedding_dim)
 
+    @np.errstate(invalid="ignore", over="ignore")  # as in torch, inf and nan come without a warning
     def backward(self, dy: ArrayLike, tape: EmbeddingTape | None = None) -> None:
         """Assign `weight.grad` (torch would add to it); tokens have no gradient, so nothing is returned.
 
@@ -133,6 +134,11 @@ class Embedding(Layer[EmbeddingTape]):
 
     def backward_on(self, tape: EmbeddingTape) -> None:
         tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (E2)
+        if not np.isfinite(
+            self.weight.grad
+        ).all():  # 0 times infinity is nan: a one-hot product spreads it to all rows
+            self.weight.grad.fill(0)
+            np.add.at(self.weight.grad, tape.tokens, tape.dy)
         if self.padding_idx is not None:
             self.weight.grad[self.padding_idx] = 0
 

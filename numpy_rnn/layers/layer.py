@@ -17,7 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import Array
+from numpy_rnn.checks import Array, as_flag
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["Layer", "Tape"]
@@ -28,6 +28,12 @@ class Tape:
 
     def __init__(self, layer: Any, shape: tuple[int, ...]) -> None:
         self.layer, self.shape, self.written = layer, shape, False
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be copied or pickled: copied one by one, arrays that share memory would no longer do so."""
+        raise TypeError(
+            f"a {type(self).__name__} cannot be copied or pickled: make one with new_tape of the copied layer"
+        )
 
 
 AnyTape = TypeVar("AnyTape", bound=Tape)
@@ -42,7 +48,7 @@ class Layer(Generic[AnyTape]):
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, the one that a layer starts in, and return the layer itself."""
-        self.training = mode
+        self.training = as_flag("mode", mode)
         return self
 
     def eval(self) -> Self:

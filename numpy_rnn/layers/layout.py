@@ -48,7 +48,7 @@ class Layout:
         if self.single:
             raise ValueError("lengths must be None for a single sequence: they belong to a batch")
         lengths = to_numpy("lengths", lengths)
-        if lengths.dtype.kind not in "iu":
+        if lengths.dtype.kind not in "iu" and lengths.size:
             raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}")
         check_shape("lengths", lengths, (self.B,), "(B,)", self._swapped * (lengths.shape == (self.T,)))
         for wrong in lengths[(lengths < 1) | (lengths > self.T)]:
@@ -99,7 +99,7 @@ class Layout:
 
     def enter_state(self, state: Array) -> Array:
         """Return the caller's h_0 or dh_n as (L * D, B, H), in the order of rows."""
-        if self.single:
+        if self.single and state.ndim == 2:
             return state[:, None]
         return state if self.order is None else state[:, self.order]
 

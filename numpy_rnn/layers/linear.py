@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_size, check_shape
+from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_size, check_shape
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
@@ -67,7 +67,7 @@ class Linear(Layer[LinearTape]):
         self.out_features = as_size("out_features", out_features)
         self.dtype = as_dtype(dtype)
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
-        if bias:
+        if as_flag("bias", bias):
             shapes["bias"] = (self.out_features,)
         self._parameters = Parameters(shapes, self.dtype)
         bound = 1 / math.sqrt(self.in_features)

@@ -17,13 +17,13 @@ reaches h_T from whatever follows the sequence:
 In the code a batch of B sequences lies in rows, so that W x becomes x @ W.T. Only W_hh h_{t-1} needs the step
 before it: everything else is one matrix product over all N = T * B rows, outside the loop.
 
-Three variations, none of which the equations notice:
+Three variations:
 
-- With relu, h_t = max(z_t, 0), and relu' = 1 - (h_t <= 0) takes the place of tanh' = 1 - h_t^2.
+- With relu, (R2) is h_t = max(z_t, 0), and relu' = 1 - (h_t <= 0) takes the place of tanh' = 1 - h_t^2 in (R4).
 - The reverse direction runs from T to 1: what was t - 1 is t + 1.
 - Sequences of different lengths lie in rows of falling length. At step t only the first rows, those of sequences that
   long, are computed on; the others keep what they have. So h_0 waits for the reverse direction where a sequence
-  ends, and there dh_n waits for the backward pass of the forward direction.
+  ends, and dh holds a sequence's dh_n until the backward pass of the forward direction reaches its last step.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RecurrenceTape:
         self.before, self.after = (self.h[1:], self.h[:-1]) if self.reverse else (self.h[:-1], self.h[1:])
         # The same memory as rows, N = T * B.
         self.z_rows = self.z.reshape(-1, H)
-        self.h_rows, self.h_previous_rows = self.after.reshape(-1, H), self.before.reshape(-1, H)
+        self.h_rows = self.after.reshape(-1, H)
         # BLAS multiplies a narrow matrix up to twice as fast by W_hh^T stored as such than by a transposed W_hh:
         # worth one copy per forward. A single row (B = 1) gains nothing.
         self.W_hh_T = np.empty((H, H), dtype) if B > 1 else None
@@ -88,6 +88,7 @@ class RecurrenceTape:
     def set_lengths(self, lengths: Array | None) -> None:
         """Say how long the sequence of each row is, in falling order; None: all are T long."""
         T, B, _ = self.z.shape
+        self.h_previous_rows = self.before.reshape(self.z_rows.shape)
         self.running = None if lengths is None else np.arange(T)[:, None] < lengths  # (T, B)
         end = T if lengths is None else (lengths, np.arange(B))  # where in h each sequence ends
         self.first, self.last = (end, 0) if self.reverse else (0, end)  # where h_0 and h_n are
@@ -97,6 +98,7 @@ class RecurrenceTape:
         """Say where doutput (T, B, H) is, and where dz shall be: the same memory, if doutput may be overwritten."""
         if self.running is not None:
             dz[~self.running] = 0
+            self.h_previous_rows = np.where(self.running[:, :, None], self.before, 0).reshape(self.z_rows.shape)
         self.dz_rows = dz.reshape(-1, dz.shape[-1])
         self.backward_steps = self._steps(repeat(self.dh), doutput, self.z, dz)[::-1]
 

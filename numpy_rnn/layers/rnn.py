@@ -37,7 +37,7 @@ class RNNTape(Tape):
     """
 
     lengths: Array | None = None
-    masks: Sequence[Array] | None = None  # (T, B, D * H) between a layer and the next; None: no dropout
+    masks: Sequence[Array] | None = None  # (T, B, D * H) between a layer and the next, in the caller's order of B
 
     def __init__(self, layer: RNN, T: int, B: int) -> None:
         super().__init__(layer, (T, B))
@@ -97,9 +97,14 @@ class RNNTape(Tape):
 
     def read_below(self, k: int) -> Array:
         """Return what layer k > 0 reads, equation (1), as rows."""
-        x = self.output(k - 1) if self.masks is None else self.output(k - 1) * self.masks[k - 1]
+        x = self.output(k - 1) if self.masks is None else self.output(k - 1) * self.mask(k)
         self.x[k] = x.reshape(-1, x.shape[-1])
         return self.x[k]
+
+    def mask(self, k: int) -> Array:
+        """Return the mask below layer k, its rows in the order of the tape's."""
+        assert self.masks is not None
+        return self.layout.enter_state(self.masks[k - 1])
 
     def join_dx(self, k: int) -> Array:
         """Return the gradient of what layer k read, equation (2), in the array of its first direction."""
@@ -107,7 +112,7 @@ class RNNTape(Tape):
         for tape in self.layers[k][1:]:
             dx += tape.dx
         if k > 0 and self.masks is not None:
-            dx *= self.masks[k - 1].reshape(dx.shape)
+            dx *= self.mask(k).reshape(dx.shape)
         return dx
 
 
@@ -168,7 +173,7 @@ class RNN(Layer[RNNTape]):
         self.input_size = as_size("input_size", input_size)
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.num_layers = as_size("num_layers", num_layers)
-        if nonlinearity not in ("tanh", "relu"):
+        if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
         self.bias = as_flag("bias", bias)
@@ -204,7 +209,7 @@ class RNN(Layer[RNNTape]):
 
     def new_tape(self, T: int, B: int) -> RNNTape:
         """Return a tape for T steps of B sequences, to hand to `forward` and `backward` again and again."""
-        return RNNTape(self, T, B)
+        return RNNTape(self, as_size("T", T), as_size("B", B, low=0))
 
     def forward(
         self,
@@ -229,15 +234,18 @@ class RNN(Layer[RNNTape]):
             In [1, T], in any order: sequence b ends after lengths[b] steps, as if packed (torch's PackedSequence).
             What x holds behind the end is padding: it is not read, its output and its gradient are zero.
         masks : sequence of L - 1 arrays, shape (T, B, D * H), optional
-            Dropout masks to take instead of drawing new ones, such as the `tape.masks` of another forward pass.
+            Dropout masks to take, in evaluation mode too, instead of drawing new ones: such as the `tape.masks` of
+            another forward pass in training mode. Time first, whatever batch_first says.
 
         Returns
         -------
         output : ndarray, shape (T, B, D * H); with batch_first (B, T, D * H); for a single sequence (T, D * H)
             The states of the last layer.
         h_n : ndarray, shape of h_0
-            The state after the last step; in the reverse direction that is the first character's.
+            The state after the last step; the reverse direction's last step reads x_1.
         """
+        if hasattr(x, "batch_sizes"):
+            raise TypeError("x must be an array, got a PackedSequence: torch_reference.from_packed unpacks it")
         x = as_array("x", x, self.dtype)
         layout = Layout.of(x, self.input_size, self.batch_first)
         T, B = layout.T, layout.B
@@ -337,6 +345,10 @@ class RNN(Layer[RNNTape]):
         return [mask * self.dtype.type(1 / (1 - p) if p < 1 else 0) for mask in kept]
 
     def _check_masks(self, masks: Sequence[ArrayLike], T: int, B: int) -> list[Array]:
+        if not isinstance(masks, list | tuple):
+            raise TypeError(
+                f"masks must be a list of arrays, one for each layer but the last, got {type(masks).__name__}"
+            )
         arrays = [as_array(f"masks[{k}]", mask, self.dtype) for k, mask in enumerate(masks)]
         if len(arrays) != self.num_layers - 1:
             raise ValueError(f"masks has length {len(arrays)}, expected num_layers - 1 = {self.num_layers - 1}")

@@ -18,7 +18,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_floats, as_indices, as_integer, check_shape, to_numpy
+from numpy_rnn.checks import (
+    Array,
+    as_array,
+    as_dtype,
+    as_floats,
+    as_indices,
+    as_integer,
+    as_size,
+    check_shape,
+    to_numpy,
+)
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
@@ -84,7 +94,7 @@ class WeightedLoss(Layer[AnyLossTape]):
 
         Scores of shape (N, C, d1, ...) are N * d1 * ... rows; those of shape (C,) are one.
         """
-        return self.tape_type(self, N, C, as_dtype(dtype))
+        return self.tape_type(self, as_size("N", N, low=0), as_size("C", C), as_dtype(dtype))
 
     def _check_scores(self, name: str, scores: ArrayLike) -> Array:
         scores = as_floats(name, scores)

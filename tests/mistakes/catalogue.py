@@ -178,11 +178,11 @@ ADAM = [
     ("amsgrad forgotten", "if self.max_exp_avg_sq is not None:", "if False:"),
 ]  # fmt: skip
 
-SCALE, NORM = "scale = max_norm / (norm + 1e-6)", "norm = _norm(grad, norm_type)"
+SCALE, NORM = "scale = max_norm / (norm + 1e-6)", "norm = _norm(grad, p)"
 CLIPPING = [
     ("small gradients are scaled up", "if not scale >= 1:", "if True:"),
     ("clips when it should not", "if not scale >= 1:", "if scale >= 1:"),
-    ("the root is forgotten", NORM, "norm = _norm(grad, norm_type) ** norm_type"),
+    ("the root is forgotten", NORM, "norm = _norm(grad, p) ** p"),
     ("the largest element for the norm", NORM, "norm = float(np.abs(grad).max())"),
     ("the Euclidean norm whatever was asked for", NORM, "norm = _norm(grad, 2)"),
     ("no small number beside the norm", SCALE, "scale = max_norm / norm if norm else math.inf"),

@@ -92,7 +92,7 @@ def exponential(step: int, *, lr: float, gamma: float, warmup_steps: int = 0) ->
 
 
 def cosine(step: int, *, lr: float, total_steps: int, warmup_steps: int = 0, lr_min: float = 0.0) -> float:
-    """Return half a cosine wave from `lr` down to `lr_min`: equation (5), and torch's CosineAnnealingLR.
+    """Return half a cosine wave from `lr` to `lr_min` (torch's eta_min): equation (5), torch's CosineAnnealingLR.
 
     From `total_steps` on it stays at `lr_min`; torch's would rise again.
 

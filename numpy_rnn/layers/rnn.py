@@ -309,22 +309,23 @@ class RNN(Layer[RNNTape]):
 
     def recur(self, tape: RNNTape) -> None:
         """All layers, once W_ih x + b of the first is in its z."""
-        for k, directions in enumerate(tape.layers):
-            x = tape.read_below(k) if k > 0 else None
-            for t in directions:
-                if x is not None:
-                    t.recurrence.project(x, t.z_rows, t.bias)
+        for t in tape.layers[0]:
+            t.recurrence.recur(t)
+        for k in range(1, self.num_layers):
+            x = tape.read_below(k)
+            for t in tape.layers[k]:
+                t.recurrence.project(x, t.z_rows, t.bias)
                 t.recurrence.recur(t)
 
     def backward_recur(self, tape: RNNTape) -> None:
         """All layers, down to dz of the first."""
-        for k, directions in reversed(list(enumerate(tape.layers))):
-            for t in directions:
+        for k in range(self.num_layers - 1, 0, -1):
+            for t in tape.layers[k]:
                 t.recurrence.backward_recur(t)
-                if k > 0:
-                    t.recurrence.backward_project(t.dz_rows, tape.x[k], t.dx)
-            if k > 0:
-                tape.join_dx(k)
+                t.recurrence.backward_project(t.dz_rows, tape.x[k], t.dx)
+            tape.join_dx(k)
+        for t in tape.layers[0]:
+            t.recurrence.backward_recur(t)
 
     def check_state(self, name: str, state: ArrayLike | None, layout: Layout) -> Array | None:
         """Return the caller's h_0 or dh_n as an array (L * D, B, H), in the order of the tape's rows."""

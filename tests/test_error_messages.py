@@ -32,6 +32,23 @@ def of_rnn(layer, x, doutput, dh_n=None):
     return after(lambda: layer.forward(x), lambda: layer.backward(doutput, dh_n))
 
 
+def adam(**options):
+    return lambda: nr.Adam(nr.Parameters({"a": (2,), "b": (2,)}), **options)
+
+
+def loading(spoil):
+    """A call that loads the state of Adam after `spoil` has changed it."""
+
+    def call():
+        optimizer = adam()()
+        optimizer.step()
+        state = optimizer.state_dict()
+        spoil(state)
+        optimizer.load_state_dict(state)
+
+    return call
+
+
 CALLS = [
     # Linear and Embedding
     (lambda: nr.Linear(0, 2), "in_features must be at least 1, got 0"),
@@ -77,12 +94,13 @@ CALLS = [
     (lambda: RNN.forward(zeros(5, 2, 3, dtype=complex)), f"x has dtype complex128, {CASTS}"),
     (
         lambda: RNN.forward(zeros(5, 2, 4)),
-        "x has shape (5, 2, 4), expected (T, B, input_size) or, a single sequence, (T, input_size) with input_size = 3",
+        "x has shape (5, 2, 4), expected (T, B, input_size) or, a single sequence, (T, input_size) "
+        "with input_size = 3",
     ),
     (
         lambda: BATCH_FIRST.forward(zeros(2, 3, 5)),
-        "x has shape (2, 3, 5), expected (B, T, input_size) or, a single sequence, (T, input_size) with input_size = 3"
-        "; axis 1 looks like input_size: move it to the end",
+        "x has shape (2, 3, 5), expected (B, T, input_size) or, a single sequence, (T, input_size) "
+        "with input_size = 3; axis 1 looks like input_size: move it to the end",
     ),
     (lambda: RNN.forward(X, zeros(2, 2, 4, dtype=complex)), f"h_0 has dtype complex128, {CASTS}"),
     (
@@ -121,7 +139,8 @@ CALLS = [
     ),
     (
         of_rnn(RNN, X, zeros(2, 5, 4)),
-        f"doutput has shape (2, 5, 4), expected (T, B, num_directions * hidden_size) = (5, 2, 4); {BATCH_FIRST_LOOKS}",
+        "doutput has shape (2, 5, 4), expected (T, B, num_directions * hidden_size) = (5, 2, 4); "
+        + BATCH_FIRST_LOOKS,
     ),
     (
         of_rnn(BATCH_FIRST, X, zeros(5, 2, 3)),
@@ -129,7 +148,7 @@ CALLS = [
     ),
     (
         of_rnn(BATCH_FIRST, X, zeros(2, 5, 4)),
-        f"doutput has shape (2, 5, 4), expected (B, T, num_directions * hidden_size) = (5, 2, 4); {TIME_FIRST_LOOKS}",
+        "doutput has shape (2, 5, 4), expected (B, T, num_directions * hidden_size) = (5, 2, 4); " + TIME_FIRST_LOOKS,
     ),
     (
         of_rnn(RNN, X[:, 0], zeros(5, 1, 4)),
@@ -153,14 +172,35 @@ CALLS = [
         lambda: nr.CrossEntropyLoss(ignore_index=0).forward(zeros(2, 3), zeros(2, 3)),
         "ignore_index must be negative if targets are probabilities, got 0",
     ),
+    # Adam
+    (adam(lr=-1), "lr must be in [0, inf), got -1"),
+    (adam(eps=-1), "eps must be in [0, inf), got -1"),
+    (adam(betas=(1, 0.9)), "betas[0] must be in [0, 1), got 1"),
+    (adam(betas=(0.9, 1)), "betas[1] must be in [0, 1), got 1"),
+    (adam(weight_decay=-1), "weight_decay must be in [0, inf), got -1"),
+    (
+        loading(lambda s: s["param_groups"][0].pop("lr")),
+        "param_groups[0] does not fit: missing ['lr'], unexpected []",
+    ),
+    (loading(lambda s: s["state"].pop(1)), "state does not fit: missing [1], unexpected []"),
+    (loading(lambda s: s["state"][0].pop("step")), "state of a does not fit: missing ['step'], unexpected []"),
+    (loading(lambda s: s["state"][0].update(step="x")), "step of a must be a number, got 'x'"),
+    (
+        loading(lambda s: s["state"][1].update(exp_avg=zeros(2, dtype=complex))),
+        f"exp_avg of b has dtype complex128, {CASTS}",
+    ),
+    (
+        loading(lambda s: s["state"][1].update(exp_avg_sq=zeros(3))),
+        "exp_avg_sq of b has shape (3,), expected the parameter's shape = (2,)",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("call", "message"), CALLS, ids=[message[:60] for _, message in CALLS])
 def test_an_error_says_what_was_wrong(call, message):
-    with pytest.raises((IndexError, TypeError, ValueError)) as error:
+    with pytest.raises((IndexError, KeyError, TypeError, ValueError)) as error:
         call()
-    said = str(error.value)
+    said = error.value.args[0]
     if message.endswith(" ..."):  # NumPy's own words follow
         said = said[: len(message) - 4] + " ..."
     assert said == message

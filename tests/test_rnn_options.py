@@ -279,6 +279,13 @@ def test_slips_are_explained():
         layer.forward(np.zeros((5, 3)), np.zeros((1, 1, 4)))
 
 
+def test_the_options_can_be_read_as_in_torch():
+    options = {"nonlinearity": "relu", "bias": False, "batch_first": True, "dropout": 0.5, "bidirectional": True}
+    layer, mirror = nr.RNN(3, 4, 2, **options), torch.nn.RNN(3, 4, 2, **options)
+    for name in ("input_size", "hidden_size", "num_layers", *options):
+        assert getattr(layer, name) == getattr(mirror, name), name
+
+
 def test_bad_options_are_named():
     with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu', got 'gelu'"):
         nr.RNN(3, 4, nonlinearity="gelu")

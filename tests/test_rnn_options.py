@@ -201,6 +201,17 @@ def test_h_n_is_taken_before_dropout_and_all_may_be_dropped():
     assert not dx.any()
 
 
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_step_is_a_forward_over_one_character(nonlinearity, bias):
+    layer = nr.RNN(3, 4, 1, nonlinearity, bias, dtype=np.float64, rng=0)
+    rng = np.random.default_rng(0)
+    x, h = rng.standard_normal((2, 3)), rng.standard_normal((2, 4))
+    _, h_n = layer.forward(x[None], h[None])
+    # The same sums of seven terms of size 1, in another order.
+    np.testing.assert_allclose(layer.layers[0][0].step(x, h), h_n[0], rtol=0, atol=1e-14)
+
+
 def test_relu_has_slope_zero_at_zero():
     layer = nr.RNN(1, 1, nonlinearity="relu", dtype=np.float64)
     for p in layer.parameters().values():

@@ -157,6 +157,10 @@ CALLS = [
     (of_rnn(RNN, X, zeros(5, 2, 4), zeros(2, 2, 4, dtype=complex)), f"dh_n has dtype complex128, {CASTS}"),
     # losses
     (lambda: SOFTMAX.forward(zeros(3, dtype=int)), "x must be float32, float64 or complex128, got dtype int64"),
+    (
+        after(lambda: SOFTMAX.forward(zeros(3)), lambda: SOFTMAX.backward(zeros(3, dtype=complex))),
+        "dy has dtype complex128, expected one that casts to float64",
+    ),
     (lambda: nr.NLLLoss([[1], [1, 2]]), "weight is no array: ..."),
     (lambda: nr.NLLLoss(["a"]), "weight has dtype <U1, expected one that casts to float64"),
     (lambda: NLL.forward(zeros(2, 3), [[0], [0, 1]]), "targets is no array: ..."),

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check parity cases bench clean
+.PHONY: run test check parity cases bench mutants clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
@@ -25,8 +25,13 @@ cases: .venv/test
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
+mutants: .venv/mutants
+	rm -rf mutants
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run
+	$(BIN)/python -m tests.mutants
+
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv mutants build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A file marks what is installed; a change of the requirements installs anew.
@@ -37,6 +42,10 @@ clean:
 
 .venv/test: .venv/run
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/mutants: .venv/test
+	$(INSTALL) -e '.[mutants]'
 	@touch $@
 
 .venv/bench: .venv/test

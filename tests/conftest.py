@@ -14,6 +14,9 @@ IN_CI = bool(os.environ.get("CI"))
 # The same examples on each CI run, new ones on each run of a developer. No deadline: no test asserts a time.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
+# As in CI; `make mutants` wants to know that a test fails, not the smallest example that makes it fail.
+search = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("ci"), phases=search)
 hypothesis.settings.load_profile("ci" if IN_CI else "dev")
 
 

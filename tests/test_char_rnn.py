@@ -194,7 +194,7 @@ def test_bad_input_is_named():
         model.loss_and_gradients([0, 1, 2], [0, 1, 2])
     with pytest.raises(ValueError, match=r"targets has shape \(1, 2\), expected the shape of tokens = \(2, 1\)"):
         model.loss_and_gradients([[0], [1]], [[0, 1]])
-    with pytest.raises(ValueError, match=r"h_0 has shape \(1, 2, 4\), expected .* = \(1, 1, 4\)"):
+    with pytest.raises(ValueError, match=r"h_0 has shape \(1, 2, 4\), .* = \(1, 1, 4\); .* looks batch-first"):
         model.forward([[0], [1]], np.zeros((1, 2, 4)))
     with pytest.raises(ValueError, match=r"tokens has shape \(0, 2\): a sequence needs at least one time step"):
         model.loss_and_gradients(np.zeros((0, 2), int), np.zeros((0, 2), int))

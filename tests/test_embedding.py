@@ -10,7 +10,16 @@ from tests import strategies as some
 from tests.references import assert_complex_step, assert_equals_torch, tensor
 
 
-@given(rng=some.rngs, T=some.T, B=some.B, V=some.V, E=some.sizes, dtype=some.dtypes, layout=some.layouts)
+# With a vocabulary of 20000 the scatter sorts.
+@given(
+    rng=some.rngs,
+    T=some.T,
+    B=some.B,
+    V=some.V | st.just(20_000),
+    E=some.sizes,
+    dtype=some.dtypes,
+    layout=some.layouts,
+)
 def test_forward_and_gradient_equal_torch(rng, T, B, V, E, dtype, layout):
     layer = nr.Embedding(V, E, dtype=dtype, rng=rng)
     tokens = some.tokens(rng, V, T, B, layout=layout)

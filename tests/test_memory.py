@@ -70,3 +70,14 @@ def test_adam_with_every_option_and_clipping_allocate_nothing(decoupled_weight_d
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4096  # views of the blocks, and numbers
+
+
+def test_log_softmax_on_one_tape_allocates_nothing():
+    layer, x = nr.LogSoftmax(0), np.random.default_rng(0).standard_normal((2, 100_000))
+    tape = layer.new_tape(*x.shape, dtype=x.dtype)
+    tracemalloc.start()
+    layer.forward(x, tape)
+    layer.backward(x, tape)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4096 < tape.sum.nbytes

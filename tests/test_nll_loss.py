@@ -107,6 +107,12 @@ def test_the_weight_travels_in_the_state_dict_both_ways():
     assert nr.NLLLoss().state_dict() == {}
 
 
+def test_the_loss_of_float32_is_a_float32():
+    log_p = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
+    loss = nr.NLLLoss().forward(log_p, np.zeros(50, int))
+    assert loss == float(np.float32(loss))
+
+
 def test_bad_input_is_named():
     criterion = nr.NLLLoss()
     with pytest.raises(RuntimeError, match=r"NLLLoss\.backward was called before forward"):

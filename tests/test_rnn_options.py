@@ -226,6 +226,17 @@ def test_h_n_is_taken_before_dropout_and_all_may_be_dropped():
     assert not dx.any()
 
 
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_step_is_a_forward_over_one_character(nonlinearity, bias):
+    layer = nr.RNN(3, 4, 1, nonlinearity, bias, dtype=np.float64, rng=0)
+    rng = np.random.default_rng(0)
+    x, h = rng.standard_normal((2, 3)), rng.standard_normal((2, 4))
+    _, h_n = layer.forward(x[None], h[None])
+    # The same sums of seven terms of size 1, in another order.
+    np.testing.assert_allclose(layer.layers[0][0].step(x, h), h_n[0], rtol=0, atol=1e-14)
+
+
 def test_relu_has_slope_zero_at_zero():
     layer = nr.RNN(1, 1, nonlinearity="relu", dtype=np.float64)
     for p in layer.parameters().values():
@@ -302,6 +313,13 @@ def test_slips_are_explained():
         layer.forward(x.swapaxes(1, 2))
     with pytest.raises(ValueError, match=r"h_0 has shape \(1, 1, 4\), expected for a single sequence .* = \(1, 4\)"):
         layer.forward(np.zeros((5, 3)), np.zeros((1, 1, 4)))
+
+
+def test_the_options_can_be_read_as_in_torch():
+    options = {"nonlinearity": "relu", "bias": False, "batch_first": True, "dropout": 0.5, "bidirectional": True}
+    layer, mirror = nr.RNN(3, 4, 2, **options), torch.nn.RNN(3, 4, 2, **options)
+    for name in ("input_size", "hidden_size", "num_layers", *options):
+        assert getattr(layer, name) == getattr(mirror, name), name
 
 
 def test_bad_options_are_named():

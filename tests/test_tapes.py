@@ -185,6 +185,13 @@ def test_a_tape_serves_its_own_layer_after_a_forward(case):
         layer.backward(*dfirst, tape=twin.tape)
 
 
+def test_a_tape_serves_its_own_shape(case):
+    layer, (first, _) = case.layer, case.inputs
+    rows, *rest = case.tape_shape
+    with pytest.raises(ValueError, match="tape was made for inputs of shape"):
+        layer.forward(*first, tape=layer.new_tape(rows + 1, *rest))
+
+
 def test_the_parts_of_a_models_tape_are_not_the_layers_to_use():
     model = nr.CharRNN(V, E, H, dtype=np.float64, rng=0)
     tape = model.new_tape(T, B)

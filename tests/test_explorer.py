@@ -306,7 +306,7 @@ def test_wrong_models_are_named():
 def test_a_page_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(explorer, "MAX_BYTES", 100_000)
     with pytest.raises(
-        ValueError, match=r"a page of 18 steps, \d+ parameters and 9 epochs would have 0 MB, .* reduce"
+        ValueError, match=r"a page of 18 steps, \d+ parameters and 9 stages of training would have 0 MB, .* reduce"
     ):
         nr.explain(*small(epochs=range(9)))
 
@@ -331,7 +331,7 @@ def test_the_command_writes_the_tutorials_page(capsys, monkeypatch, tmp_path):
     [
         (["a"], "text has length 1, expected at least 2"),
         (["-o", "/dev/null/page.html"], "/dev/null/page.html"),
-        (["ab" * 500], "expected at most 50: reduce the text or the hidden size"),
+        (["ab" * 500], "expected at most 50: reduce the text, the hidden size or the epochs"),
     ],
 )
 def test_an_error_is_one_line(capsys, argv, words):

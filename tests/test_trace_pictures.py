@@ -258,8 +258,13 @@ def test_options_reach_the_training(capsys):
         (["", "--epochs", "3"], "text is empty"),
         (["ab" * 6000], "reduce T (a shorter text)"),
         (["--lr", "1e30"], "at epoch 2: training stopped"),
-        (["--plot", "/dev/null/trace.png"], "/dev/null/trace.png"),
-        (["--plot", "trace.nonsense"], "'nonsense' is not supported"),
+        (["--plot", "/dev/null/trace.png"], "--plot names the directory '/dev/null'"),
+        (["--plot", ""], "--plot must name a file that ends in .png, .svg or .pdf, got ''"),
+        (["--plot", "/tmp"], "--plot must name a file that ends in .png, .svg or .pdf, got '/tmp'"),
+        (
+            ["--plot", "trace.nonsense"],
+            "--plot must name a file that ends in .png, .svg or .pdf, got 'trace.nonsense'",
+        ),
     ],
 )
 def test_an_error_is_one_line(capsys, argv, words):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy_rnn as nr
@@ -31,6 +32,8 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    if arguments.plot is not None:
+        _check_plot(arguments.plot)
     text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
     tokens, targets = inputs_and_targets(vocabulary, text)
     size = arguments.hidden_size
@@ -47,3 +50,12 @@ def _run(arguments: argparse.Namespace) -> None:
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             before.plot(vocabulary, after).savefig(arguments.plot)
         print(f"(drawn in {arguments.plot})")
+
+
+def _check_plot(path: str) -> None:
+    """Refuse before the training what matplotlib would write beside, or refuse afterwards."""
+    file = Path(path)
+    if file.suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--plot must name a file that ends in .png, .svg or .pdf, got {path!r}")
+    if not file.parent.is_dir():
+        raise ValueError(f"--plot names the directory {str(file.parent)!r}, which does not exist")

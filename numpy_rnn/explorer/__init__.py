@@ -62,9 +62,9 @@ def explain(models: Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) ->
         size = len(models) * sum(array.nbytes for array in snapshots[0].values()) * 4 // 3
         if size > MAX_BYTES:
             raise ValueError(
-                f"a page of {len(tokens)} steps, {model.parameters().data.size} parameters and {len(models)} epochs "
-                f"would have {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}: "
-                "reduce the text or the hidden size"
+                f"a page of {len(tokens)} steps, {model.parameters().data.size} parameters and {len(models)} stages "
+                f"of training would have {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}: "
+                "reduce the text, the hidden size or the epochs"
             )
     data = {
         "reads": [visible(character) for character in text[:-1]],

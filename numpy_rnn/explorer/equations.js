@@ -112,11 +112,14 @@ function backward(t) {
       vectors("hidden", [["this loss", local], ["the future", future], [`dh_${n}`, dh]]),
       numbers(math(`dh_${n}`), `[${i}] = ${number(local[i])}`, el("small", {}, " this loss"), ` + ${term(future[i])}`,
         el("small", {}, " future"), " = ", el("b", {}, number(dh[i]))),
-      words("How strongly each loss from here on pulls at this state,", math(`|∂L_s/∂h_${n}|`), "(choose one):"),
+      words("How strongly each loss from here on pulls at this state,", math(`|∂L_s/∂h_${n}|`), "(choose one to see its path, below):"),
       bars({
         values: norms, names: thin(data.reads.slice(t)), mark: 0, name: "share of each loss",
         say: (k) => `|dL_${n + k}/dh_${n}| = ${norms[k]}${k ? "" : " (this step's loss)"}`,
-        click: (k) => update({ loss: t + k, back: t }),
+        click: (k) => {
+          update({ loss: t + k, back: t });
+          document.getElementById("path").scrollIntoView({ behavior: "smooth", block: "start" });
+        },
       })),
     equation("R4", "dz_t = dh_t * (1 - h_t^2)",
       vectors("hidden", [[`dh_${n}`, dh], [`dz_${n}`, dz]]),

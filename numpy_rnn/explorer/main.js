@@ -66,7 +66,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") hideTooltip();
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const act = (event.shiftKey ? SHIFT_KEYS : KEYS)[event.key];
-  if (!act) return;
+  if (!act || event.target === slider) return;  // the slider has keys of its own
   event.preventDefault();
   act();
 });

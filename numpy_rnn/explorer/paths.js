@@ -38,7 +38,7 @@ function path(s, t) {
       el("td", {}, label(start ? "L2" : "R4"), start ? "" : label("R3")),
       el("td", {}, math(start ? `∂L_${s + 1}/∂h_${n} = W^T dy_${n}` : `∂L_${s + 1}/∂h_${n} = J_${n + 1}^T ∂L_${s + 1}/∂h_${n + 1}`)),
       el("td", { class: "letter" }, data.reads[r]),
-      el("td", { class: "factor" }, start ? "" : `× ${number(norm / norms[pair(s, r + 1)])}`),
+      el("td", { class: "factor" }, start ? "" : norms[pair(s, r + 1)] > 0 ? `× ${number(norm / norms[pair(s, r + 1)])}` : "–"),
       el("td", { class: "sigma" }, start ? "" : number(sigma[r + 1])),
       el("td", { class: "norm", title: String(norm) }, number(norm),
         el("span", { class: "fill", style: `width:${width}%` })),

@@ -163,7 +163,7 @@ class Recurrence:
         for dh, doutput_t, slope_t, dz_t in tape.backward_steps:
             add(dh, doutput_t, dh)  # (R3)
             multiply(dh, slope_t, dz_t)  # (R4)
-            dz_t.dot(W_hh, dh)  # W_hh^T dz_t: to the step before it, and in the end to h_0 (R6)
+            dz_t.dot(W_hh, dh)  # (R3): W_hh^T dz_t goes to the step before, and in the end to h_0 (R6)
         tape.dz_rows.T.dot(tape.h_previous_rows, self.weight_hh.grad)  # (R5)
 
     def backward_project(self, dz: Array, x: Array, dx: Array) -> None:

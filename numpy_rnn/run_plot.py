@@ -28,7 +28,12 @@ def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("matplotlib is not installed: it is the extra 'plot'") from error
 
-    rc: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
+    rc: dict[Any, Any] = {
+        "font.size": 11,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
     with rc_context(rc):
         figure = Figure(figsize=(9, 10), dpi=120, layout="constrained")
         loss, norm, lr = figure.subplots(3, 1, sharex=True, height_ratios=(2.2, 1, 1))
@@ -45,11 +50,9 @@ def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
             val = [line for line in lines if "val_loss" in line]
             if val:
                 x, y = [line["step"] for line in val], [line["val_loss"] for line in val]
-                loss.plot(x, y, "o-", color=colour, ms=4, lw=1.8, label=f"{label}: validation")
                 best = min(val, key=lambda line: float(line["val_loss"]))
-                words = f"{best['val_loss']:.3f} nats, {best['val_bits_per_char']:.3f} bits"
-                at = (best["step"], best["val_loss"])
-                loss.annotate(words, at, (0, 10 + 14 * i), textcoords="offset points", ha="right", color=colour)
+                words = f"{best['val_loss']:.3f} nats, {best['val_bits_per_char']:.3f} bits, at step {best['step']}"
+                loss.plot(x, y, "o-", color=colour, ms=4, lw=1.8, label=f"{label}: validation, at best {words}")
             norm.plot(steps, [line["grad_norm"] for line in lines], color=colour, lw=1)
             lr.plot(steps, [line["lr"] for line in lines], color=colour, lw=1.5)
         loss.set(ylabel="loss, nats per character", title="Loss")
@@ -57,7 +60,5 @@ def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
         norm.set(ylabel="norm", title="Norm of the gradients before clipping", yscale="log")
         lr.set(ylabel="lr", xlabel="step", title="Learning rate", ylim=(0, None))
         for axes in (loss, norm, lr):
-            axes.set_title(axes.get_title(), loc="left", fontsize=12)
-            axes.title.set_visible(False)
             axes.grid(alpha=0.25)
     return figure

@@ -65,7 +65,7 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
         raise ValueError(f"holds parameters of dtype {', '.join(sorted(dtypes))}, expected one, float32 or float64")
     dtype, L = dtypes.pop(), sum(name.startswith("rnn.weight_hh_l") for name in state_dict)
     sizes = {"vocab_size": V, "embedding_dim": E, "hidden_size": H, "num_layers": L, "dtype": dtype}
-    if not isinstance(options, dict) or {**options, "dropout": 0} != {**sizes, "dropout": 0}:
+    if not isinstance(options, dict) or options != {**sizes, "dropout": options.get("dropout", 0.0)}:
         raise ValueError(f"says that its model has {options}, but its arrays are those of {sizes}")
     if not isinstance(characters, list) or len(characters) != V:
         n = len(characters) if isinstance(characters, list) else "no"

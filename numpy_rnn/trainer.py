@@ -203,6 +203,8 @@ class Trainer:
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return the arrays and the header of a checkpoint from which `restore` goes on as if never stopped.
 
+        The arrays are the trainer's own: the next step writes into them.
+
         Raises
         ------
         FloatingPointError
@@ -254,6 +256,7 @@ class Trainer:
                 for name, view in views.items():
                     _copy(f"{average}.{name}", saved[name], view)
             self.optimizer.step_count = as_size("step", training["step"], 0)
+            self.hidden = None
             if self.step:
                 shape = (self.options.num_layers, self.streams.batch_size, self.options.hidden_size)
                 self.hidden = np.empty(shape, self.model.dtype)

@@ -12,7 +12,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class Trainer:
             loss, h_n = self.model.loss_and_gradients(tokens, targets, h_0, self._tape(tokens.shape))
             norm = clip_grad_norm_(self.model.parameters(), self.options.clip)
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                self._diverged(f"the loss is {loss} and the norm of its gradients {norm}")
+                self._diverged(f"at step {step + 1} the loss is {loss} and the norm of its gradients {norm}")
             self.optimizer.lr = self.options.learning_rate(step)
             self.optimizer.step()
         self.hidden = h_n.copy()
@@ -131,9 +131,9 @@ class Trainer:
             self._tapes[shape] = self.model.new_tape(*shape)
         return self._tapes[shape]
 
-    def _diverged(self, what: str) -> None:
+    def _diverged(self, what: str) -> NoReturn:
         raise FloatingPointError(
-            f"at step {self.step + 1} {what}: training stopped; try a smaller --lr ({self.options.lr:g} now) or a "
+            f"{what}: training stopped; try a smaller --lr ({self.options.lr:g} now) or a "
             f"smaller --clip ({self.options.clip:g} now); what was saved last is good"
         )
 
@@ -156,7 +156,7 @@ class Trainer:
         finally:
             self.model.train()
         if not math.isfinite(total):
-            self._diverged(f"the validation loss is {total / count}")
+            self._diverged(f"after step {self.step} the validation loss is {total / count}")
         return total / count
 
     def metrics(self) -> dict[str, Any]:
@@ -179,17 +179,9 @@ class Trainer:
 
         The sample is drawn by a generator of its own: to look on changes nothing.
         """
-        sample = generate(
-            self.model,
-            self.vocabulary,
-            self.prompt,
-            1 + SAMPLE_CHARS,
-            temperature=1.0,
-            rng=np.random.default_rng([self.options.seed, self.step]),
-        )
+        loss, sample = self.validate(), self._sample()
         if self.val_streams is None:
             return {"sample": sample}
-        loss = self.validate()
         best = loss < self.best_val_loss
         self.best_val_loss = min(loss, self.best_val_loss)
         return {
@@ -199,6 +191,15 @@ class Trainer:
             "best": best,
             "sample": sample,
         }
+
+    def _sample(self) -> str:
+        rng = np.random.default_rng([self.options.seed, self.step])
+        length = len(self.prompt) + SAMPLE_CHARS
+        try:
+            with np.errstate(all="ignore"):
+                return generate(self.model, self.vocabulary, self.prompt, length, temperature=1.0, rng=rng)
+        except FloatingPointError as error:
+            self._diverged(f"after step {self.step} {error}")
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return the arrays and the header of a checkpoint from which `restore` goes on as if never stopped.
@@ -212,7 +213,7 @@ class Trainer:
         """
         parameters = self.model.parameters()
         if not np.isfinite(parameters.data).all():
-            self._diverged("the parameters are not finite")
+            self._diverged(f"after step {self.step} the parameters are not finite")
         arrays = named("model", {name: p.data for name, p in parameters.items()})
         for average in _AVERAGES:
             arrays |= named(average, parameters.views(getattr(self.optimizer, average)))

@@ -129,10 +129,13 @@ def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
 
 def test_what_diverges_leaves_the_last_good_checkpoint(tmp_path):
     trainer = Trainer(TEXT, OPTIONS)
-    with open_run(tmp_path / "run") as run, pytest.raises(FloatingPointError, match="at step 7 the loss is nan"):
-        for _ in train(trainer, run, {}):
-            if trainer.step == 6:
-                trainer.model.fc.weight.data[...] = np.nan
+    with open_run(tmp_path / "run") as run:
+        steps = train(trainer, run, {})
+        for _ in range(6):
+            next(steps)
+        trainer.model.fc.weight.data[...] = np.nan
+        with pytest.raises(FloatingPointError, match="at step 7 the loss is nan"):
+            next(steps)
     assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == 4
     assert resume(tmp_path / "run").step == 12
 
@@ -144,7 +147,7 @@ def test_a_longer_training_goes_on(tmp_path):
     assert trainer.optimizer.lr == trainer.options.learning_rate(14) > 0
 
 
-@pytest.mark.parametrize("at", range(60))
+@pytest.mark.parametrize("at", range(0, 60, 6))
 def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, uninterrupted, at):
     begin(tmp_path / "run", 4)
     with monkeypatch.context() as patch:
@@ -152,7 +155,6 @@ def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, un
         patch.setattr(atomic, "os", system)
         with pytest.raises(CheckpointError, match="No space left on device") as caught:
             resume(tmp_path / "run", 8)
-            pytest.skip("that many operations there are not")  # a skip fails the run
     assert len(str(caught.value).splitlines()) == 1
     resume(tmp_path / "run")
     assert content(tmp_path / "run") == uninterrupted

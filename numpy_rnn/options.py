@@ -144,6 +144,16 @@ class Source:
     text: str | None = None
     max_chars: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.files, list) or not all(isinstance(name, str) for name in self.files):
+            raise TypeError(f"files must be a list of str, got {self.files!r}")
+        for name in ("encoding", "errors", "corpus", "text"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and (value is not None or name in ("encoding", "errors")):
+                raise TypeError(f"{name} must be a str, got {value!r}")
+        if self.max_chars is not None:
+            as_size("max_chars", self.max_chars)
+
     def read(self) -> str:
         """Return the text."""
         if self.text is not None:

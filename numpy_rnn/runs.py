@@ -121,6 +121,7 @@ def train(
     stop : callable
         Asked before each step.
     """
+    run.drop_metrics_after(trainer.step)
     if not trainer.step:
         run.save(trainer, source)  # a directory that cannot be written is said now
     saved, options = trainer.step, trainer.options

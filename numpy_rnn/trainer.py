@@ -40,7 +40,9 @@ class Trainer:
     Parameters
     ----------
     text : str
-        At least two characters. The trainer keeps its tokens, not the text.
+        At least two characters. The trainer keeps its tokens, not the text: one byte a character (two beyond 256
+        distinct ones). So a file of ASCII takes at most twice its size while it is read and encoded, and its size
+        while it is learnt; for other texts see `corpus.py`.
     options : Options
 
     Attributes

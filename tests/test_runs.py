@@ -32,7 +32,6 @@ def resume(directory, stop_at=None, options=OPTIONS):
     with open_run(directory, resume=True) as run:
         trainer = Trainer(TEXT, options)
         trainer.restore(*run.read())
-        run.drop_metrics_after(trainer.step)
         for _ in train(trainer, run, {}, lambda: trainer.step == stop_at):
             pass
     return trainer
@@ -218,6 +217,16 @@ def test_the_model_of_a_run_is_its_best(tmp_path):
     os.remove(tmp_path / "run" / "last.npz")
     with pytest.raises(CheckpointError, match=r"is no RUN: it has neither best.npz nor last.npz"):
         load_model(tmp_path / "run")
+
+
+def test_the_best_is_kept_beside_the_last(tmp_path, monkeypatch):
+    losses = iter([2.0, 1.0, 3.0])
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: next(losses))
+    trainer = begin(tmp_path)
+    assert trainer.best_val_loss == 1
+    assert [line["best"] for line in read_metrics(tmp_path) if "best" in line] == [True, True, False]
+    steps = [read_checkpoint(tmp_path / name)[1]["training"]["step"] for name in ("best.npz", "last.npz")]
+    assert steps == [8, 12]
 
 
 def altered(change):

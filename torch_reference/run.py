@@ -15,7 +15,7 @@ __all__ = ["load_run"]
 def load_run(path: str | os.PathLike[str]) -> tuple[CharRNN, Vocabulary]:
     """Return the mirror of the best model of a RUN, or of that in a checkpoint file, and its vocabulary.
 
-    The mirror is in evaluation mode; `torch.save(mirror.state_dict(), file)` gives a file that torch alone reads.
+    The mirror is in evaluation mode. Its `state_dict()` is what other programs of torch read.
 
     Raises
     ------

@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,7 +146,6 @@ def _restore(arguments: argparse.Namespace, run: Run, given: dict[str, Any]) -> 
         options = dataclasses.replace(options, **{"epochs": None, "steps": None, **given})
     trainer = Trainer(source.read(), options)
     trainer.restore(arrays, header)
-    run.drop_metrics_after(trainer.step)
     return trainer, source
 
 
@@ -205,5 +203,5 @@ class _Interrupt:
         self.count += 1
         if self.count > 1:
             os._exit(130)
-        if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # not print, which must not be called within itself
             os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n")

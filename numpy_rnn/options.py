@@ -94,7 +94,7 @@ class Options:
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         if warmup_steps >= steps:
             raise ValueError(f"warmup_steps must be fewer than the {steps} steps of the training, got {warmup_steps}")
-        eval_every = self.eval_every or math.ceil(steps / 20)
+        eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
         return replace(self, epochs=None, steps=steps, warmup_steps=warmup_steps, eval_every=eval_every)
 
     @property

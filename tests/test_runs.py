@@ -74,6 +74,7 @@ def test_a_run_writes_its_files(tmp_path, uninterrupted):
 @pytest.mark.parametrize("at", range(12))
 def test_stopped_at_any_step_and_resumed(tmp_path, uninterrupted, at):
     assert begin(tmp_path / "run", at).step == at
+    assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == at
     assert resume(tmp_path / "run").step == 12
     assert content(tmp_path / "run") == uninterrupted
 

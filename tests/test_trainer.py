@@ -208,9 +208,9 @@ TestMachine.settings = settings(max_examples=25, stateful_step_count=20)
     ("length", "expected"),
     [
         (19, {"batch_size": 1, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
-        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 200 * 1, "warmup_steps": 20, "eval_every": 10}),
-        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 200 * 1, "warmup_steps": 20, "eval_every": 10}),
-        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 20 * 464, "warmup_steps": 100, "eval_every": 464}),
+        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
+        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
+        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 20 * 464, "warmup_steps": 100, "eval_every": 465}),
     ],
 )
 def test_the_defaults_fit_the_text(length, expected):

@@ -172,19 +172,30 @@ def test_interrupted_twice_it_ends_at_once(book):
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        process.stdout.readline()
-        assert process.stdout.readline() == "at work\n"
-        process.send_signal(signal.SIGINT)
-        process.stderr.readline()
-        assert "once more ends at once" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            process.stdout.readline()
+            assert process.stdout.readline() == "at work\n"
+            process.send_signal(signal.SIGINT)
+            process.stderr.readline()
+            assert "once more ends at once" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()  # asleep for ten minutes, if the second did not end it
     assert (process.returncode, out, err) == (130, "", "")
     assert read_checkpoint("run/last.npz")[1]["training"]["step"] == 0
 
 
-def test_the_handler_of_interrupts_is_put_back(trained):
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def test_the_handler_of_interrupts_is_put_back(book, capsys):
+    def mine(number, frame):
+        pass
+
+    before = signal.signal(signal.SIGINT, mine)
+    try:
+        run(capsys, "train", book, *SMALL)
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_readers_that_have_had_enough_are_no_error(trained):

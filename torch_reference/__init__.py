@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
 from torch_reference.char_rnn import CharRNN, to_torch
 from torch_reference.compare import Parity, Step, parity
 from torch_reference.packing import from_packed, to_packed
+from torch_reference.run import load_run
 from torch_reference.tutorial import generate, train_epochs
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Step",
     "from_packed",
     "generate",
+    "load_run",
     "parity",
     "to_packed",
     "to_torch",

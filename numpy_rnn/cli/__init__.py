@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import numpy_rnn as nr
-from numpy_rnn.cli import explain, gradcheck, trace, tutorial
+from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
 
 __all__ = ["discard_output", "main"]
 
@@ -54,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (tutorial, gradcheck, trace, explain):
+    for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain):
         command.add(commands)
     return parser

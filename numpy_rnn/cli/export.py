@@ -1,0 +1,65 @@
+"""numpy-rnn export, numpy-rnn import: models to and from safetensors files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from numpy_rnn.atomic import CheckpointError
+from numpy_rnn.checkpoint import write_checkpoint
+from numpy_rnn.model_file import build_model, load_model, model_header, named
+from numpy_rnn.runs import open_run
+from numpy_rnn.safetensors import load_safetensors, save_safetensors
+
+__all__ = ["add"]
+
+KEYS = ("model", "vocabulary", "prompt")
+
+
+def add(commands: Any) -> None:
+    command = commands.add_parser(
+        "export",
+        help="write a model as a safetensors file",
+        description="Write the best model of a run as a safetensors file, under torch's names, with its options and "
+        "vocabulary as JSON in the metadata. Needs the extra 'safetensors'.",
+    )
+    command.add_argument("run_path", metavar="RUN", help="what numpy-rnn train wrote, or a checkpoint file in it")
+    command.add_argument("file", metavar="FILE.safetensors")
+    command.set_defaults(run=_export)
+
+    command = commands.add_parser(
+        "import",
+        help="read a model from a safetensors file",
+        description="Make a run of what numpy-rnn export wrote: to generate with, not to resume.",
+    )
+    command.add_argument("file", metavar="FILE.safetensors")
+    command.add_argument("-o", "--output", metavar="RUN", required=True, help="a new directory")
+    command.set_defaults(run=_import)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    model, _, header = load_model(arguments.run_path)
+    save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
+    print(f"{arguments.file}: {model.parameters().data.size:,} parameters")
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    tensors, metadata = load_safetensors(arguments.file)
+    try:
+        header = {key: json.loads(metadata[key]) for key in KEYS}
+    except KeyError as error:
+        raise CheckpointError(
+            f"{arguments.file!r} has no {error} in its metadata, expected what numpy-rnn export writes: JSON under "
+            f"{', '.join(KEYS)}"
+        ) from None
+    except ValueError as error:
+        raise CheckpointError(f"{arguments.file!r} has metadata that are no JSON: {error}") from None
+    try:
+        model, vocabulary = build_model(tensors, header)
+    except ValueError as error:
+        raise CheckpointError(f"{arguments.file!r} {error}") from error
+    with open_run(arguments.output) as run:
+        header = model_header(model, vocabulary, header["prompt"])
+        write_checkpoint(run.last, named("model", model.state_dict()), header)
+    print(f"{arguments.output}: {model.parameters().data.size:,} parameters; numpy-rnn generate {arguments.output}")

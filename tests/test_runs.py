@@ -1,0 +1,357 @@
+"""A RUN that is stopped anywhere, resumed, and compared with one that was never stopped."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import pytest
+
+from numpy_rnn import atomic, runs
+from numpy_rnn.atomic import CheckpointError
+from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.lock import LockError
+from numpy_rnn.model_file import load_model
+from numpy_rnn.runs import open_run, read_metrics, train
+from numpy_rnn.trainer import Trainer
+from tests.faulty_os import FaultyOS, fails
+from tests.test_trainer import SMALL, TEXT
+
+OPTIONS = dataclasses.replace(SMALL, steps=12, eval_every=4, hidden_size=4)  # a line of metrics for each step
+
+
+def begin(directory, stop_at=None, options=OPTIONS):
+    trainer = Trainer(TEXT, options)
+    with open_run(directory) as run:
+        for _ in train(trainer, run, {}, lambda: trainer.step == stop_at):
+            pass
+    return trainer
+
+
+def resume(directory, stop_at=None, options=OPTIONS):
+    with open_run(directory, resume=True) as run:
+        trainer = Trainer(TEXT, options)
+        trainer.restore(*run.read())
+        for _ in train(trainer, run, {}, lambda: trainer.step == stop_at):
+            pass
+    return trainer
+
+
+def content(directory):
+    """All that a RUN holds, but for what the clock says."""
+    lines = read_metrics(directory)
+    for line in lines:
+        del line["seconds"], line["chars_per_second"]
+    files = {}
+    for name in ("last.npz", "best.npz"):
+        arrays, header = read_checkpoint(directory / name)
+        del header["training"]["seconds"], header["training"]["sums"]["seconds"]
+        files[name] = {key: (array.dtype, array.tobytes()) for key, array in arrays.items()}, header
+    return lines, files
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("uninterrupted") / "run"
+    begin(directory)
+    return content(directory)
+
+
+def test_a_run_writes_its_files(tmp_path, uninterrupted):
+    begin(tmp_path / "run")
+    assert sorted(os.listdir(tmp_path / "run")) == [".lock", "best.npz", "last.npz", "metrics.jsonl"]
+    lines, files = uninterrupted
+    assert content(tmp_path / "run") == uninterrupted
+    assert [line["step"] for line in lines] == list(range(1, 13))
+    assert [line["step"] for line in lines if "sample" in line] == [4, 8, 12]
+    val = {line["step"]: line["val_loss"] for line in lines if "val_loss" in line}
+    best = files["best.npz"][1]["training"]
+    assert best["step"] == min(val, key=val.get)
+    assert best["best_val_loss"] == min(val.values())
+    assert files["last.npz"][1]["training"]["step"] == 12
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_stopped_at_any_step_and_resumed(tmp_path, uninterrupted, at):
+    assert begin(tmp_path / "run", at).step == at
+    assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == at
+    assert resume(tmp_path / "run").step == 12
+    assert content(tmp_path / "run") == uninterrupted
+
+
+def test_stopped_again_and_again(tmp_path, uninterrupted):
+    begin(tmp_path / "run", 0)
+    for at in range(1, 13):
+        resume(tmp_path / "run", at)
+    assert content(tmp_path / "run") == uninterrupted
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_killed_at_any_step_and_resumed(tmp_path, uninterrupted, at):
+    trainer = Trainer(TEXT, OPTIONS)
+    with open_run(tmp_path / "run") as run:
+        steps = train(trainer, run, {})
+        for _ in range(at):
+            next(steps)
+        lost = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+        steps.close()  # which saves, as a kill would not
+    for name, data in lost.items():
+        (tmp_path / "run" / name).write_bytes(data)
+    with open(tmp_path / "run" / "metrics.jsonl", "ab") as file:
+        file.write(b'{"step": 1')  # a line that was being written
+    (tmp_path / "run" / ".0123456789abcdef.numpy_rnn-tmp").touch()
+    assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == at // 4 * 4
+    resume(tmp_path / "run")
+    assert content(tmp_path / "run") == uninterrupted
+    assert sorted(os.listdir(tmp_path / "run")) == [".lock", "best.npz", "last.npz", "metrics.jsonl"]
+
+
+def test_means_over_several_steps_survive_a_stop(tmp_path):
+    options = dataclasses.replace(OPTIONS, eval_every=12, steps=12)
+    assert options.log_every == 2
+    begin(tmp_path / "a", options=options)
+    begin(tmp_path / "b", 5, options)
+    resume(tmp_path / "b", options=options)
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+
+
+def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
+    trainer = Trainer(TEXT, OPTIONS)
+    with open_run(tmp_path / "run") as run:
+        steps = train(trainer, run, {})
+        for _ in range(7):
+            next(steps)
+        steps.close()
+    assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == 7
+    resume(tmp_path / "run")
+    assert content(tmp_path / "run") == uninterrupted
+
+
+def test_what_diverges_leaves_the_last_good_checkpoint(tmp_path):
+    trainer = Trainer(TEXT, OPTIONS)
+    with open_run(tmp_path / "run") as run:
+        steps = train(trainer, run, {})
+        for _ in range(6):
+            next(steps)
+        trainer.model.fc.weight.data[...] = np.nan
+        with pytest.raises(FloatingPointError, match="at step 7 the loss is nan"):
+            next(steps)
+    assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == 4
+    assert resume(tmp_path / "run").step == 12
+
+
+def test_a_longer_training_goes_on(tmp_path):
+    begin(tmp_path / "run")
+    trainer = resume(tmp_path / "run", options=dataclasses.replace(OPTIONS, steps=15))
+    assert [line["step"] for line in read_metrics(tmp_path / "run")] == list(range(1, 16))
+    assert trainer.optimizer.lr == trainer.options.learning_rate(14) > 0
+
+
+@pytest.mark.parametrize("at", range(0, 60, 6))
+def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, uninterrupted, at):
+    begin(tmp_path / "run", 4)
+    with monkeypatch.context() as patch:
+        system = FaultyOS(fails(OSError(28, "No space left on device"), at, to_the_end=True))
+        patch.setattr(atomic, "os", system)
+        with pytest.raises(CheckpointError, match="No space left on device") as caught:
+            resume(tmp_path / "run", 8)
+    assert len(str(caught.value).splitlines()) == 1
+    resume(tmp_path / "run")
+    assert content(tmp_path / "run") == uninterrupted
+
+
+def test_a_second_training_is_told(tmp_path):
+    trainer = Trainer(TEXT, OPTIONS)
+    with open_run(tmp_path / "run") as run:
+        for _ in train(trainer, run, {}, lambda: trainer.step == 2):
+            pass
+        with pytest.raises(LockError, match="in use by process"), open_run(tmp_path / "run", resume=True):
+            pass
+        with pytest.raises(LockError, match="in use by process"), open_run(tmp_path / "run"):
+            pass
+
+
+def test_a_run_is_not_written_over(tmp_path):
+    begin(tmp_path / "run", 1)
+    with pytest.raises(FileExistsError, match=r"holds a training already: go on with --resume"):
+        begin(tmp_path / "run")
+    assert resume(tmp_path / "run", 2).step == 2
+
+
+def test_an_empty_directory_may_become_a_run(tmp_path):
+    begin(tmp_path, 1)
+    assert resume(tmp_path, 2).step == 2
+
+
+def test_no_run_to_resume(tmp_path):
+    for name in ("nowhere", ""):
+        with pytest.raises(FileNotFoundError, match="is no RUN to resume"), open_run(tmp_path / name, resume=True):
+            pass
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="is a file, expected a directory"), open_run(tmp_path / "file"):
+        pass
+
+
+def test_metrics_are_json_that_any_program_reads(tmp_path):
+    begin(tmp_path / "run", options=dataclasses.replace(OPTIONS, val_fraction=0))
+    assert not (tmp_path / "run" / "best.npz").exists()
+    for line in (tmp_path / "run" / "metrics.jsonl").read_text("ascii").splitlines():
+        metrics = json.loads(line, parse_constant=pytest.fail)
+        assert "val_loss" not in metrics
+        assert metrics["loss"] > 0
+
+
+def test_the_model_of_a_run_is_its_best(tmp_path):
+    trainer = begin(tmp_path / "run")
+    arrays, header = trainer.state()
+    model, vocabulary, _ = load_model(tmp_path / "run" / "last.npz")
+    assert vocabulary == trainer.vocabulary
+    np.testing.assert_array_equal(model.parameters().data, trainer.model.parameters().data)
+    arrays["model.fc.bias"] = arrays["model.fc.bias"] + 1
+    write_checkpoint(tmp_path / "run" / "best.npz", arrays, header)
+    best, _, _ = load_model(tmp_path / "run")
+    np.testing.assert_array_equal(best.state_dict()["fc.bias"], arrays["model.fc.bias"])
+    os.remove(tmp_path / "run" / "best.npz")
+    last, _, _ = load_model(tmp_path / "run")
+    np.testing.assert_array_equal(last.parameters().data, trainer.model.parameters().data)
+    os.remove(tmp_path / "run" / "last.npz")
+    with pytest.raises(CheckpointError, match=r"is no RUN: it has neither best.npz nor last.npz"):
+        load_model(tmp_path / "run")
+
+
+def test_the_best_is_kept_beside_the_last(tmp_path, monkeypatch):
+    losses = iter([2.0, 1.0, 3.0])
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: next(losses))
+    trainer = begin(tmp_path)
+    assert trainer.best_val_loss == 1
+    assert [line["best"] for line in read_metrics(tmp_path) if "best" in line] == [True, True, False]
+    steps = [read_checkpoint(tmp_path / name)[1]["training"]["step"] for name in ("best.npz", "last.npz")]
+    assert steps == [8, 12]
+
+
+def altered(change):
+    arrays, header = Trainer(TEXT, OPTIONS).state()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    header = json.loads(json.dumps(header))
+    change(arrays, header)
+    return arrays, header
+
+
+def drop(name):
+    return lambda arrays, header: arrays.pop(name)
+
+
+def reshape(name, *shape):
+    return lambda arrays, header: arrays.update({name: np.zeros(shape, np.float32)})
+
+
+def say(*keys, value):
+    def change(arrays, header):
+        for key in keys[:-1]:
+            header = header[key]
+        header[keys[-1]] = value
+
+    return change
+
+
+def cast(dtype):
+    def change(arrays, header):
+        arrays.update({name: array.astype(dtype) for name, array in arrays.items()})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop("model.embedding.weight"), "holds no model: embedding.weight is missing"),
+        (drop("model.fc.bias"), r"does not fit: state_dict does not fit: missing \['fc.bias'\]"),
+        (drop("model.rnn.weight_ih_l1"), "does not fit"),
+        (reshape("model.fc.bias", 3), r"fc.bias has shape \(3,\)"),
+        (reshape("model.embedding.weight", 9, 4), r"arrays that do not fit each other: rnn.weight_ih_l0 \(4, 5\)"),
+        (reshape("model.embedding.weight", 9), "holds no model"),
+        (reshape("model.more", 2), "unexpected"),
+        (cast("float64"), "its model has"),
+        (cast("int32"), "dtype int32, expected one, float32 or float64"),
+        (lambda arrays, header: arrays.update({"model.fc.bias": np.zeros(9)}), "dtype float32, float64"),
+        (lambda arrays, header: arrays["model.fc.bias"].fill(np.nan), "not finite"),
+        (say("vocabulary", value=["a"]), "has a vocabulary of 1 characters, expected 9, the rows"),
+        (say("vocabulary", value="abcdefghi"), "has a vocabulary of no characters"),
+        (say("vocabulary", value=["a"] * 9), "must be distinct"),
+        (say("prompt", value="z"), "prompt has the character 'z'"),
+        (say("prompt", value=None), "must be a str"),
+        (say("model", value=None), "its model has None"),
+        (say("model", "hidden_size", value=10**9), "its model has"),
+        (say("model", "dropout", value=7), "dropout must be in"),
+        (lambda arrays, header: header["model"].pop("dropout"), "its model has"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, words):
+    path = tmp_path / "last.npz"
+    write_checkpoint(path, *altered(change))
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(repr(str(path)))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop("exp_avg.fc.bias"), r"exp_avg does not fit: missing \['fc.bias'\]"),
+        (reshape("exp_avg_sq.fc.bias", 3), r"exp_avg_sq.fc.bias has shape \(3,\)"),
+        (
+            lambda arrays, header: arrays.update({"exp_avg.fc.bias": np.zeros(9)}),
+            "exp_avg.fc.bias has dtype float64, expected float32",
+        ),
+        (say("vocabulary", value=list("\n abcdefx")), "vocabulary is not that of the text"),
+        (say("training", "step", value=-1), "step must be at least 0"),
+        (say("training", "step", value=5), "hidden"),
+        (say("training", "sums", value={}), "sums does not fit"),
+        (say("training", "best_val_loss", value="low"), "best_val_loss must be a number"),
+        (say("training", "generator", value={}), "does not fit"),
+        (say("training", "generator", value=None), "does not fit"),
+        (say("training", "generator", "state", value={"state": "x", "inc": 1}), "does not fit"),
+        (lambda arrays, header: header["training"].pop("seconds"), "seconds"),
+        (lambda arrays, header: header.pop("model"), "model"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(change, words):
+    with pytest.raises(CheckpointError, match=words) as caught:
+        Trainer(TEXT, OPTIONS).restore(*altered(change))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_another_text_is_refused():
+    state = Trainer(TEXT, OPTIONS).state()
+    for text in (TEXT[:-1] + "a" * (TEXT[-1] != "a") + "b" * (TEXT[-1] == "a"), TEXT + "a", "z" + TEXT):
+        with pytest.raises(ValueError, match="the text is not the one that this training began with"):
+            Trainer(text, OPTIONS).restore(*state)
+
+
+def test_a_model_alone_is_not_resumed(tmp_path):
+    with open_run(tmp_path) as run:
+        arrays, header = Trainer(TEXT, OPTIONS).state()
+        del header["training"]
+        write_checkpoint(run.last, arrays, header)
+        with pytest.raises(CheckpointError, match="holds a model alone"):
+            run.read()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory"])
+def test_metrics_that_are_no_file(tmp_path, kind):
+    begin(tmp_path, 1)
+    (tmp_path / "metrics.jsonl").unlink()
+    os.mkfifo(tmp_path / "metrics.jsonl") if kind == "fifo" else (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match=f"metrics.jsonl' is a {kind}".replace("fifo", "FIFO")):
+        resume(tmp_path)
+
+
+def test_a_disk_that_is_full_when_metrics_are_written(tmp_path, monkeypatch):
+    begin(tmp_path, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "os", FaultyOS(fails(OSError(28, "No space left on device"), 0)))
+        with pytest.raises(OSError, match=r"metrics.jsonl' cannot be written: No space left on device"):
+            resume(tmp_path)
+    assert resume(tmp_path).step == 12

@@ -1,0 +1,337 @@
+"""The commands train, generate, plot, export and import, as a person calls them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import torch_reference
+from numpy_rnn.checkpoint import read_checkpoint
+from numpy_rnn.cli import main
+from numpy_rnn.model_file import load_model
+from numpy_rnn.runs import read_metrics
+from numpy_rnn.safetensors import save_safetensors
+from numpy_rnn.shading import legend
+from tests.test_runs import content
+from tests.test_trainer import TEXT
+
+OPTIONS = (
+    "--seq-len 7 --batch-size 3 --layers 2 --hidden-size 8 --embedding-dim 5 --dropout 0.3 --lr 0.01 "
+    "--warmup-steps 4 --clip 0.5 --steps 12 --val-fraction 0.2 --eval-every 4 --seed 3"
+)
+SMALL = OPTIONS.split()
+ROOT = Path(__file__).parent.parent
+
+
+def run(capsys, *argv):
+    status = main([str(argument) for argument in argv])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("book.txt").write_text(TEXT)
+    return "book.txt"
+
+
+@pytest.fixture
+def trained(book, capsys):
+    assert run(capsys, "train", book, "-o", "run", *SMALL)[0] == 0
+    return "run"
+
+
+def test_from_a_file_to_text(book, capsys):
+    status, out, err = run(capsys, "train", book, *SMALL)
+    assert (status, err) == (0, "")
+    first, *lines = out.splitlines()
+    assert first.startswith("193 characters, 48 to validate with, 9 distinct; 390 parameters; 12 steps of 3 x 7, ")
+    assert first.endswith("RUN book-run")
+    steps = [line for line in lines if line.startswith("step ")]
+    pattern = (
+        r"step +(\d+)/12  epoch \d\.\d\d  loss \d\.\d{4} \(\d\.\d{3} bits/char\)  norm \d\.\d\d  lr 0\.\d+  "
+        r"[\d,]+ chars/s  \d+:\d\d left"
+    )
+    assert [int(re.fullmatch(pattern, line)[1]) for line in steps] == list(range(1, 13))
+    assert len([line for line in lines if re.match(r"  validation: loss \d\.\d{4}, \d\.\d{3} bits/char", line)]) == 3
+    assert f"  | {TEXT[0]}" in out
+    assert lines[-1] == "done; try: numpy-rnn generate book-run --temperature 0.8"
+    status, out, err = run(capsys, "generate", "book-run", "--prompt", "ab", "-n", 40)
+    assert (status, err, len(out)) == (0, "", 2 + 40 + 1)
+    assert out.startswith("ab")
+
+
+def test_a_run_has_a_new_name_each_time(book, capsys):
+    for name in ("book-run", "book-run-2", "book-run-3"):
+        run(capsys, "train", book, *SMALL)
+        assert os.path.isdir(name)
+
+
+def test_without_a_file_it_learns_the_tutorials_text(book, capsys):
+    status, out, err = run(capsys, "train", "--hidden-size", 32, "--layers", 1, "--lr", 0.01)
+    assert (status, err) == (0, "")
+    assert "RUN tutorial-run" in out
+    assert run(capsys, "generate", "tutorial-run", "-n", 18)[1] == "Hello, how are you?\n"
+
+
+def test_the_library_of_this_python_is_a_text(book, capsys):
+    out = run(capsys, "train", "--corpus", "stdlib", "--max-chars", 3000, "--hidden-size", 4, "--steps", 2)[1]
+    assert "2,850 characters, 150 to validate with" in out
+    assert run(capsys, "train", "--resume", "stdlib-run")[0] == 0
+
+
+def test_standard_input_is_a_text(book, capsys, monkeypatch):
+    with open(book) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert run(capsys, "train", "-", *SMALL)[0] == 0
+    assert os.path.isdir("stdin-run")
+
+
+CHANGES = (
+    "--seq-len 6, --batch-size 2, --layers 3, --hidden-size 9, --embedding-dim 4, --dropout 0, --lr 0.02, "
+    "--warmup-steps 3, --clip 0.1, --val-fraction 0.3, --seed 4, --schedule constant, --max-chars 200, "
+    "--dtype float64, --steps 11, --eval-every 3"
+)
+
+
+@pytest.mark.parametrize("change", CHANGES.split(", "))
+def test_each_option_reaches_the_training(trained, capsys, change):
+    assert run(capsys, "train", "book.txt", "-o", "other", *SMALL, *change.split())[0] == 0
+    assert content(Path("other")) != content(Path(trained))
+
+
+def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
+    run(capsys, "train", "book.txt", "-o", "stopped", *SMALL, "--minutes", 1e-9)
+    assert not os.path.exists("stopped/metrics.jsonl")
+    out = run(capsys, "train", "--resume", "stopped", "--minutes", 1e-9)[1]
+    assert "time is up: saved after step 0; go on with: numpy-rnn train --resume stopped\n" in out
+    os.mkdir("elsewhere")
+    os.rename("book.txt", "elsewhere/moved.txt")
+    assert run(capsys, "train", "--resume", "stopped")[2].startswith("numpy-rnn: error: cannot read 'book.txt'")
+    status, out, _ = run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")
+    assert status == 0
+    a, b = content(Path(trained)), content(Path("stopped"))
+    for _, header in (*a[1].values(), *b[1].values()):
+        del header["source"]["files"]
+    assert a == b
+    status, out, _ = run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped", "--steps", 14)
+    assert "resumed after step 12\nstep 13/14 " in out
+    assert run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")[1].count("step ") == 1  # resumed after
+
+
+@pytest.mark.parametrize(
+    "options", [["--lr", "1"], ["--encoding", "latin-1"], ["--corpus", "stdlib"], ["--max-chars", "9"]]
+)
+def test_resumed_with_other_options_is_told(trained, capsys, options):
+    status, _, err = run(capsys, "train", "--resume", trained, *options)
+    assert status == 1
+    assert re.fullmatch(r"numpy-rnn: error: --resume goes on with what the run began with: leave out .*\n", err)
+
+
+def test_interrupted_once_it_saves_and_can_be_resumed(book, capsys):
+    options = [*SMALL, "--steps", "3000", "--eval-every", "500"]
+    command = [sys.executable, "-m", "numpy_rnn", "train", "book.txt", "-o", "stopped", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        assert lines[1].startswith("step  100/3000")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    at = int(
+        re.search(r"^interrupted: saved after step (\d+); go on with: numpy-rnn train --resume stopped$", out, re.M)[
+            1
+        ]
+    )
+    assert 100 <= at < 3000
+    assert read_checkpoint("stopped/last.npz")[1]["training"]["step"] == at
+    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n"
+    assert run(capsys, "train", "--resume", "stopped")[0] == 0
+    run(capsys, "train", "book.txt", "-o", "through", *options)
+    assert content(Path("stopped")) == content(Path("through"))
+
+
+def test_interrupted_twice_it_ends_at_once(book):
+    code = (
+        "import sys, time; from numpy_rnn.trainer import Trainer; from numpy_rnn.cli import main\n"
+        "def step(self): print('at work', flush=True); time.sleep(600)\n"
+        "Trainer.train_step = step; main(['train', 'book.txt', '-o', 'run'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            process.stdout.readline()
+            assert process.stdout.readline() == "at work\n"
+            process.send_signal(signal.SIGINT)
+            process.stderr.readline()
+            assert "once more ends at once" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()  # asleep for ten minutes, if the second did not end it
+    assert (process.returncode, out, err) == (130, "", "")
+    assert read_checkpoint("run/last.npz")[1]["training"]["step"] == 0
+
+
+def test_the_handler_of_interrupts_is_put_back(book, capsys):
+    def mine(number, frame):
+        pass
+
+    before = signal.signal(signal.SIGINT, mine)
+    try:
+        run(capsys, "train", book, *SMALL)
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_readers_that_have_had_enough_are_no_error(trained):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for command, end in (
+        ("generate run -n 1000000 --temperature 1", "head -c 20"),
+        ("train book.txt -o more --hidden-size 4 --steps 4000 --eval-every 1000", "head -2"),
+    ):
+        shell = f"set -o pipefail; {sys.executable} -m numpy_rnn {command} | {end}"
+        done = subprocess.run(["bash", "-c", shell], env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+    assert 200 < read_checkpoint("more/last.npz")[1]["training"]["step"] < 4000  # and what it had learnt is saved
+
+
+def test_generating_has_its_options(trained, capsys):
+    def text(*options):
+        status, out, err = run(capsys, "generate", trained, "-n", 60, *options)
+        assert (status, err) == (0, "")
+        return out
+
+    greedy = text()
+    assert greedy == text() == text("--temperature", 1, "--top-k", 1)
+    assert len(greedy) == 1 + 60 + 1
+    assert greedy[0] == TEXT[0]
+    drawn = text("--temperature", 1, "--seed", 1)
+    assert drawn == text("--temperature", 1, "--seed", 1)
+    assert len({drawn, greedy, text("--temperature", 1, "--seed", 2), text("--temperature", 3, "--seed", 1)}) == 4
+    assert len({drawn, text("--temperature", 1, "--seed", 1, "--top-p", 0.5)}) == 2
+    assert text("--temperature", 1) != text("--temperature", 1)
+    samples = re.split(r"^--- \d+ ---\n", text("--temperature", 1, "--seed", 1, "--samples", 300), flags=re.M)[1:]
+    assert len(samples) == 300
+    assert samples[0] == drawn
+    assert {len(sample) for sample in samples} == {62}
+    colored = text("--color")
+    assert colored.startswith(legend() + "\n" + TEXT[0])
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored.partition("\n")[2]) == greedy
+
+
+def test_generating_streams(trained, capsys, monkeypatch):
+    written = []
+    monkeypatch.setattr("numpy_rnn.cli.generate._write", written.append)
+    run(capsys, "generate", trained, "-n", 5)
+    assert [len(text) for text in written] == [1] * 7
+
+
+def test_a_terminal_is_not_controlled_by_what_is_generated(trained, capsys, monkeypatch):
+    import numpy_rnn as nr
+
+    monkeypatch.setattr(nr, "stream", lambda *arguments, **options: iter([("\x1b", 0.5), ("a", 0.5)]))
+    assert run(capsys, "generate", trained)[1] == "\x1ba\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(capsys, "generate", trained)[1] == "\\x1ba\n"
+
+
+@pytest.mark.parametrize("tqdm", [True, False])
+def test_a_terminal_gets_a_bar_where_tqdm_is_installed(book, capsys, monkeypatch, tqdm):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    if not tqdm:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    status, out, err = run(capsys, "train", book, *SMALL)
+    assert status == 0
+    assert ("12/12" in err) == tqdm
+    assert ("\nstep  1/12" in out) != tqdm
+    assert len(re.findall("validation: loss", out)) == 3
+
+
+def test_plot_draws_what_is_there(trained, capsys, monkeypatch):
+    run(capsys, "train", "book.txt", "-o", "other", *SMALL, "--lr", 0.1, "--val-fraction", 0)
+    assert run(capsys, "plot", trained, "other")[1] == "(drawn in training.png)\n"
+    assert Path("training.png").read_bytes().startswith(b"\x89PNG")
+
+    from numpy_rnn.run_plot import draw
+
+    figure = draw({name: read_metrics(name) for name in (trained, "other")})
+    loss, norm, lr = figure.axes
+    lines = read_metrics(trained), read_metrics("other")
+    assert [len(axes.lines) for axes in (loss, norm, lr)] == [3, 2, 2]
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), [line["loss"] for line in lines[0]])
+    np.testing.assert_array_equal(loss.lines[1].get_ydata(), [x["val_loss"] for x in lines[0] if "val_loss" in x])
+    np.testing.assert_array_equal(loss.lines[1].get_xdata(), [4, 8, 12])
+    np.testing.assert_array_equal(norm.lines[1].get_ydata(), [line["grad_norm"] for line in lines[1]])
+    np.testing.assert_array_equal(lr.lines[0].get_ydata(), [line["lr"] for line in lines[0]])
+    assert [text.get_text() for text in loss.get_legend().get_texts()][::2] == ["run: training", "other: training"]
+
+
+def test_plot_says_what_is_missing(trained, capsys, monkeypatch):
+    assert run(capsys, "plot", "nowhere")[2] == (
+        "numpy-rnn: error: 'nowhere' is no RUN: there is no metrics.jsonl in it\n"
+    )
+    Path("run/metrics.jsonl").write_text("")
+    assert "'run' has no metrics yet" in run(capsys, "plot", "run")[2]
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "it is the extra 'plot'" in run(capsys, "plot", "run")[2]
+
+
+def test_a_model_goes_out_and_comes_back(trained, capsys):
+    assert run(capsys, "export", trained, "model.safetensors")[0] == 0
+    assert run(capsys, "import", "model.safetensors", "-o", "imported")[0] == 0
+    assert run(capsys, "generate", "imported")[1] == run(capsys, "generate", trained)[1]
+    ours, theirs = load_model(trained), load_model("imported")
+    np.testing.assert_array_equal(ours[0].parameters().data, theirs[0].parameters().data)
+    assert ours[1] == theirs[1]
+    assert theirs[0].rnn.dropout == 0.3
+    assert "holds a model alone" in run(capsys, "train", "--resume", "imported")[2]
+    assert "holds a training already" in run(capsys, "import", "model.safetensors", "-o", "imported")[2]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({}, "has no 'model' in its metadata, expected what numpy-rnn export writes"),
+        ({"model": "{", "vocabulary": "[]", "prompt": '""'}, "metadata that are no JSON"),
+        ({"model": "{}", "vocabulary": "[]", "prompt": '""'}, "holds no model: embedding.weight is missing"),
+    ],
+)
+def test_a_foreign_safetensors_file_is_told(book, capsys, metadata, words):
+    save_safetensors("x.safetensors", {"a": np.zeros(2)}, metadata)
+    status, _, err = run(capsys, "import", "x.safetensors", "-o", "imported")
+    assert (status, err.count("\n")) == (1, 1)
+    assert words in err
+    assert not os.path.exists("imported")
+
+
+def test_a_run_in_torch(trained):
+    mirror, vocabulary = torch_reference.load_run(trained)
+    model, ours, _ = load_model(trained)
+    assert vocabulary == ours
+    assert not mirror.training
+    tokens = vocabulary.encode(TEXT[:20]).reshape(-1, 1)
+    with torch.inference_mode():
+        logits, _ = mirror(torch.from_numpy(tokens))
+    torch.testing.assert_close(torch.from_numpy(model.eval().forward(tokens)[0]), logits)
+
+
+def test_metrics_have_what_is_printed(trained):
+    line = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[3])
+    assert {"step", "epoch", "loss", "bits_per_char", "grad_norm", "lr", "chars_per_second", "seconds"} < line.keys()
+    assert {"val_loss", "val_bits_per_char", "val_perplexity", "sample"} < line.keys()

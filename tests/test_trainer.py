@@ -1,0 +1,310 @@
+"""Truncated backpropagation through time against the same steps by hand; saved after any step and restored."""
+
+import dataclasses
+import hashlib
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import numpy_rnn as nr
+from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.cli.arguments import TUTORIAL_TEXT
+from numpy_rnn.options import Options
+from numpy_rnn.streams import Streams, split
+from numpy_rnn.trainer import Trainer, perplexity
+
+TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg \n"), 241))
+# 193 characters to train on: 3 streams of 64, windows of 7, 7, ..., 1. 48 to validate with: 3 streams of 16.
+SMALL = Options(
+    seq_len=7,
+    batch_size=3,
+    hidden_size=8,
+    embedding_dim=5,
+    dropout=0.3,
+    lr=0.01,
+    warmup_steps=4,
+    clip=0.5,
+    steps=40,
+    val_fraction=0.2,
+    eval_every=5,
+    seed=3,
+)
+
+
+def digest(trainer):
+    """Everything that the next steps depend on, and the means that the next line of metrics is made of."""
+    arrays, header = trainer.state()
+    sums = {name: value for name, value in header["training"]["sums"].items() if name != "seconds"}
+    rest = (header["training"]["step"], header["training"]["generator"], sums, header["vocabulary"], header["model"])
+    content = [(name, array.dtype.str, array.shape, array.tobytes()) for name, array in sorted(arrays.items())]
+    return hashlib.sha256(repr((content, rest)).encode()).hexdigest()
+
+
+def run(trainer, steps):
+    for _ in range(steps):
+        trainer.train_step()
+    return trainer
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_steps_are_those_made_by_hand(dtype):
+    trainer = Trainer(TEXT, dataclasses.replace(SMALL, dtype=dtype))
+    vocabulary = nr.Vocabulary.from_text(TEXT)
+    train, _ = split(vocabulary.encode(TEXT), 0.2)
+    streams = Streams(train, 3, 7)
+    assert [streams.window(s)[0].shape[0] for s in range(10)] == [7] * 9 + [1]
+    model = nr.CharRNN(len(vocabulary), 5, 8, 2, 0.3, dtype=dtype, rng=3)
+    optimizer = nr.Adam(model.parameters())
+    h, clipped = None, 0
+    for step in range(25):
+        if step % len(streams) == 0:
+            h = None
+        expected, h = model.loss_and_gradients(*streams.window(step), h)
+        expected_norm = nr.clip_grad_norm_(model.parameters(), 0.5)
+        clipped += expected_norm > 0.5
+        optimizer.lr = nr.schedules.cosine(step, lr=0.01, total_steps=40, warmup_steps=4)
+        optimizer.step()
+        assert trainer.train_step() == (expected, expected_norm)
+        np.testing.assert_array_equal(trainer.model.parameters().data, model.parameters().data)
+        np.testing.assert_array_equal(trainer.hidden, h)
+    assert 0 < clipped < 25
+    assert len(trainer._tapes) == 2
+
+
+def test_validation_reads_the_whole_end_of_the_text_without_dropout():
+    trainer = run(Trainer(TEXT, dataclasses.replace(SMALL, dtype="float64")), 5)
+    before = digest(trainer)
+    _, val = split(trainer.vocabulary.encode(TEXT), 0.2)
+    tokens, targets = Streams(val, 3, 10**6).window(0)  # all windows in one: the state is carried over
+    model = trainer.model.eval()
+    logits, _ = model.forward(tokens)
+    expected = nr.CrossEntropyLoss().forward(logits.reshape(-1, len(trainer.vocabulary)), targets.reshape(-1))
+    model.train()
+    # Sums of 48 terms of size 2 in another order: far below 1e-13 of the mean.
+    assert trainer.validate() == pytest.approx(expected, rel=1e-13)
+    assert model.training
+    assert digest(trainer) == before
+
+
+def test_to_look_on_changes_nothing():
+    watched, unwatched = Trainer(TEXT, SMALL), Trainer(TEXT, SMALL)
+    for _ in range(12):
+        watched.train_step()
+        unwatched.train_step()
+        seen = watched.evaluate()
+        assert digest(watched) == digest(unwatched)
+    assert seen["sample"].startswith(TEXT[0])
+    assert set(seen["sample"]) <= set(TEXT)
+    assert seen["val_bits_per_char"] == seen["val_loss"] / math.log(2)
+    assert seen["val_perplexity"] == math.exp(seen["val_loss"])
+    assert watched.evaluate()["sample"] == seen["sample"]
+    assert watched.evaluate()["best"] is False
+
+
+def test_the_metrics_are_means_since_the_last():
+    trainer = Trainer(TEXT, SMALL)
+    for steps in (3, 8):  # the second time over the short window
+        sizes = [trainer.streams.window(trainer.step + i)[0].size for i in range(steps)]
+        losses, norms = zip(*(trainer.train_step() for _ in range(steps)), strict=True)
+        metrics = trainer.metrics()
+        assert metrics["loss"] == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
+        assert metrics["grad_norm"] == pytest.approx(np.mean(norms), rel=1e-12)
+        assert metrics["bits_per_char"] == metrics["loss"] / math.log(2)
+    assert metrics["step"] == 11
+    assert metrics["epoch"] == 1.1
+    assert metrics["lr"] == nr.schedules.cosine(10, lr=0.01, total_steps=40, warmup_steps=4)
+    assert metrics["chars_per_second"] > 0
+    assert metrics["seconds"] > 0
+
+
+@given(
+    st.integers(0, 25), st.sampled_from(["float32", "float64"]), st.sampled_from([1, 3]), st.sampled_from([0, 0.4])
+)
+@settings(max_examples=20)
+def test_restored_after_any_step_it_goes_on_bit_for_bit(tmp_path_factory, step, dtype, num_layers, dropout):
+    dropout *= num_layers > 1
+    options = dataclasses.replace(SMALL, dtype=dtype, num_layers=num_layers, dropout=dropout)
+    through = run(Trainer(TEXT, options), step)
+    path = tmp_path_factory.mktemp("run") / "last.npz"
+    write_checkpoint(path, *through.state())
+    restored = Trainer(TEXT, dataclasses.replace(options, seed=99))  # what it draws at first is written over
+    restored.restore(*read_checkpoint(path))
+    for _ in range(13):
+        assert digest(restored) == digest(through)
+        assert restored.train_step() == through.train_step()
+    assert restored.metrics()["loss"] == through.metrics()["loss"]
+    assert restored.validate() == through.validate()
+
+
+class Machine(RuleBasedStateMachine):
+    """Train, save, load, resume, validate, generate, in any order: each step is that of the uninterrupted model."""
+
+    @initialize()
+    def start(self):
+        self.trainer = Trainer(TEXT, SMALL)
+        self.save()
+
+    @rule(steps=st.integers(1, 7))
+    def train(self, steps):
+        for _ in range(min(steps, 40 - self.trainer.step)):
+            self.trainer.train_step()
+
+    @rule()
+    def save(self):
+        arrays, header = self.trainer.state()
+        self.saved = {name: array.copy() for name, array in arrays.items()}, header
+
+    @rule()
+    def resume(self):
+        self.trainer = Trainer(TEXT, SMALL)
+        self.trainer.restore(*self.saved)
+
+    @rule()
+    def go_back(self):
+        self.trainer.restore(*self.saved)
+
+    @rule()
+    def load_elsewhere(self):
+        Trainer(TEXT, SMALL).restore(*self.trainer.state())
+
+    @rule()
+    def look_on(self):
+        self.trainer.evaluate()
+
+    @rule(seed=st.integers(0, 9))
+    def generate(self, seed):
+        nr.generate(self.trainer.model, self.trainer.vocabulary, "a", 9, temperature=1, rng=seed)
+
+    @invariant()
+    def is_where_the_uninterrupted_model_was(self):
+        arrays, header = self.trainer.state()
+        uninterrupted, generator = UNINTERRUPTED[self.trainer.step]
+        assert arrays.keys() == uninterrupted.keys()
+        assert all((arrays[name] == uninterrupted[name]).all() for name in arrays)
+        assert header["training"]["generator"] == generator
+
+
+def uninterrupted():
+    trainer = Trainer(TEXT, SMALL)
+    states = []
+    for _ in range(41):
+        arrays, header = trainer.state()
+        states.append(({name: array.copy() for name, array in arrays.items()}, header["training"]["generator"]))
+        trainer.train_step()
+    return states
+
+
+UNINTERRUPTED = uninterrupted()
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=25, stateful_step_count=20)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (19, {"batch_size": 1, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
+        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
+        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
+        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 20 * 464, "warmup_steps": 100, "eval_every": 465}),
+    ],
+)
+def test_the_defaults_fit_the_text(length, expected):
+    options = Trainer("ab" * (length // 2) + "a" * (length % 2), Options(hidden_size=1, num_layers=1)).options
+    assert {name: getattr(options, name) for name in expected} == expected
+
+
+def test_epochs_are_counted_in_windows():
+    options = dataclasses.replace(SMALL, steps=None, epochs=3)
+    assert Trainer(TEXT, options).steps == 3 * 10
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last"),
+    [("constant", 1), ("staircase", 0.3**3), ("exponential", 0.01 ** (35 / 36)), ("cosine", None)],
+)
+def test_the_learning_rate_follows_the_schedule(schedule, last):
+    options = dataclasses.replace(SMALL, schedule=schedule)
+    rates = [options.learning_rate(step) / options.lr for step in range(40)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert rates[39] == pytest.approx(last if last is not None else (1 + math.cos(math.pi * 35 / 36)) / 2)
+    assert sorted(rates[4:], reverse=True) == rates[4:]
+
+
+@pytest.mark.parametrize("sick", ["parameters", "gradients"])
+def test_what_is_not_finite_stops_before_the_update(sick):
+    trainer = run(Trainer(TEXT, SMALL), 6)
+    if sick == "parameters":
+        trainer.model.fc.weight.data[0, 0] = np.nan
+    else:
+        trainer.model.fc.weight.data *= 1e22  # the loss is finite, the squares of the gradients are not
+    before = trainer.model.parameters().data.copy(), trainer.optimizer.exp_avg.copy()
+    loss = "nan" if sick == "parameters" else r"\d.*"
+    words = rf"at step 7 the loss is {loss} and the norm .*try a smaller --lr \(0.01 now\).*--clip"
+    with pytest.raises(FloatingPointError, match=words):
+        trainer.train_step()
+    np.testing.assert_array_equal(trainer.model.parameters().data, before[0])
+    np.testing.assert_array_equal(trainer.optimizer.exp_avg, before[1])
+    assert trainer.step == 6
+
+
+def test_what_is_not_finite_is_not_saved():
+    trainer = run(Trainer(TEXT, SMALL), 2)
+    trainer.model.fc.weight.data[0, 0] = np.inf
+    with pytest.raises(FloatingPointError, match="parameters are not finite"):
+        trainer.state()
+    with pytest.raises(FloatingPointError, match="validation loss is nan"):
+        trainer.validate()
+    assert trainer.model.training
+
+
+def test_perplexity_of_any_loss_is_a_number():
+    assert perplexity(math.log(7)) == pytest.approx(7)
+    assert perplexity(1e6) < math.inf
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": 5, "epochs": 1}, "give one of them"),
+        ({"dropout": 0.5, "num_layers": 1}, "take two"),
+        ({"dropout": 2}, "dropout must be in"),
+        ({"schedule": "linear"}, "schedule must be one of constant, staircase"),
+        ({"dtype": "complex128"}, "dtype must be one of float32, float64"),
+        ({"seq_len": 0}, "seq_len must be at least 1, got 0"),
+        ({"lr": math.nan}, "lr must be in"),
+        ({"warmup_steps": 40}, "warmup_steps must be fewer than the 40 steps"),
+        ({"batch_size": 193}, "batch_size must be at most 192"),
+        ({"val_fraction": 0.001}, "val_fraction=0.001 cuts"),
+    ],
+)
+def test_options_that_cannot_be(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Trainer(TEXT, dataclasses.replace(SMALL, **changes))
+
+
+def test_the_tutorial_is_learnt_by_heart():
+    trainer = Trainer(TUTORIAL_TEXT, Options(hidden_size=32, num_layers=1, lr=0.01))
+    run(trainer, trainer.steps)
+    assert nr.generate(trainer.model, trainer.vocabulary, "H", 19) == TUTORIAL_TEXT
+    assert math.isnan(trainer.validate())
+
+
+def test_memory_is_a_small_multiple_of_the_text():
+    text = "abcdefgh\n" * 400_000  # 3.6 MB
+    options = Options(hidden_size=1, num_layers=1, embedding_dim=1)
+    tracemalloc.start()
+    try:
+        trainer = Trainer(text, options)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Beside the text itself: one byte a character, and a few MB that do not grow with it (a flag for each code point,
+    # pieces of the text, the model).
+    assert len(trainer.streams.tokens) > 3e6
+    assert peak < len(text) + 8e6
+    assert held < len(text) + 4e6

@@ -10,7 +10,7 @@ SOFTMAX, NLL, CRITERION = nr.LogSoftmax(0), nr.NLLLoss(), nr.CrossEntropyLoss()
 RNN, BATCH_FIRST = nr.RNN(3, 4, 2, rng=0), nr.RNN(3, 4, batch_first=True, rng=0)
 X = np.zeros((5, 2, 3))  # (T, B, I)
 CASTS = "expected one that casts to float32"
-BATCH_FIRST_LOOKS = "a sequence looks batch-first: transpose it, or pass batch_first=True"
+BATCH_FIRST_LOOKS = "a sequence looks batch-first: transpose it, or make the RNN with batch_first=True"
 TIME_FIRST_LOOKS = "a sequence looks time-first: transpose it, or leave out batch_first=True"
 
 

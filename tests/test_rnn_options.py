@@ -297,7 +297,7 @@ def test_packed_sequences_come_and_go(rng, T, B, batch_first: bool):
 def test_slips_are_explained():
     x, h_0 = np.zeros((5, 2, 3)), np.zeros((1, 2, 4))  # (T, B, I)
     layer, batch_first = nr.RNN(3, 4, rng=0), nr.RNN(3, 4, batch_first=True, rng=0)
-    looks = "a sequence looks batch-first: transpose it, or pass batch_first=True"
+    looks = "a sequence looks batch-first: transpose it, or make the RNN with batch_first=True"
     with pytest.raises(ValueError, match=rf"h_0 has shape \(1, 2, 4\), expected .* = \(1, 5, 4\); {looks}"):
         layer.forward(x.swapaxes(0, 1), h_0)
     with pytest.raises(ValueError, match=rf"lengths has shape \(2,\), expected \(B,\) = \(5,\); {looks}"):

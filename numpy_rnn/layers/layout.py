@@ -86,7 +86,7 @@ class Layout:
     def _swapped(self) -> str:
         if self.batch_first:
             return "a sequence looks time-first: transpose it, or leave out batch_first=True"
-        return "a sequence looks batch-first: transpose it, or pass batch_first=True"
+        return "a sequence looks batch-first: transpose it, or make the RNN with batch_first=True"
 
     def enter(self, sequence: Array) -> Array:
         """Return the caller's sequence as (T, B, ...), in the order of rows."""

@@ -110,8 +110,8 @@ def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) 
             raise TypeError("a pair must be two functions, (forward, backward)")
         if len(inputs) not in (1, 2):
             raise TypeError(
-                f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments: put the inputs into "
-                "one tuple, gradcheck((forward, backward), (x, w))"
+                f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments: put the inputs "
+                "into one tuple, gradcheck((forward, backward), (x, w))"
             )
         if len(inputs) == 2 and not isinstance(inputs[1], Mapping):
             raise TypeError("the inputs of a pair go into one tuple: gradcheck((forward, backward), (x, w))")

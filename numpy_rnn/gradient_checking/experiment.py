@@ -70,7 +70,9 @@ class Experiment:
                 raise TypeError(f"forward of {label} returned {what} as its {name}: expected an array of numbers")
         if not any(map(is_floating, self.outputs)):
             kinds = ", ".join(f"{name}: {y.dtype}" for name, y in zip(names, self.outputs, strict=True))
-            raise TypeError(f"forward of {label} returned no floating-point numbers ({kinds}): nothing to differentiate")
+            raise TypeError(
+                f"forward of {label} returned no floating-point numbers ({kinds}): nothing to differentiate"
+            )
 
     def draw_upstream(self, rng: np.random.Generator) -> list[Array]:
         """Draw an upstream gradient for each output: random, because ones would hide sums over the wrong axis."""

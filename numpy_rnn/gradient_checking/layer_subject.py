@@ -85,10 +85,9 @@ class LayerSubject:
         copied.backward(*[scalar(np.zeros_like(y)) for y in outputs[: self.upstream_count(outputs)]])
         found, unchecked = [], []
         for name, (owner, attribute) in before.items():
-            # An input that forward keeps as `self.x` may have its `self.dx`, but forward does not read it from there.
-            if _gradient_attribute(owner, attribute) is not None:
-                kept = getattr(owner, attribute, None) is arrays[name]
-                found += [name] if kept or self._depends_on(name, outputs) else []
+            # An input that forward keeps as `self.x` may have its `self.dx`, but it is another array by now.
+            if getattr(owner, attribute, None) is arrays[name] and _gradient_attribute(owner, attribute) is not None:
+                found.append(name)
             elif self._depends_on(name, outputs):
                 unchecked.append(name)
         return found, unchecked
@@ -112,11 +111,6 @@ class LayerSession:
         self.subject, self.layer = subject, converted(subject.layer, dtype)
         self.parameters = parameter_arrays(self.layer, subject.attributes)
         self.restore = restorers(self.layer)
-        self.attributes = [
-            (*place, self.parameters[name])
-            for name, place in array_attributes(self.layer).items()
-            if name in self.parameters
-        ]
         if not hasattr(self.layer, "gradients"):
             for gradient in parameter_gradients(self.layer, list(self.parameters)).values():
                 gradient[...] = 0  # for those who add to it, as torch does
@@ -124,8 +118,6 @@ class LayerSession:
     def forward(self, values: Mapping[str, Any]) -> list[Array]:
         for restore in self.restore:  # dropout draws the same mask in each evaluation
             restore()
-        for owner, attribute, array in self.attributes:  # that forward may have replaced: self.w = self.w.astype(...)
-            setattr(owner, attribute, array)
         for name, array in self.parameters.items():
             array[...] = values.get(name, self.subject.parameters[name])
         arguments = [values.get(name, value) for name, value in self.subject.inputs.items()]
@@ -164,7 +156,8 @@ def _items(source: Any) -> dict[str, Any]:
 
 def _parts(layer: Any) -> dict[str, Any]:
     """Return the layer and, if it names no parameters itself, the layers among its attributes, each by its prefix."""
-    found, waiting = {}, [("", layer)]
+    found: dict[str, Any] = {}
+    waiting = [("", layer)]
     while waiting:
         prefix, part = waiting.pop(0)
         if any(part is other for other in found.values()):

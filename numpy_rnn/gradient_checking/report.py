@@ -149,15 +149,16 @@ class GradcheckReport:
         wrong = [tensor for tensor in self.tensors.values() if tensor.verdict in ("WRONG", "SHAPE")]
         checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "not checked"]
         if wrong:
-            verdict = f"{len(wrong)} of {len(checked)} gradients wrong" if len(checked) > 1 else "its gradient is wrong"
-        elif kinks:
-            verdict = f"{', '.join(kinks)} cannot be judged at this point"
+            count = f"{len(wrong)} of {len(checked)} gradients wrong"
+            verdict = count if len(checked) > 1 else "its gradient is wrong"
         elif not any(tensor.checked_numeric.size for tensor in checked):
             verdict = "nothing was checked: there is no floating-point array with numbers in it to differentiate by"
         elif self.faults:
             who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
-            right = f"its {len(checked)} gradients are right" if len(checked) > 1 else "its gradient is right"
-            verdict = f"{who} misbehaves ({right})"
+            right = f" (its {len(checked)} gradients are right)" if len(checked) > 1 else " (its gradient is right)"
+            verdict = f"{who} misbehaves{'' if kinks else right}"
+        elif kinks:
+            verdict = f"{', '.join(kinks)} cannot be judged at this point"
         else:
             verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
         if self.unchecked:
@@ -172,12 +173,12 @@ class GradcheckReport:
         if len(directional) + len(sampled) < len(checked):
             lines.append("  every coordinate" + (" of the others" if directional or sampled else ""))
         if self.unchecked:
-            names = ", ".join(self.unchecked)
-            lines.append(f"  not checked: {names}, which forward reads and for which backward leaves no gradient (d...)")
+            names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
+            lines.append(f"  not checked: {names}, which forward reads (or replaces): backward leaves no d{first}")
         lines += [f"  {note}" for note in self.experiment.notes]
         if kinks:
             names = ", ".join(kinks)
-            lines.append(f"  {names}: wherever the slope is not zero, it is not the same on both sides: choose others")
+            lines.append(f"  {names}: each slope that is not zero differs on both sides: choose other values")
         for tensor in checked:
             if tensor.kinks.any():
                 places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} places"

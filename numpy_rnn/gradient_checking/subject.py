@@ -36,8 +36,10 @@ class Session(Protocol):
 
 
 class Subject(Protocol):
-    """A label; inputs and parameters by name, tensors in float64; inputs that forward could take, None otherwise; notes;
-    arrays that forward reads and backward leaves no gradient for."""
+    """A label; inputs and parameters by name, tensors in float64; inputs that forward could take; notes; `unchecked`.
+
+    These are arrays of a layer that forward reads, and for which backward leaves no gradient.
+    """
 
     label: str
     inputs: dict[str, Any]
@@ -86,7 +88,8 @@ def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subje
             raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
         others = {*known, *arguments, *subject.further_inputs}
         if unknown := [str(key) for key, name in by_name.items() if name not in others]:
-            subject.notes.append(f"backward returns {', '.join(unknown)}, which names nothing that is checked")
+            note = f"backward returns {', '.join(unknown)}, which names nothing that is checked"
+            subject.notes += [note] if note not in subject.notes else []
     else:
         items = list(returned) if isinstance(returned, tuple | list) else [returned]
         if len(items) == len(arguments):
@@ -113,7 +116,9 @@ def as_gradient(name: str, value: Any, label: str) -> Array:
         gradient = np.array(None)
     if gradient.dtype.kind not in "biufc":
         what = f"an array of {gradient.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
-        raise TypeError(f"backward of {label} returned {what} as the gradient of {name}: expected an array of numbers")
+        raise TypeError(
+            f"backward of {label} returned {what} as the gradient of {name}: expected an array of numbers"
+        )
     return gradient
 
 
@@ -124,9 +129,7 @@ def as_list(result: Any) -> list[Any]:
 
 def as_float64(value: Any) -> Any:
     """Return floating-point arrays, and lists of such numbers, in float64; anything else as it is."""
-    if isinstance(value, list):
-        value = np.asarray(value)
-    elif isinstance(value, np.floating):
+    if isinstance(value, list | np.floating):
         value = np.asarray(value)
     elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
         value = value.detach().cpu().numpy()

@@ -63,6 +63,12 @@ class TensorReport:
         return self.verdict in ("ok", "not checked")
 
     @property
+    def is_tiny(self) -> bool:
+        """Whether the gradient, not zero, is nowhere beyond its tolerance: nothing can be said about it."""
+        size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
+        return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
+
+    @property
     def numeric(self) -> Array:
         return self.spread(self.checked_numeric)
 
@@ -161,6 +167,8 @@ class GradcheckReport:
             verdict = f"{', '.join(kinks)} cannot be judged at this point"
         else:
             verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
+        if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
+            verdict += f", {', '.join(tiny)} too small to judge"
         if self.unchecked:
             verdict += f", BUT {', '.join(self.unchecked)} NOT CHECKED"
         lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]

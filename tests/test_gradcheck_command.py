@@ -97,7 +97,7 @@ def test_pairs_with_params_and_with_integers(capsys, layers):
     [
         ("Nothing", [], "NameError: name 'Nothing' is not defined"),
         ("Raises", ["--input", "x=2,3"], "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_thing' ("),
-        ("Square", [], "forward() missing 1 required positional argument: 'x'"),
+        ("Square", [], "forward() missing 1 required positional argument: 'x': give each as --input NAME=SHAPE"),
         ("Square", ["--input", "y=2,3"], "forward of Square takes x, scale, got y"),
         ("Square", ["--input", "x=2,b"], "expected name=shape such as x=4,3,8, or tokens=4,3:10 for integers below"),
         ("Square", ["--input", "x=2:0"], "expected name=shape such as x=4,3,8"),

@@ -116,5 +116,6 @@ def _one_line(error: Exception, path: str) -> str:
     lines = [frame.lineno for frame in frames if frame.filename == path]
     words = (str(error).splitlines() or [""])[0]
     if not lines and isinstance(error, TypeError | ValueError):
-        return words
+        hint = ": give each as --input NAME=SHAPE" if "required positional argument" in words else ""
+        return words + hint
     return f"{type(error).__name__}: {words}" + (f" ({path}, line {lines[-1]})" if lines else "")

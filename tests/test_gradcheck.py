@@ -300,7 +300,11 @@ def test_the_step_follows_the_size_of_the_tensor(scale, method):
 @given(rng=some.rngs, method=methods, N=st.integers(1, 5))
 def test_points_where_relu_has_no_slope_are_no_errors(rng, method, N):
     x = np.maximum(rng.standard_normal((N, 6)), 0)  # half of them are zero
-    report = assert_right(elementwise(lambda x: np.maximum(x, 0), lambda x: x > 0), x, method=method)
+    relu = elementwise(lambda x: np.maximum(x, 0), lambda x: x > 0)
+    if not x.any():
+        assert "x cannot be judged at this point" in str(nr.gradcheck(relu, x))
+        return
+    report = assert_right(relu, x, method=method)
     zeros = int((x == 0).sum())
     if zeros:
         assert f"x is not differentiable at {zeros} of {x.size} places" in str(report)
@@ -581,3 +585,237 @@ def test_what_is_only_nearly_a_known_mistake_is_not_named():
     nearly = 2 * (1 + 1e-3 * np.random.default_rng(1).standard_normal(x.shape))
     report = nr.gradcheck(elementwise(np.tanh, lambda x: nearly * (1 - np.tanh(x) ** 2)), x)
     assert report.tensors["x"].diagnosis == "no known mistake gives these numbers"
+
+
+# What was not compared is not right.
+
+RNG = np.random.default_rng(1)
+x_54, w_43, b_3 = RNG.standard_normal((5, 4)), RNG.standard_normal((4, 3)), RNG.standard_normal(3)
+
+
+def product(x, w):
+    return x @ w, (x, w)
+
+
+def product_back(d, cache):
+    x, w = cache
+    return d @ w.T, x.T @ d
+
+
+@pytest.mark.parametrize(
+    ("backward", "words"),
+    [
+        (lambda d, c: None, "2 of 2 gradients wrong"),
+        (lambda d, c: (product_back(d, c)[0], None), "NO GRADIENT"),
+        (lambda d, c: dict(zip(["dx", "dW"], product_back(d, c), strict=True)), "backward returns dW, which names"),
+    ],
+)
+def test_a_missing_gradient_is_a_failure(backward, words):
+    report = nr.gradcheck((product, backward), (x_54, w_43))
+    assert not report.ok
+    assert words in str(report)
+
+
+def test_a_check_that_compared_nothing_fails():
+    def scaled(a, c):
+        return np.sin(a * c), (a, c)
+
+    def scaled_back(d, cache):
+        a, c = cache
+        return d * np.cos(a * c) * c, d * np.cos(a * c) * a
+
+    report = nr.gradcheck((scaled, scaled_back), (1.5, 2.0))
+    assert not report.ok
+    assert "nothing was checked" in str(report)
+    assert "a is a Python number and left alone: np.array(1.5) would be checked" in str(report)
+    assert list(assert_right((scaled, scaled_back), (np.float64(1.5), np.float64(2))).tensors) == ["a", "c"]
+    assert not nr.gradcheck((product, product_back), (np.zeros((0, 4)), np.zeros((4, 0)))).ok
+    with pytest.raises(TypeError, match=r"returned no floating-point numbers \(output: int64\)"):
+        nr.gradcheck((product, product_back), (np.ones((5, 4), np.int64), np.ones((4, 3), np.int64)))
+
+
+class Affine:
+    factor = 1
+
+    def __init__(self):
+        self.W, self.b = w_43.copy(), b_3.copy()
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, d):
+        self.dW, self.db = self.factor * self.x.T @ d, d.sum(axis=0)
+        return d @ self.W.T
+
+
+class ForgetsDb(Affine):
+    def backward(self, d):
+        self.dW, self.running_mean = self.x.T @ d, np.zeros(3)
+        return d @ self.W.T
+
+
+class GradNames(Affine):
+    def backward(self, d):
+        self.grad_W, self.grad_b = self.x.T @ d, d.sum(axis=0)
+        return d @ self.W.T
+
+
+class Replaces(Affine):
+    def forward(self, x):
+        self.W = self.W.astype("f")
+        return super().forward(x)
+
+
+def test_arrays_of_a_layer_without_a_gradient_are_named():
+    assert "all 2 gradients right, BUT b NOT CHECKED" in str(nr.gradcheck(ForgetsDb(), x_54))
+    assert "BUT W NOT CHECKED" in str(nr.gradcheck(Replaces(), x_54))
+    assert "NOT CHECKED" not in str(assert_right(Affine(), x_54))
+    assert set(assert_right(GradNames(), x_54).tensors) == {"x", "W", "b"}
+
+
+def test_a_layer_that_returns_more_gradients_than_inputs_is_an_error():
+    class Returns(Affine):
+        def backward(self, d):
+            return d @ self.W.T, 7 * self.x.T @ d
+
+    with pytest.raises(ValueError, match="backward of Returns returned 2 gradients, expected 1: x"):
+        nr.gradcheck(Returns(), x_54)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_layers_within_a_layer_are_checked(factor):
+    class Net:
+        def __init__(self):
+            self.affine, self.layers = Affine(), [nr.Linear(3, 2, rng=0)]
+            self.affine.factor = factor
+
+        def forward(self, x):
+            return self.layers[0].forward(self.affine.forward(x))
+
+        def backward(self, d):
+            return self.affine.backward(self.layers[0].backward(d))
+
+    report = nr.gradcheck(Net(), x_54)
+    assert set(report.tensors) == {"x", "affine.W", "affine.b", "layers[0].weight", "layers[0].bias"}
+    assert [name for name, t in report.tensors.items() if not t.ok] == ["affine.W"] * (factor - 1)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_where_every_slope_is_at_a_kink_nothing_is_said_to_be_right(full):
+    def forward(x, w):
+        return np.maximum(x @ w, 0), (x, w)
+
+    report = nr.gradcheck((forward, lambda d, c: (0 * c[0], c[0].T @ (0.3 * d))), (x_54, np.zeros((4, 3))), full=full)
+    assert not report.ok
+    assert "w cannot be judged at this point" in str(report)
+
+
+def test_gradients_of_integers_are_returned_and_left_alone():
+    assert list(assert_right((product, product_back), (np.arange(20).reshape(5, 4), w_43)).tensors) == ["w"]
+
+
+@pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
+def test_generators_are_set_back_wherever_they_are(make):
+    class Dropout:
+        def __init__(self):
+            self.rng = make(0)
+
+        def forward(self, x):
+            self.mask = self.rng.standard_normal(x.shape) < 0.5
+            return x * self.mask
+
+        def backward(self, dy):
+            return dy * self.mask
+
+    def dropout(x, rng):
+        mask = rng.standard_normal(x.shape) < 0.5
+        return x * mask, mask
+
+    def back(dy, mask):
+        return dy * mask
+
+    rng = make(0)
+    assert_right(Dropout(), x_54)
+    assert_right((dropout, back), (x_54, rng))
+    assert_right((lambda x, p: dropout(x, p["rng"]), back), (x_54, {"rng": rng}))
+    assert rng.standard_normal() == make(0).standard_normal()
+
+    class Redraws(Dropout):
+        def backward(self, dy):
+            return dy * (self.rng.standard_normal(dy.shape) < 0.5)
+
+    assert "or draws random numbers" in str(nr.gradcheck(Redraws(), x_54)).replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("full", [True, False])
+def test_a_gradient_that_is_not_finite_is_that_and_nothing_else(value, full):
+    def backward(d, cache):
+        dx, dw = product_back(d, cache)
+        dx[1, 2] = value
+        return dx, dw
+
+    report = nr.gradcheck((product, backward), (x_54, w_43), full=full)
+    assert not report.ok
+    assert report.faults == []
+    assert f"backward gives {value} at [1, 2]" in str(report)
+    with pytest.raises(ValueError, match=rf"x is {value} at \[0, 1\]: gradients are checked at finite points"):
+        nr.gradcheck((product, product_back), (np.where(np.arange(4) == 1, value, x_54), w_43))
+
+
+def test_a_factor_that_happens_to_be_a_length_may_be_a_constant():
+    report = nr.gradcheck((lambda x: (x**2, x), lambda d, x: d * x), RNG.standard_normal((2, 5)))
+    assert "or a constant factor of 1/2" in report.tensors["x"].diagnosis
+
+
+def test_a_forward_that_misbehaves_is_not_laid_on_backward():
+    report = conduct(lambda x: (in_place(x, x + 1) ** 2, x), lambda d, x: 2 * d * x)
+    assert report.faults == ["forward changes its input x"]
+    assert "forward misbehaves (its gradient is right)" in str(report)
+
+
+def test_the_only_right_index_is_not_named_by_chance():
+    def check(wrong):
+        return nr.gradcheck(elementwise(np.tanh, lambda x: (1 - np.tanh(x) ** 2) + wrong * x**3), x_54)
+
+    scattered = np.eye(5, 4)
+    assert "only, wrong at all others" not in check(scattered * (np.arange(4) < 3)).tensors["x"].diagnosis
+    assert "right at the last index of axis 1 only" in check(np.arange(4) < 3).tensors["x"].diagnosis
+
+
+def test_what_is_no_numbers_is_named():
+    for returned, words in [(None, "returned None as its output"), ("a", "dtype <U1"), ({}, "dtype object")]:
+        with pytest.raises(TypeError, match=f"forward of .*{words}"):
+            conduct(lambda x, returned=returned: (returned, x))
+    for returned, words in [([[1, [2, 3]]], "a list"), ("abc", "a str"), (x_54.astype(object), "an array of object")]:
+        with pytest.raises(TypeError, match=f"returned {words} as the gradient of x"):
+            conduct(backward=lambda dy, x, returned=returned: returned)
+
+
+def test_the_inputs_of_a_pair_go_into_a_tuple_and_the_pair_may_be_a_list():
+    with pytest.raises(TypeError, match=r"inputs of a pair go into one tuple"):
+        nr.gradcheck((product, product_back), x_54, w_43)
+    assert_right([product, product_back], (x_54, w_43))
+    with pytest.raises(TypeError, match="product takes x, w, got v"):
+        nr.gradcheck((product, product_back), {"x": x_54, "v": w_43})
+
+
+def test_a_forward_that_only_looks_like_float32_is_judged_in_float64():
+    dead = nr.gradcheck((lambda x: (np.maximum(x - 100, 0), x), lambda d, x: 0 * d), x_54)
+    assert "float32" not in str(dead)
+    half = nr.gradcheck((lambda x: (np.tanh(x.astype(np.float16)), x), lambda d, x: d * (1 - np.tanh(x) ** 2)), x_54)
+    assert "forward computes in float16" in str(half)
+
+
+def test_a_batch_is_no_time():
+    def center(x):
+        return x - x.mean(axis=0), None
+
+    report = nr.gradcheck((center, lambda d, _: d), x_54)
+    assert "time step" not in str(report)
+
+
+def test_a_gradient_as_small_as_rounding_is_not_headlined_as_right():
+    report = nr.gradcheck((lambda x: (1 + 1e-17 * x, x), lambda d, x: 3e-17 * d), x_54)
+    assert "x too small to judge" in str(report).splitlines()[0]

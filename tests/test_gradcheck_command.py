@@ -97,7 +97,7 @@ def test_pairs_with_params_and_with_integers(capsys, layers):
     [
         ("Nothing", [], "NameError: name 'Nothing' is not defined"),
         ("Raises", ["--input", "x=2,3"], "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_thing' ("),
-        ("Square", [], "forward() missing 1 required positional argument: 'x'"),
+        ("Square", [], "forward() missing 1 required positional argument: 'x': give each as --input NAME=SHAPE"),
         ("Square", ["--input", "y=2,3"], "forward of Square takes x, scale, got y"),
         ("Square", ["--input", "x=2,b"], "expected name=shape such as x=4,3,8, or tokens=4,3:10 for integers below"),
         ("Square", ["--input", "x=2:0"], "expected name=shape such as x=4,3,8"),
@@ -128,3 +128,21 @@ def test_what_cannot_be_run_is_one_line(capsys, tmp_path):
     assert "there is no file" in run(capsys, f"{tmp_path / 'none.py'}:Layer")[2]
     assert "expected path/to/file.py:ClassOrPair, got 'Layer'" in run(capsys, "Layer")[2]
     assert "--input and --param belong to a file's layer" in run(capsys, "--input", "x=3")[2]
+
+
+def test_an_expression_may_hold_a_colon(capsys, layers):
+    assert run(capsys, f"{layers}:{{'cube': Square(3)}}['cube']", "--input", "x=4,3")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "words"),
+    [
+        ("fwd, bwd", ["--input", "y=4,3", "--param", "w=3,2"], "fwd takes x, got y"),
+        ("Square", ["--input", "x=4,3", "--input", "x=5,3"], "--input x is given twice"),
+        ("Square", ["--input", "x=4,3", "--param", "w=3"], "--param is for a pair of functions"),
+    ],
+)
+def test_an_option_that_would_be_lost_is_an_error(capsys, layers, what, options, words):
+    status, _, err = run(capsys, f"{layers}:{what}", *options)
+    assert (status, err.count("\n")) == (1, 1)
+    assert words in err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,11 +81,13 @@ def gradcheck(
     }
     for name in [name for name, tensor in tensors.items() if tensor.verdict == "not checked"]:
         experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
-    for t in tensors.values():
-        size = np.maximum(np.abs(t.checked_analytic), np.abs(t.checked_numeric))
-        if t.verdict == "ok" and size.any() and (size <= t.tolerance).all():
-            experiment.notes.append(f"the gradient of {t.name} is as small as rounding: nothing can be said about it")
-    report = GradcheckReport(subject.label, experiment, tensors, faults, seed)
+    for name, value in subject.inputs.items():
+        if isinstance(value, float):
+            experiment.notes.append(f"{name} is a Python number and left alone: np.array({value}) would be checked")
+    experiment.notes[:] = dict.fromkeys(experiment.notes)
+    for name in [name for name, tensor in tensors.items() if tensor.is_tiny]:
+        experiment.notes.append(f"the gradient of {name} is as small as rounding: nothing can be said about it")
+    report = GradcheckReport(subject.label, experiment, tensors, faults, seed, subject.unchecked)
     if any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values()):
         # A diagnosis helps and does not decide: what it stumbles over must not hide the verdicts.
         with np.errstate(all="ignore"):
@@ -101,11 +103,16 @@ def assert_gradients(checked: Any, *inputs: Any, **options: Any) -> None:
 
 
 def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Subject:
-    if isinstance(checked, tuple):
+    if isinstance(checked, tuple | list):
         if len(checked) != 2 or not all(map(callable, checked)):
             raise TypeError("a pair must be two functions, (forward, backward)")
         if len(inputs) not in (1, 2):
-            raise TypeError(f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments")
+            raise TypeError(
+                f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments: put the inputs "
+                "into one tuple, gradcheck((forward, backward), (x, w))"
+            )
+        if len(inputs) == 2 and not isinstance(inputs[1], Mapping):
+            raise TypeError("the inputs of a pair go into one tuple: gradcheck((forward, backward), (x, w))")
         if options:
             raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}")
         return PairSubject(*checked, *inputs)
@@ -126,7 +133,7 @@ def _check_tensor(
     x = experiment.point[name]
     if full is None:
         full = x.size <= FULL_SIZE and x.size * experiment.u.size <= JACOBIAN_SIZE
-    if analytic is None and name not in experiment.subject.parameters:
+    if analytic is None and name in experiment.subject.configuration(evidence.gradients):
         return TensorReport(name, x.shape, "not checked")
     wrong_shape = analytic is None or analytic.shape != x.shape
     a = np.full(x.shape, np.nan) if analytic is None or wrong_shape else analytic
@@ -134,10 +141,10 @@ def _check_tensor(
         tensor = _compare(experiment, evidence, name, a, coordinates=np.arange(x.size))
     else:
         tensor = _compare(experiment, evidence, name, a, directions=_unit_vectors(x, rng))
-        if tensor.verdict == "WRONG":  # a direction says that something is wrong, not where
+        if tensor.verdict in ("WRONG", "KINKS"):  # a direction says that something is wrong, not where
             coordinates = np.sort(rng.choice(x.size, min(SAMPLE, x.size), replace=False))
             sample = _compare(experiment, evidence, name, a, coordinates=coordinates)
-            tensor = sample if sample.verdict == "WRONG" else tensor
+            tensor = sample if sample.verdict == "WRONG" or tensor.verdict == "KINKS" else tensor
     if wrong_shape:
         tensor.verdict, tensor.analytic = "SHAPE", analytic
     return tensor
@@ -185,15 +192,20 @@ def _compare(
     difference_error = np.abs(u) @ J_error
     size_u = np.abs(u).max(initial=0)
     tolerance = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * size_u + 8 * difference_error
-    error = np.abs(a - numeric)
-    wrong = ~(error <= tolerance)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(a - numeric)
+    wrong = ~(error <= tolerance) | ~np.isfinite(a)
     kinks = _kinks(experiment, name, a, direction, wrong) if wrong.any() else np.zeros(len(a), bool)
     wrong &= ~kinks
-    relative = error / np.maximum(np.maximum(np.abs(a), np.abs(numeric)), np.maximum(floor, np.finfo(float).tiny))
+    # Zeros say nothing: of a relu at zeros alone, every place with a slope is a kink.
+    told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > tolerance)
+    cannot_judge = kinks.any() and not told.any()
+    with np.errstate(invalid="ignore"):
+        relative = error / np.maximum(np.maximum(np.abs(a), np.abs(numeric)), np.maximum(floor, np.finfo(float).tiny))
     return TensorReport(
         name,
         x.shape,
-        "WRONG" if wrong.any() else "ok",
+        "WRONG" if wrong.any() else "KINKS" if cannot_judge else "ok",
         analytic=analytic,
         coordinates=coordinates,
         checked_analytic=a,

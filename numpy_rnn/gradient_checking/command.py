@@ -51,21 +51,24 @@ def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **opti
     ValueError
         In one line: what could not be read, or what the user's code said.
     """
-    path, colon, expression = target.rpartition(":")
-    if not colon or not path.endswith(".py"):
+    path, colon, expression = target.partition(".py:")
+    path += ".py"
+    if not colon:
         raise ValueError(f"expected path/to/file.py:ClassOrPair, got {target!r}")
     if not Path(path).is_file():
         raise ValueError(f"there is no file {path}")
     rng = np.random.default_rng(options.get("seed", 0))
-    arrays, named = (dict(_draw(text, rng) for text in texts) for texts in (inputs, params))
+    arrays, named = (_draw_all(option, texts, rng) for option, texts in (("--input", inputs), ("--param", params)))
     folder = str(Path(path).resolve().parent)
     sys.path.insert(0, folder)  # for what the file imports from beside it, as `python file.py` would
     try:
         checked = eval(expression, runpy.run_path(path))
         if isinstance(checked, type):
             checked = checked()
-        if isinstance(checked, tuple):
+        if isinstance(checked, tuple | list):
             return gradcheck(checked, arrays, *([named] if named else []), **options)
+        if named:
+            raise ValueError(f"--param is for a pair of functions; {type(checked).__name__} has its own parameters")
         return gradcheck(checked, *_in_order(checked, arrays), **options)
     except SystemExit as error:
         raise ValueError(f"{path} exits when it is run: {error}") from None
@@ -73,6 +76,16 @@ def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **opti
         raise ValueError(_one_line(error, path)) from error
     finally:
         sys.path.remove(folder)
+
+
+def _draw_all(option: str, texts: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for text in texts:
+        name, array = _draw(text, rng)
+        if name in arrays:
+            raise ValueError(f"{option} {name} is given twice")
+        arrays[name] = array
+    return arrays
 
 
 def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:
@@ -103,5 +116,6 @@ def _one_line(error: Exception, path: str) -> str:
     lines = [frame.lineno for frame in frames if frame.filename == path]
     words = (str(error).splitlines() or [""])[0]
     if not lines and isinstance(error, TypeError | ValueError):
-        return words
+        hint = ": give each as --input NAME=SHAPE" if "required positional argument" in words else ""
+        return words + hint
     return f"{type(error).__name__}: {words}" + (f" ({path}, line {lines[-1]})" if lines else "")

@@ -8,13 +8,16 @@ puts there beforehand is each array in its new dtype.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["converted", "is_floating", "reachable"]
+__all__ = ["converted", "is_floating", "own_generators", "reachable", "restorers"]
+
+GENERATORS = (np.random.Generator, np.random.RandomState)
 
 _FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
 
@@ -44,6 +47,24 @@ def reachable(root: Any) -> Iterator[Any]:
 def _attributes(value: Any) -> Mapping[str, Any]:
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
     return {name: getattr(value, name) for name in slots} | getattr(value, "__dict__", {})
+
+
+def restorers(root: Any) -> list[Callable[[], None]]:
+    """Return functions that set every random generator reachable from `root` back to its state of now."""
+    found: list[Callable[[], None]] = []
+    for value in reachable(root):
+        if isinstance(value, np.random.RandomState):
+            found.append(partial(value.set_state, value.get_state(legacy=False)))
+        elif isinstance(value, np.random.Generator):
+            found.append(partial(setattr, value.bit_generator, "state", value.bit_generator.state))
+    return found
+
+
+def own_generators(value: Any) -> Any:
+    """Return `value`, or a copy of it, in which generators are copies: the caller's own must not advance."""
+    if isinstance(value, Mapping):
+        return {key: own_generators(member) for key, member in value.items()}
+    return copy.deepcopy(value) if isinstance(value, GENERATORS) else value
 
 
 def converted(original: Any, dtype: DTypeLike) -> Any:

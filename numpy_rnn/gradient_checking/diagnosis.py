@@ -85,8 +85,16 @@ def _same_for_any(case: Case) -> bool:
 
 
 def _not_finite(case: Case) -> Iterator[str]:
-    if not np.isfinite(case.a).all():
-        yield f"backward gives {'nan' if np.isnan(case.a).any() else 'inf'}: a division by zero, or unwritten memory"
+    if len(bad := np.flatnonzero(~np.isfinite(case.a))):
+        flat = case.evidence.coordinates[case.name][bad[0]]
+        place = [int(i) for i in np.unravel_index(flat, case.shape)]
+        also = "" if np.isfinite(case.g).all() else ", and forward is not finite at this point"
+        yield (
+            f"backward gives {case.a[bad[0]]} at {place}{' and elsewhere' * (len(bad) > 1)}{also}: a division by "
+            "zero, an overflow, or unwritten memory"
+        )
+    elif not np.isfinite(case.g).all():
+        yield "forward is not finite at this point, and neither are its derivatives: choose another"
 
 
 def _zero(case: Case) -> Iterator[str]:

@@ -37,9 +37,10 @@ class Evidence:
         return np.asarray(J.reshape(*J.shape[:2], -1).max(axis=2, initial=0).T)
 
     def time_axis(self, name: str) -> int | None:
-        """Return the axis of a tensor along which the outputs at one place depend on another: that of time.
+        """Return the axis of a tensor along which outputs depend on what came before, not after: that of time.
 
-        The last axis, of features, is none; along a batch, places do not see each other.
+        The last axis, of features, is none; along a batch, places do not see each other, or, in batch normalization,
+        all others.
         """
         x = self.experiment.point[name]
         for k, y in enumerate(self.experiment.outputs):
@@ -48,7 +49,8 @@ class Evidence:
             for axis in range(min(x.ndim, y.ndim) - 1):
                 if x.shape[axis] == y.shape[axis] > 1:
                     coupling = self.coupling(name, axis, k, axis)
-                    if (coupling - np.diag(np.diag(coupling))).any():
+                    before, after = np.tril(coupling, -1).any(), np.triu(coupling, 1).any()
+                    if before != after:
                         return axis
         return None
 

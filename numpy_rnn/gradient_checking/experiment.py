@@ -32,18 +32,24 @@ class Experiment:
     """
 
     def __init__(self, subject: Subject, method: str | None, rng: np.random.Generator) -> None:
-        self.subject, self.notes = subject, list(subject.notes)
+        self.subject, self.notes = subject, subject.notes
         floating = {name: value for name, value in subject.inputs.items() if is_floating(value)}
         self.point: dict[str, Array] = floating | subject.parameters
+        for name, value in self.point.items():
+            if len(bad := np.argwhere(~np.isfinite(value))):
+                where = tuple(bad[0].tolist())
+                raise ValueError(f"{name} is {value[where]} at {list(where)}: gradients are checked at finite points")
         session = subject.start(np.float64)
         self.outputs = [y.copy() for y in session.forward(copies(self.point))]
+        self._check_outputs()
         for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
-            if not np.isfinite(y).all() and y.size:
+            if not np.isfinite(y).all():
                 self.notes.append(f"{name} is not finite at this point: derivatives there mean nothing")
         self.upstream = self.draw_upstream(rng)
         self.eps = precision(self.function, self.point, rng)
         if self.eps > EPS:
-            self.notes.append("forward computes in float32 whatever its inputs are: that rounding limits the check")
+            kind = next(kind.__name__ for kind in (np.float16, np.float32) if self.eps == np.finfo(kind).eps)
+            self.notes.append(f"forward computes in {kind} whatever its inputs are: that rounding limits the check")
         if not (self.point and self.u.size):
             self.method, self.reason = METHODS[0], "there is nothing to differentiate"
         elif method is None or method == METHODS[0]:
@@ -54,6 +60,19 @@ class Experiment:
             self.reason = reason or "forward runs on complex numbers, and agrees with differences along one direction"
         else:
             self.method, self.reason = method, "as asked"
+
+    def _check_outputs(self) -> None:
+        """Raise TypeError unless forward returned numbers, and floating-point ones among them."""
+        label, names = self.subject.label, self.subject.output_names(self.outputs)
+        for name, y in zip(names, self.outputs, strict=True):
+            if y.dtype.kind not in "biufc":
+                what = "None" if y.shape == () and y.item() is None else f"an array of dtype {y.dtype}"
+                raise TypeError(f"forward of {label} returned {what} as its {name}: expected an array of numbers")
+        if not any(map(is_floating, self.outputs)):
+            kinds = ", ".join(f"{name}: {y.dtype}" for name, y in zip(names, self.outputs, strict=True))
+            raise TypeError(
+                f"forward of {label} returned no floating-point numbers ({kinds}): nothing to differentiate"
+            )
 
     def draw_upstream(self, rng: np.random.Generator) -> list[Array]:
         """Draw an upstream gradient for each output: random, because ones would hide sums over the wrong axis."""

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.conversion import is_floating
+from numpy_rnn.gradient_checking.conversion import is_floating, own_generators, restorers
 from numpy_rnn.gradient_checking.layer_subject import scalar
-from numpy_rnn.gradient_checking.subject import Slot, as_float64, as_list, name_gradients, positional
+from numpy_rnn.gradient_checking.subject import Slot, as_float64, as_list, name_gradients, optional, positional
 
 __all__ = ["PairSubject"]
 
@@ -35,17 +35,23 @@ class PairSubject:
         self.functions, self.params_first = (forward, backward), params is not None
         self.label = getattr(forward, "__name__", type(forward).__name__)
         self.notes: list[str] = []
-        self.further_inputs: list[str] = []
+        self.unchecked: list[str] = []
         if params is not None and not isinstance(params, Mapping):
             raise TypeError(f"params must be a dictionary of arrays, got {type(params).__name__}")
-        names = positional(forward)[0][self.params_first :]
+        names, more = positional(forward)
+        names = names[self.params_first :]
         if not isinstance(inputs, Mapping):
             inputs = inputs if isinstance(inputs, tuple | list) else (inputs,)
             names += [f"input {k}" for k in range(len(names), len(inputs))]
             inputs = dict(zip(names, inputs, strict=False))
         elif set(inputs) <= set(names):
             inputs = {name: inputs[name] for name in names if name in inputs}
-        self.arguments = {name: as_float64(value) for name, value in inputs.items()}
+        elif not more:
+            unknown = ", ".join(str(name) for name in inputs if name not in names)
+            raise TypeError(f"{self.label} takes {', '.join(names)}, got {unknown}")
+        self.further_inputs = [name for name in optional(forward) if name in names and name not in inputs]
+        self.arguments = {name: as_float64(own_generators(value)) for name, value in inputs.items()}
+        self.restore = restorers(self.arguments)
         self.parameters = {str(key): as_float64(value) for key, value in (params or {}).items()}
         self.inputs: dict[str, Any] = {}
         self.slots: list[Slot] = []
@@ -65,6 +71,10 @@ class PairSubject:
 
     def start(self, dtype: DTypeLike) -> PairSession:
         return PairSession(self)
+
+    def configuration(self, gradients: Mapping[str, Array]) -> list[str]:
+        members = [list(slot.members.values()) for slot in self.slots if slot.members and slot.name != "params"]
+        return [name for names in members if not set(names) & set(gradients) for name in names]
 
     def output_names(self, outputs: list[Array]) -> list[str]:
         return ["output"] if len(outputs) == 1 else [f"output {k}" for k in range(len(outputs))]
@@ -86,7 +96,10 @@ class PairSession:
                 arguments.append({key: now.get(f"{name}[{key!r}]", v) for key, v in value.items()})
             else:
                 arguments.append(now[name])
-        result = subject.functions[0](*arguments)
+        for restore in self.subject.restore:  # dropout draws the same mask in each evaluation
+            restore()
+        further = {name: now[name] for name in subject.further_inputs if name in now}
+        result = subject.functions[0](*arguments, **further)
         if not isinstance(result, tuple | list) or len(result) < 2:
             raise TypeError(f"{subject.label} must return its output and a cache for backward: out, cache")
         *outputs, self.cache = result
@@ -96,11 +109,9 @@ class PairSession:
         subject, arrays = self.subject, list(map(scalar, upstream))
         arguments = [self.cache, *arrays] if subject.params_first else [*arrays, self.cache]
         returned = subject.functions[1](*arguments)
-        slots, every = subject.slots, len(subject.arguments) + subject.params_first
+        slots = subject.slots
         if isinstance(returned, tuple | list | np.ndarray):
             count = 1 if isinstance(returned, np.ndarray) else len(returned)
             arrays_only = [slot for slot in slots if slot.members is None or slot.name == "params"]
             slots = slots if count >= len(slots) else arrays_only
-            if len(slots) < count != every:
-                raise ValueError(f"backward of {subject.label} returned {count} gradients, expected {len(slots)}")
-        return name_gradients(returned, slots, every, subject.label)
+        return name_gradients(returned, slots, ["params"] * subject.params_first + list(subject.arguments), subject)

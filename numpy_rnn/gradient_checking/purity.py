@@ -20,16 +20,17 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     if not _equal(outputs, experiment.outputs):
         return [
             "forward gives two results for the same inputs, so there is no derivative to compare with: draw from a "
-            "numpy.random.Generator that is an attribute of the layer (it is set back before each evaluation), or "
-            "fix the seed"
+            "numpy.random.Generator that is an attribute of the layer or an argument (it is set back before each "
+            "evaluation), or fix the seed"
         ]
     faults += _changed("forward changes its input", values, experiment.point)
 
     values = copies(experiment.point)
     names = subject.output_names(experiment.outputs)
     returned, handed_in = dict(zip(names, session.forward(values), strict=True)), [u.copy() for u in upstream]
+    before = copies(values)  # which forward may have changed
     session.backward(handed_in)
-    faults += _changed("backward changes", values, experiment.point)
+    faults += _changed("backward changes", values, before)
     faults += _changed("backward changes what forward returned,", returned, dict(zip(names, outputs, strict=True)))
     d_names = [f"d{name}" for name in names]
     faults += _changed(
@@ -47,7 +48,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
         experiment.notes.append("backward can be called once per forward only")
         second = first
     other_upstream = experiment.draw_upstream(rng)
-    if any(not np.array_equal(first[name], gradients[name]) for name in first):
+    if not _equal(list(first.values()), list(gradients.values())):
         faults.append(
             "two fresh copies disagree about the gradients: backward draws random numbers, or keeps a global"
         )
@@ -74,7 +75,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     if repeated and not added:
         faults.append(
             f"two backward calls after one forward disagree about {', '.join(repeated)}: backward overwrites "
-            "something that it reads"
+            "something that it reads, or draws random numbers (a mask drawn again, where forward's belongs)"
         )
     return faults
 
@@ -87,7 +88,8 @@ def _equal(some: list[Array], others: list[Array]) -> bool:
 
 def _close(a: Array, b: Array) -> bool:
     # The same operations on the same numbers; BLAS may round otherwise on memory that is aligned otherwise.
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * np.abs(a).max(initial=0)))
+    size = np.abs(a).max(initial=0, where=np.isfinite(a))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * size, equal_nan=True))
 
 
 def _changed(words: str, now: dict[str, Array], before: dict[str, Array]) -> list[str]:

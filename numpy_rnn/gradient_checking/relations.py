@@ -41,12 +41,12 @@ def _name_of_factor(case: Case, c: float) -> str | None:
         if math.isclose(size, n, rel_tol=1e-6):
             return (
                 f"{sign}{n} times what it should be, and {n} = {name}: summed in backward where forward averages, "
-                "the factor 1/N is missing"
+                f"the factor 1/N is missing (or a constant factor of {sign}{n})"
             )
         if math.isclose(size, 1 / n, rel_tol=1e-6):
             return (
                 f"{sign}1/{n} of what it should be, and {n} = {name}: averaged where it should be summed, or divided "
-                "once too often"
+                f"once too often (or a constant factor of {sign}1/{n})"
             )
     for number, word in ((2, "twice"), (0.5, "half")):
         if math.isclose(size, number, rel_tol=1e-6):

@@ -27,7 +27,8 @@ class TensorReport:
     Attributes
     ----------
     verdict : str
-        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none) or "not checked".
+        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none), "KINKS" (forward is not
+        differentiable wherever its slope is not zero) or "not checked" (a configuration).
     analytic : ndarray
         What backward says.
     numeric : ndarray
@@ -60,6 +61,12 @@ class TensorReport:
     @property
     def ok(self) -> bool:
         return self.verdict in ("ok", "not checked")
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether the gradient, not zero, is nowhere beyond its tolerance: nothing can be said about it."""
+        size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
+        return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
 
     @property
     def numeric(self) -> Array:
@@ -112,10 +119,12 @@ class GradcheckReport:
     tensors: dict[str, TensorReport]
     faults: list[str]
     seed: int
+    unchecked: list[str]
 
     @property
     def ok(self) -> bool:
-        return not self.faults and all(tensor.ok for tensor in self.tensors.values())
+        compared = any(tensor.checked_numeric.size for tensor in self.tensors.values())
+        return compared and not self.faults and all(tensor.ok for tensor in self.tensors.values())
 
     @property
     def method(self) -> str:
@@ -142,14 +151,26 @@ class GradcheckReport:
         return "\n\n".join(blocks)
 
     def _headline(self) -> str:
-        wrong = [tensor for tensor in self.tensors.values() if not tensor.ok]
+        kinks = [tensor.name for tensor in self.tensors.values() if tensor.verdict == "KINKS"]
+        wrong = [tensor for tensor in self.tensors.values() if tensor.verdict in ("WRONG", "SHAPE")]
         checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "not checked"]
         if wrong:
-            verdict = f"{len(wrong)} of {len(checked)} gradients wrong"
+            count = f"{len(wrong)} of {len(checked)} gradients wrong"
+            verdict = count if len(checked) > 1 else "its gradient is wrong"
+        elif not any(tensor.checked_numeric.size for tensor in checked):
+            verdict = "nothing was checked: there is no floating-point array with numbers in it to differentiate by"
         elif self.faults:
-            verdict = f"backward misbehaves (its {len(checked)} gradients are right)"
+            who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
+            right = f" (its {len(checked)} gradients are right)" if len(checked) > 1 else " (its gradient is right)"
+            verdict = f"{who} misbehaves{'' if kinks else right}"
+        elif kinks:
+            verdict = f"{', '.join(kinks)} cannot be judged at this point"
         else:
             verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
+        if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
+            verdict += f", {', '.join(tiny)} too small to judge"
+        if self.unchecked:
+            verdict += f", BUT {', '.join(self.unchecked)} NOT CHECKED"
         lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
@@ -159,7 +180,13 @@ class GradcheckReport:
             lines.append(f"  along random directions, then at a sample of coordinates: {', '.join(sampled)}")
         if len(directional) + len(sampled) < len(checked):
             lines.append("  every coordinate" + (" of the others" if directional or sampled else ""))
+        if self.unchecked:
+            names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
+            lines.append(f"  not checked: {names}, which forward reads (or replaces): backward leaves no d{first}")
         lines += [f"  {note}" for note in self.experiment.notes]
+        if kinks:
+            names = ", ".join(kinks)
+            lines.append(f"  {names}: each slope that is not zero differs on both sides: choose other values")
         for tensor in checked:
             if tensor.kinks.any():
                 places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} places"

@@ -177,6 +177,14 @@ CALLS = [
         "ignore_index must be negative if targets are probabilities, got 0",
     ),
     # Adam
+    (lambda: nr.Linear(3, 2, bias=1), "bias must be True or False, got 1"),
+    (lambda: CRITERION.new_tape(-1, 2), "N must be at least 0, got -1"),
+    (lambda: CRITERION.new_tape(1, 0), "C must be at least 1, got 0"),
+    (loading(lambda s: s.update(state=None)), "state_dict must have a mapping 'state' and a list 'param_groups'"),
+    (
+        loading(lambda s: s.update(param_groups={})),
+        "state_dict must have a mapping 'state' and a list 'param_groups'",
+    ),
     (adam(lr=-1), "lr must be in [0, inf), got -1"),
     (adam(eps=-1), "eps must be in [0, inf), got -1"),
     (adam(betas=(1, 0.9)), "betas[0] must be in [0, 1), got 1"),

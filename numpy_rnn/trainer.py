@@ -286,9 +286,9 @@ class _ChangedText(Exception):
     pass
 
 
-def perplexity(loss: float) -> float:
-    """Return exp(loss), or the largest float where that is beyond it."""
-    return math.exp(min(loss, 709.0))
+def perplexity(loss: float) -> float | None:
+    """Return exp(loss), or None where that is beyond the largest float: JSON has no infinity."""
+    return math.exp(loss) if loss < 709 else None
 
 
 def _copy(name: str, source: Array, target: Array) -> None:

@@ -206,7 +206,11 @@ def test_readers_that_have_had_enough_are_no_error(trained):
     ):
         shell = f"set -o pipefail; {sys.executable} -m numpy_rnn {command} | {end}"
         done = subprocess.run(["bash", "-c", shell], env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+        if command.startswith("train"):  # not done: what comes after it must not go on as if it were
+            assert done.returncode == 1
+            assert re.search(r"^numpy-rnn: output closed: saved after step \d+; .*--resume more$", done.stderr)
+        else:
+            assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
     assert 200 < read_checkpoint("more/last.npz")[1]["training"]["step"] < 4000  # and what it had learnt is saved
 

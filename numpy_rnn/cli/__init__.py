@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +10,7 @@ import numpy as np
 
 import numpy_rnn as nr
 from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
+from numpy_rnn.cli.output import discard_output
 
 __all__ = ["discard_output", "main"]
 
@@ -37,12 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
     return status
-
-
-def discard_output() -> None:
-    """Send what standard output still holds nowhere: at exit Python would try to write it once more."""
-    with contextlib.suppress(io.UnsupportedOperation):  # no file behind it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

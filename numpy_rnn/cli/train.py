@@ -8,6 +8,7 @@ import dataclasses
 import itertools
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, argument, positive_int, seed, step_size
+from numpy_rnn.cli.output import discard_output
 from numpy_rnn.cli.watch import Watch
 from numpy_rnn.options import CORPUS_CHARS, SCHEDULES, Options, Source
 from numpy_rnn.runs import Run, open_run, train
@@ -150,6 +152,22 @@ def _restore(arguments: argparse.Namespace, run: Run, given: dict[str, Any]) -> 
 
 
 def _train(
+    arguments: argparse.Namespace, trainer: Trainer, run: Run, source: Source, directory: str, interrupt: _Interrupt
+) -> int:
+    try:
+        return _train_and_print(arguments, trainer, run, source, directory, interrupt)
+    except BrokenPipeError:  # whoever read the output has gone: nobody watches, but what was learned is kept
+        discard_output()
+        run.save(trainer, dataclasses.asdict(source))
+        print(
+            f"numpy-rnn: output closed: saved after step {trainer.step}; go on with: numpy-rnn train --resume "
+            f"{directory}",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _train_and_print(
     arguments: argparse.Namespace, trainer: Trainer, run: Run, source: Source, directory: str, interrupt: _Interrupt
 ) -> int:
     options, size = trainer.options, trainer.model.parameters().data.size

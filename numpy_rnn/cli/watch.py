@@ -63,9 +63,11 @@ class Watch:
 def _evaluation(metrics: dict[str, Any]) -> str:
     lines = []
     if "val_loss" in metrics:
+        perplexity = metrics["val_perplexity"]
+        perplexity = "above 1e307" if perplexity is None else f"{perplexity:.4g}"
         lines.append(
             f"  validation: loss {metrics['val_loss']:.4f}, {metrics['val_bits_per_char']:.3f} bits/char, perplexity "
-            f"{metrics['val_perplexity']:.2f}{', the best so far' * metrics['best']}"
+            f"{perplexity}{', the best so far' * metrics['best']}"
         )
     lines += [f"  | {line}" for line in escape(metrics["sample"]).split("\n")]
     return "\n".join(lines)

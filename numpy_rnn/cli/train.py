@@ -135,7 +135,8 @@ def _restore(arguments: argparse.Namespace, run: Run, given: dict[str, Any]) -> 
     """Return the trainer as it was when the run was saved; only its length may be another."""
     others = sorted(given.keys() - {"epochs", "steps"})
     if others or arguments.corpus or arguments.encoding or arguments.errors or arguments.max_chars:
-        what = ", ".join(others) or "the text's options"
+        flags = {name: flag for flag, name, *_ in [*OPTIONS, *CHOICES]}
+        what = ", ".join(flags[name] for name in others) or "the text's options"
         raise ValueError(f"--resume goes on with what the run began with: leave out {what}")
     arrays, header = run.read()
     try:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.testing._internal.common_optimizers import optim_db
 
 import numpy_rnn as nr
 import torch_reference
@@ -164,62 +163,6 @@ def test_a_step_leaves_the_gradients_alone(decoupled_weight_decay, maximize):
     options = {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
     nr.Adam(parameters, weight_decay=0.1, amsgrad=True, **options).step()
     np.testing.assert_array_equal(parameters.grad, grad)
-
-
-TORCHS_OWN = {
-    info.optim_cls.__name__: info for info in optim_db if info.optim_cls in (torch.optim.Adam, torch.optim.AdamW)
-}
-
-
-@pytest.mark.parametrize("torch_optimizer", TORCHS_OWN)
-def test_the_options_that_torch_tests_itself_with(torch_optimizer):
-    rng = np.random.default_rng(0)
-    inputs = TORCHS_OWN[torch_optimizer].optim_inputs_func("cpu", torch.float64)
-    for case in inputs:
-        parameters = make_parameters(rng, 4, np.float64)
-        options = dict(case.kwargs)
-        if torch_optimizer == "AdamW":
-            options = {"weight_decay": 0.01} | options | {"decoupled_weight_decay": True}
-        optimizer, mirror = nr.Adam(parameters, **options), make_mirror(parameters, options, torch_optimizer)
-        step_both(optimizer, mirror, gradient_sequence(rng, parameters))
-    assert len(inputs) >= 5
-
-
-# The errors that torch tests itself for, by its own descriptions, and what becomes of them here.
-TORCHS_ERRORS = {
-    "invalid param type": (TypeError, "parameters must be what layer.parameters"),
-    "a param group cannot have duplicate parameters": (TypeError, "parameters must be what layer.parameters"),
-    "duplicate parameters should not occur across param groups either": (TypeError, "parameters must be what"),
-    "all optimizer params should be with/without names": (TypeError, "parameters must be what layer.parameters"),
-    "all optimizer param groups should be with/without names.": (TypeError, "parameters must be what layer"),
-    "Tensor lr must be 1-element": (TypeError, r"lr must be a number, got tensor\(\[0.0010, 0.0010\]\)"),
-    "beta1 should be between 0 and 1": (ValueError, r"betas\[0\] must be in \[0, 1\), got 1.0"),
-    "weight_decay should > 0": (ValueError, r"weight_decay must be in \[0, inf\), got -1"),
-    # Which of its implementations torch runs has no meaning here.
-    "lr as Tensor doesn't work with foreach & not capturable": (TypeError, "unexpected keyword argument 'foreach'"),
-    r"betas\[0\] as a Tensor is not supported for capturable=False and foreach=True": (TypeError, "'foreach'"),
-    # No error: a tensor of one element is taken as its number.
-    "betas must be either both floats or both Tensors": None,
-}
-
-
-@pytest.mark.parametrize("torch_optimizer", TORCHS_OWN)
-def test_the_errors_that_torch_tests_itself_for(torch_optimizer):
-    cases = [
-        case.optimizer_error_input
-        for case in TORCHS_OWN[torch_optimizer].optim_error_inputs_func("cpu", torch.float64)
-    ]
-    assert {case.desc for case in cases} == TORCHS_ERRORS.keys()
-    for case in cases:
-        parameters = nr.Linear(2, 2).parameters() if case.params is None else case.params
-        if TORCHS_ERRORS[case.desc] is None:
-            betas = nr.Adam(parameters, **case.kwargs).betas
-            np.testing.assert_allclose(betas, (0.9, 0.99), rtol=1e-6)  # float32 tensors
-        else:
-            error, words = TORCHS_ERRORS[case.desc]
-            with pytest.raises(error, match=words) as caught:
-                nr.Adam(parameters, **case.kwargs)
-            assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

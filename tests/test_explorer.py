@@ -17,6 +17,7 @@ from numpy_rnn import explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.explorer import page_arrays, train_snapshots
+from numpy_rnn.model_file import load_model
 from numpy_rnn.text import visible
 from numpy_rnn.training import inputs_and_targets, train_epochs
 from tests import strategies as some
@@ -324,6 +325,47 @@ def test_the_command_writes_the_tutorials_page(capsys, monkeypatch, tmp_path):
     # The loss after 10 updates is the one that the tutorial has at epoch 11, before its update.
     main(["tutorial", "--epochs", "11"])
     assert f"Epoch [11/11], Loss: {data['losses'][4]:.4f}\n" in capsys.readouterr().out
+
+
+def test_a_trained_model_alone_has_no_epochs():
+    models, vocabulary, text = small()
+    alone, staged = (Page(nr.explain(given, vocabulary, text)).data for given in (models[3], {3: models[3]}))
+    assert (alone.pop("epochs"), staged.pop("epochs")) == ([], [3])
+    assert alone == staged
+
+
+def run_of_a_training(tmp_path, *argv):
+    (tmp_path / "text.txt").write_text("a small text to learn, a text to learn")
+    argv = ["--steps", "3", "--hidden-size", "5", "--embedding-dim", "4", *argv]
+    assert main(["train", str(tmp_path / "text.txt"), "-o", str(tmp_path / "run"), *argv]) == 0
+    return str(tmp_path / "run")
+
+
+def test_the_command_takes_a_trained_model(tmp_path):
+    run, file = run_of_a_training(tmp_path, "--layers", "1"), tmp_path / "page.html"
+    model, vocabulary, _ = load_model(run)
+    assert main(["explain", "a text", "--run", run, "-o", str(file)]) == 0
+    assert file.read_text() == nr.explain(model, vocabulary, "a text")
+    assert Page(file.read_text()).data["sizes"] == {"T": 5, "E": 4, "H": 5, "V": len(vocabulary)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "argv", "words"),
+    [
+        ("2", ["a text"], "run' has 2 layers, and the page shows one: train with --layers 1"),
+        ("1", ["a text", "--lr", "1", "--hidden-size", "5"], "trained already: leave out --hidden-size, --lr"),
+        ("1", ["A text"], "text has the character 'A' at position 0, which is not among"),
+        ("1", ["a"], "text has length 1, expected at least 2"),
+    ],
+)
+def test_what_does_not_fit_a_trained_model_is_one_line(tmp_path, capsys, layers, argv, words):
+    run, file = run_of_a_training(tmp_path, "--layers", layers), tmp_path / "page.html"
+    assert main(["explain", "--run", run, "-o", str(file), *argv]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("numpy-rnn: error: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

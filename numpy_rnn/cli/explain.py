@@ -17,22 +17,49 @@ def add(commands: Any) -> None:
         "explain",
         help="write a page that shows where every gradient comes from",
         description="Train on one short text, and write one HTML file, to be opened in a browser, with the forward "
-        "and the backward pass at each step, at several stages of the training.",
+        "and the backward pass at each step, at several stages of the training; or of a model that is trained "
+        "already, with --run.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     command.add_argument("text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="at least two characters")
     add_training(command)
+    command.add_argument(
+        "--run",
+        metavar="RUN",
+        dest="run_path",
+        help="instead of training: what numpy-rnn train --layers 1 wrote, or a checkpoint file in it",
+    )
     command.add_argument("-o", "--output", metavar="FILE", default="explorer.html", help="where to write it")
-    command.set_defaults(run=_run)
+    command.set_defaults(run=_run, parser=command)
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    page = (_of_run(arguments) if arguments.run_path is not None else _of_training(arguments)).encode()
+    Path(arguments.output).write_bytes(page)
+    print(f"{arguments.output}: {len(page) / 1e6:.1f} MB, to be opened in a browser")
+
+
+def _of_training(arguments: argparse.Namespace) -> str:
     from numpy_rnn.explorer import train_snapshots
 
     text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
     size = arguments.hidden_size
     model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
     models = train_snapshots(model, vocabulary, text, epochs=arguments.epochs, lr=arguments.lr)
-    page = nr.explain(models, vocabulary, text).encode()
-    Path(arguments.output).write_bytes(page)
-    print(f"{arguments.output}: {len(page) / 1e6:.1f} MB, to be opened in a browser")
+    return nr.explain(models, vocabulary, text)
+
+
+def _of_run(arguments: argparse.Namespace) -> str:
+    from numpy_rnn.model_file import load_model
+
+    options = ("epochs", "hidden_size", "lr", "seed", "dtype")
+    given = [name for name in options if getattr(arguments, name) != arguments.parser.get_default(name)]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"--run takes a model that is trained already: leave out {flags}")
+    model, vocabulary, _ = load_model(arguments.run_path)
+    if model.rnn.num_layers > 1:
+        raise ValueError(
+            f"{arguments.run_path!r} has {model.rnn.num_layers} layers, and the page shows one: train with --layers 1"
+        )
+    return nr.explain(model, vocabulary, arguments.text)

@@ -26,14 +26,14 @@ SCRIPTS = ("data.js", "draw.js", "network.js", "equations.js", "paths.js", "para
 MAX_BYTES = 50_000_000
 
 
-def explain(models: Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) -> str:
+def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) -> str:
     """Return the page, HTML that needs nothing else: no network, no other file.
 
     Parameters
     ----------
-    models : mapping of int to CharRNN
-        The model after so many epochs of training, in rising order: what the page's slider goes through. A trained
-        model alone is `{100: model}`.
+    models : CharRNN or mapping of int to CharRNN
+        A trained model; or the model after so many epochs of training, in rising order: what the page's slider goes
+        through.
     vocabulary : Vocabulary
         The one that the models were trained with.
     text : str
@@ -44,8 +44,11 @@ def explain(models: Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) ->
     ValueError
         The page would be larger than 50 MB; or see `trace`.
     """
-    if not models or list(models) != sorted(models):
-        raise ValueError(f"models must map epochs in rising order to models, got epochs {list(models)}")
+    epochs = [] if isinstance(models, CharRNN) else list(models)
+    if isinstance(models, CharRNN):
+        models = {0: models}
+    if not models or epochs != sorted(epochs):
+        raise ValueError(f"models must map epochs in rising order to models, got epochs {epochs}")
     tokens, targets = inputs_and_targets(vocabulary, text)
     snapshots: list[dict[str, Array]] = []
     losses = []
@@ -78,7 +81,7 @@ def explain(models: Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) ->
             "H": traced.h.shape[2],
             "V": len(vocabulary),
         },
-        "epochs": list(models),
+        "epochs": epochs,  # empty: a model alone
         "losses": losses,
         "shapes": {name: array.shape for name, array in snapshots[0].items()},
         "snapshots": [_encode(arrays) for arrays in snapshots],

@@ -15,8 +15,9 @@ function draw() {
   const focus = rememberFocus();
   const opened = [...document.querySelectorAll("details")].map((details) => details.open);
   slider.value = state.epoch;
-  slider.setAttribute("aria-valuetext", `after epoch ${data.epochs[state.epoch]}`);
-  document.getElementById("epoch-name").value = data.epochs[state.epoch];
+  const epoch = data.epochs[state.epoch] ?? "";
+  slider.setAttribute("aria-valuetext", `after epoch ${epoch}`);
+  document.getElementById("epoch-name").value = epoch;
   document.getElementById("loss").textContent = `loss ${data.losses[state.epoch].toFixed(4)}`;
   document.getElementById("step-name").textContent =
     `step ${state.step + 1} of ${T}: ${data.reads[state.step]} → ${data.follows[state.step]}`;
@@ -73,6 +74,8 @@ document.addEventListener("keydown", (event) => {
 
 slider.max = snapshots.length - 1;
 slider.disabled = snapshots.length === 1;
+slider.parentElement.hidden = data.epochs.length === 0; // a model alone
+document.getElementById("same-scale").parentElement.hidden = snapshots.length === 1;
 slider.addEventListener("input", () => update({ epoch: Number(slider.value) }));
 document.getElementById("previous").addEventListener("click", () => moveStep(-1));
 document.getElementById("next").addEventListener("click", () => moveStep(1));

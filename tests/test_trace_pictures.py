@@ -219,8 +219,8 @@ def test_a_loss_without_gradient_can_be_drawn():
 
 def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    status, _, err = run(capsys, "trace", "--plot", str(tmp_path / "x.png"))
-    assert (status, err) == (1, "numpy-rnn: error: matplotlib is not installed: it is the extra 'plot'\n")
+    status, out, err = run(capsys, "trace", "--plot", str(tmp_path / "x.png"))
+    assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: it is the extra 'plot'\n")
 
 
 def test_pyplots_global_state_is_left_alone(monkeypatch):

@@ -43,12 +43,13 @@ def _run(arguments: argparse.Namespace) -> None:
         progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
     progress("")
     after = nr.trace(model, tokens, targets)
-    width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
-    print(before.heatmap(vocabulary, after, width=width), end="")
-    if arguments.plot is not None:
+    if arguments.plot is not None:  # first: without matplotlib nothing is printed
         with warnings.catch_warnings():  # a character that matplotlib's font lacks shows as a box
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             before.plot(vocabulary, after).savefig(arguments.plot)
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
+    print(before.heatmap(vocabulary, after, width=width), end="")
+    if arguments.plot is not None:
         print(f"(drawn in {arguments.plot})")
 
 

@@ -29,6 +29,7 @@ def table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: s
 def _row(tag: str, cells: Sequence[object]) -> str:
     sides = ["left", *["right"] * (len(cells) - 1)]
     inner = "".join(
-        f'<{tag} style="text-align:{side}">{escape(str(cell))}</{tag}>' for side, cell in zip(sides, cells, strict=True)
+        f'<{tag} style="text-align:{side}">{escape(str(cell))}</{tag}>'
+        for side, cell in zip(sides, cells, strict=True)
     )
     return f"<tr>{inner}</tr>"

@@ -149,6 +149,12 @@ class Trace:
         figure: Figure = draw(self._titled(after), vocabulary, sequence)
         return figure
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the heatmap, and what a truncation would lose of each gradient."""
+        from numpy_rnn.trace_html import html
+
+        return html(self)
+
     def _titled(self, after: Trace | None) -> dict[str, Trace]:
         if after is None:
             return {f"loss {self.loss:.4f}": self}

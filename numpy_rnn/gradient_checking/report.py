@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.notebook import paragraph, table
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.experiment import Experiment
@@ -140,15 +142,30 @@ class GradcheckReport:
         return plot(self, target)
 
     def __str__(self) -> str:
-        blocks = [self._headline(), "\n".join(self._table())]
-        blocks += [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
-        sentences: dict[str, list[str]] = {}
+        rows = self._table()
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        blocks = [self._headline(), "\n".join(lines), *self._profiles(), *map(_wrap, self._sentences())]
+        return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        header, *rows = self._table()
+        profiles = [f"<pre>{escape(profile)}</pre>" for profile in self._profiles()]
+        sentences = [paragraph(sentence) for sentence in self._sentences()]
+        return "\n".join([paragraph(self._headline()), table(header, rows), *profiles, *sentences])
+
+    def _profiles(self) -> list[str]:
+        return [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
+
+    def _sentences(self) -> list[str]:
+        """One for each likely mistake, with the tensors that show it, and one for each fault."""
+        names: dict[str, list[str]] = {}
         for tensor in self.tensors.values():
             if tensor.diagnosis:
-                sentences.setdefault(tensor.diagnosis, []).append(tensor.name)
-        blocks += [_wrap(f"{', '.join(names)}: {sentence}") for sentence, names in sentences.items()]
-        blocks += [_wrap(f"fault: {fault}") for fault in self.faults]
-        return "\n\n".join(blocks)
+                names.setdefault(tensor.diagnosis, []).append(tensor.name)
+        likely = [f"{', '.join(tensors)}: {diagnosis}" for diagnosis, tensors in names.items()]
+        return likely + [f"fault: {fault}" for fault in self.faults]
 
     def _headline(self) -> str:
         kinks = [tensor.name for tensor in self.tensors.values() if tensor.verdict == "KINKS"]
@@ -193,7 +210,8 @@ class GradcheckReport:
                 lines.append(f"  {tensor.name} is not differentiable at {places}: slopes differ on both sides")
         return "\n".join(_wrap(line, "    ") for line in lines)
 
-    def _table(self) -> list[str]:
+    def _table(self) -> list[list[str]]:
+        """The header, and one row a tensor."""
         rows = [["tensor", "shape", "abs error", "rel error", "worst at", "backward", "numerical", "verdict"]]
         for t in self.tensors.values():
             row = [t.name, str(t.shape), "", "", "", "", "", t.verdict]
@@ -204,8 +222,7 @@ class GradcheckReport:
             if t.verdict == "SHAPE":
                 row[7] = "NO GRADIENT" if t.analytic is None else f"WRONG SHAPE {t.analytic.shape}"
             rows.append(row)
-        widths = [max(len(row[k]) for row in rows) for k in range(8)]
-        return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return rows
 
 
 def _profile(tensor: TensorReport) -> str:

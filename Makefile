@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check parity cases bench mutants clean
+.PHONY: run test explorer check parity cases bench mutants clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+explorer: .venv/run
+	$(BIN)/numpy-rnn explain
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from benchmarks.arguments import check_place, require, threads
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
 from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
+from benchmarks.learning import command as learning
 from benchmarks.live import Live
 from benchmarks.machine import available_cores
 from benchmarks.plot import draw
@@ -25,8 +26,9 @@ from numpy_rnn.cli import discard_output
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0; 1 where the race failed or may not be published; 2 for wrong usage."""
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        return _race(sys.argv[1:] if argv is None else argv)
+        return learning.run(argv[1:]) if argv[:1] == ["learning"] else _race(argv)
     except BrokenPipeError:  # whoever read the report has had enough
         discard_output()
         return 0
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Race numpy_rnn against PyTorch, JAX and plain NumPy: ten minutes for everything.",
+        epilog="Another race, of learning a text: python -m benchmarks learning FILE, see learning --help.",
     )
     parser.add_argument("--quick", action="store_true", help="a look within a minute, not for publication")
     parser.add_argument(

@@ -185,8 +185,11 @@ def test_from_a_text_to_curves(
     assert ours.losses == pytest.approx(expected, rel=1e-5)
     assert torch.losses == pytest.approx(expected, rel=1e-5)
     assert learning.largest_difference(AGAIN.name)[0] == 0
-    pools = learning.versions["torch-fused@1"]["pools"]
+    # Threads as they came out in each process.
+    assert learning.versions.keys() == {"numpy_rnn@1", "torch-fused@1", "A/A@1"}
+    pools = [pool for hello in learning.versions.values() for pool in hello["pools"]]
     assert {pool["num_threads"] for pool in pools} == {1}
+    assert learning.versions["torch-fused@1"]["versions"]["torch threads"] == "1"
 
 
 @pytest.mark.usefixtures("without_torch")

@@ -5,47 +5,30 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.ablation import ladder, run_ablation
+from benchmarks.arguments import check_place, require, threads
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
 from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
+from benchmarks.learning import command as learning
 from benchmarks.live import Live
-from benchmarks.machine import ROOT, available_cores
+from benchmarks.machine import available_cores
 from benchmarks.plot import draw
 from benchmarks.race import Heat, Protocol, run_race
 from benchmarks.report import markdown
 from benchmarks.results import Race
+from benchmarks.saved import keep
 from benchmarks.workers import WorkerError
 from numpy_rnn.cli import discard_output
-
-FOLDER = ROOT / "build" / "benchmarks"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0; 1 where the race failed or may not be published; 2 for wrong usage."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    runs = arguments.quick or arguments.case or arguments.contestant or arguments.threads
-    if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
-        parser.error("--load and --ablation stand alone: they do not go with options of another race")
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        old = Race.load(arguments.compare) if arguments.compare else None
-        loaded = Race.load(arguments.load) if arguments.load else None
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    try:
-        if arguments.publish is not None:  # what would keep the figures from being kept is said before the race
-            if find_spec("matplotlib") is None:
-                raise Unavailable("--publish draws pictures with matplotlib: pip install 'numpy-rnn[bench]'")
-            arguments.publish.mkdir(parents=True, exist_ok=True)
-        if arguments.ablation:
-            print(ladder(run_ablation()), flush=True)
-            return 0
-        race = loaded or _run(arguments)
-        return _show(race, old, arguments.publish)
+        return learning.run(argv[1:]) if argv[:1] == ["learning"] else _race(argv)
     except BrokenPipeError:  # whoever read the report has had enough
         discard_output()
         return 0
@@ -58,10 +41,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _race(argv: Sequence[str]) -> int:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    runs = arguments.quick or arguments.case or arguments.contestant or arguments.threads
+    if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
+        parser.error("--load and --ablation stand alone: they do not go with options of another race")
+    try:
+        old = Race.load(arguments.compare) if arguments.compare else None
+        loaded = Race.load(arguments.load) if arguments.load else None
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    if arguments.publish is not None:
+        check_place(arguments.publish)
+    if arguments.ablation:
+        print(ladder(run_ablation()), flush=True)
+        return 0
+    return _show(loaded or _run(arguments), old, arguments.publish)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Race numpy_rnn against PyTorch, JAX and plain NumPy: ten minutes for everything.",
+        epilog="Another race, of learning a text: python -m benchmarks learning FILE, see learning --help.",
     )
     parser.add_argument("--quick", action="store_true", help="a look within a minute, not for publication")
     parser.add_argument(
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="only these (and numpy_rnn, which the others are compared with)",
     )
     parser.add_argument(
-        "--threads", type=_threads, action="append", help="thread settings; without it 1 and all cores"
+        "--threads", type=threads, action="append", help="thread settings; without it 1 and all cores"
     )
     parser.add_argument(
         "--ablation", action="store_true", help="the ladder from the textbook to numpy_rnn instead, one trick a rung"
@@ -101,17 +104,8 @@ def _case(text: str) -> Case:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _threads(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= available_cores():
-        raise argparse.ArgumentTypeError(
-            f"expected a number from 1 to {available_cores()}, the cores here, got {text!r}"
-        )
-    return int(text)
-
-
 def _run(arguments: argparse.Namespace) -> Race:
-    if find_spec("threadpoolctl") is None:
-        raise Unavailable("reading thread counts back needs threadpoolctl: pip install 'numpy-rnn[bench]'")
+    require("threadpoolctl", "reading thread counts back needs")
     chosen = _contestants(arguments.contestant, arguments.quick)
     cases = arguments.case or (QUICK if arguments.quick else (*GRID, *OTHERS))
     for contestant in chosen if arguments.contestant else ():
@@ -123,12 +117,10 @@ def _run(arguments: argparse.Namespace) -> Race:
     if not arguments.case and not arguments.quick:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
         heats += [Heat(case, tuple(c for c in chosen if c.curves), brief=True) for case in curves]
-    threads = arguments.threads or ([1] if arguments.quick else [1, available_cores()])
+    settings = arguments.threads or ([1] if arguments.quick else [1, available_cores()])
     protocol = Protocol(2, 0.03, 2, 45) if arguments.quick else Protocol(5, 0.1, 4, 500)
-    race = run_race(heats, sorted(set(threads)), protocol, Live([c.name for c in chosen]))
-    path = FOLDER / f"{race.machine['date'].replace(':', '')[:17]}.json"
-    race.save(path)
-    print(f"saved {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}", file=sys.stderr)
+    race = run_race(heats, sorted(set(settings)), protocol, Live([c.name for c in chosen]))
+    keep(race)
     return race
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from benchmarks.cases import CURVES, TASKS
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS
@@ -11,7 +12,7 @@ from benchmarks.curves import crossover, curve
 from benchmarks.results import Entrant, Race
 from benchmarks.statistics import Interval, bootstrap_median
 
-__all__ = ["best_torch", "duration", "grid_cases", "machine", "markdown", "table"]
+__all__ = ["best_torch", "duration", "facts", "grid_cases", "machine", "markdown", "table"]
 
 TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
 
@@ -54,7 +55,15 @@ def markdown(race: Race) -> str:
 
 def machine(race: Race) -> str:
     """Return what the race ran on and how, as a list."""
-    on, versions = race.machine, race.versions
+    how = (
+        f"{race.protocol['rounds']} processes per contestant, samples of at least "
+        f"{race.protocol['sample_seconds'] * 1e3:.0f} ms, threads {race.protocol['threads']}"
+    )
+    return facts(race.machine, race.versions, how)
+
+
+def facts(on: Mapping[str, str], versions: Mapping[str, Any], how: str) -> str:
+    """Return the machine, the versions that the workers told, and how it was measured, as a list."""
     libraries = dict(item for hello in versions.values() for item in hello["versions"].items())
     blas = {
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
@@ -67,8 +76,7 @@ def machine(race: Race) -> str:
         f"Python {on['python']}, "
         + ", ".join(f"{name} {version}" for name, version in libraries.items() if "threads" not in name),
         f"BLAS of NumPy: {', '.join(sorted(blas))}",
-        f"commit {on['commit']}, {on['date']}, {race.protocol['rounds']} processes per contestant, samples "
-        f"of at least {race.protocol['sample_seconds'] * 1e3:.0f} ms, threads {race.protocol['threads']}",
+        f"commit {on['commit']}, {on['date']}, {how}",
     ]
     return "\n".join(f"- {line}" for line in lines)
 

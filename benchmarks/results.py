@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchmarks import saved
 from benchmarks.cases import Case
 from benchmarks.contestants import AGAIN, OURS
 from benchmarks.statistics import Interval, Key, bootstrap_median, paired_ratios, unfair
@@ -70,39 +70,25 @@ class Race:
 
     def save(self, path: Path) -> None:
         """Write the race as JSON."""
-        content = dataclasses.asdict(self) | {"format": FORMAT, "not_publishable": self.not_publishable()}
-        content["cases"] = [dataclasses.asdict(case) for case in self.cases]
-        content["samples"] = "@"
-        # One sample a line: a file that a person can read and a diff can show.
-        rows = ",\n  ".join(json.dumps(sample) for sample in self.samples)
-        text = json.dumps(content, indent=1).replace('"samples": "@"', f'"samples": [\n  {rows}\n ]')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
+        saved.save(
+            path,
+            dataclasses.asdict(self) | {"format": FORMAT, "not_publishable": self.not_publishable()},
+            rows="samples",
+        )
 
     @classmethod
     def load(cls, path: Path) -> Race:
         """Read what `save` wrote; ValueError for anything else."""
-        try:
-            content = json.loads(path.read_text())
-            version = content.pop("format")
-            content.pop("not_publishable")
-            if version == FORMAT:
-                content["cases"] = [Case(**case) for case in content["cases"]]
-                content["samples"] = [Sample(*sample) for sample in content["samples"]]
-                race = cls(**content)
-                if race._complete():
-                    return race
-                raise KeyError(path)
-        except (
-            KeyError,
-            TypeError,
-            AttributeError,
-            UnicodeDecodeError,
-            RecursionError,
-            json.JSONDecodeError,
-        ) as error:
-            raise ValueError(f"{path} is not a race that was saved here") from error
-        raise ValueError(f"{path} has format {version}, this version reads {FORMAT}")
+        return saved.load(path, "race", FORMAT, cls._build)
+
+    @classmethod
+    def _build(cls, content: dict[str, Any]) -> Race:
+        content["cases"] = [Case(**case) for case in content["cases"]]
+        content["samples"] = [Sample(*sample) for sample in content["samples"]]
+        race = cls(**content)
+        if not race._complete():
+            raise KeyError("something that a report reads")
+        return race
 
     def _complete(self) -> bool:
         """Return whether everything is there that a report reads."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Interval", "bootstrap_median", "paired_ratios", "unfair"]
+__all__ = ["Interval", "bootstrap_median", "noise", "paired_ratios", "unfair"]
 
 _RESAMPLES = 4000
 NOISE = 0.05
@@ -99,11 +99,15 @@ def unfair(controls: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
     reasons = []
     for name, groups in controls.items():
         interval = bootstrap_median(groups)
-        apart = np.abs(np.concatenate(groups) - 1)
         if 1 not in interval:
             reasons.append(f"the A/A control at {name} excludes 1: {interval}")
-        if np.quantile(apart, 0.75) > NOISE:
-            reasons.append(
-                f"the A/A control at {name} is noisy: {np.mean(apart > NOISE):.0%} of its pairs differ by 5 %"
-            )
+        reasons += noise(name, groups)
     return reasons
+
+
+def noise(name: str, groups: Sequence[Sequence[float]]) -> list[str]:
+    """Say so if more than a quarter of a control's pairs lie more than 5 % apart."""
+    apart = np.abs(np.concatenate(groups) - 1)
+    if np.quantile(apart, 0.75) <= NOISE:
+        return []
+    return [f"the A/A control at {name} is noisy: {np.mean(apart > NOISE):.0%} of its pairs differ by 5 %"]

@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.contestants import Unavailable, Work
 
-__all__ = ["environment", "main"]
+__all__ = ["Worker", "environment", "main"]
 
 _WARM_SECONDS = 0.03
 
@@ -171,7 +171,7 @@ def _status(field: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":")), None)
 
 
-def main() -> None:
+def main(kind: type[Worker] = Worker) -> None:
     """Serve the parent: arguments are the module, its options as JSON, and the number of threads."""
     # What a library prints must not get between the answers: it goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
@@ -183,7 +183,7 @@ def main() -> None:
 
     module, options, threads = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
     try:
-        worker = Worker(module, options, threads)
+        worker = kind(module, options, threads)
         hello = worker.hello(threads)
     except Unavailable as error:
         reply({"unavailable": str(error)})

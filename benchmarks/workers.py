@@ -24,14 +24,14 @@ class WorkerError(Exception):
 
 
 class WorkerProcess:
-    """The parent's end of a `benchmarks.worker` process."""
+    """The parent's end of a `benchmarks.worker` process, or of another program that speaks its language."""
 
-    def __init__(self, contestant: Contestant, threads: int, cache: str) -> None:
+    def __init__(self, contestant: Contestant, threads: int, cache: str, program: str = "benchmarks.worker") -> None:
         self.entrant = Entrant(contestant.name, threads)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         arguments = (contestant.module, json.dumps(dict(contestant.options)), str(threads))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", *arguments],
+            [sys.executable, "-m", program, *arguments],
             cwd=ROOT,
             env=environment(os.environ, threads, cache),
             stdin=subprocess.PIPE,

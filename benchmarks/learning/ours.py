@@ -1,0 +1,9 @@
+"""numpy_rnn: the trainer itself, as `numpy-rnn train` uses it."""
+
+from __future__ import annotations
+
+from numpy_rnn.trainer import Trainer
+
+
+def learner(trainer: Trainer) -> Trainer:
+    return trainer

@@ -1,0 +1,71 @@
+"""The picture of a learning race: validation loss against steps, and against seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contestants import OURS, Unavailable
+from benchmarks.learning.results import Learning
+from benchmarks.plot import RC, STYLE
+from benchmarks.report import duration
+
+__all__ = ["draw"]
+
+_OURS, _THEIRS = STYLE[OURS.name][0], STYLE["torch"][0]
+
+
+def draw(learning: Learning, path: Path) -> None:
+    """Write the picture to `path`."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise Unavailable("the picture needs matplotlib: pip install 'numpy-rnn[bench]'") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context(RC):
+        figure, panels = pyplot.subplots(1, 2, figsize=(13, 5.4), sharey=True)
+        _against_steps(learning, panels[0])
+        _against_seconds(learning, panels[1])
+        figure.savefig(path)
+        pyplot.close(figure)
+
+
+def _against_steps(learning: Learning, axes: Any) -> None:
+    """Both curves, one on top of the other: a wide line with a narrow one inside."""
+    ours, theirs = learning.curves()
+    axes.plot(ours.steps, ours.losses, color=_OURS, linewidth=7, alpha=0.4, solid_capstyle="round")
+    axes.plot(theirs.steps, theirs.losses, color=_THEIRS, linewidth=1.8)
+    difference, _ = learning.largest_difference(learning.chosen()[1].name)
+    top = max(ours.losses[1], theirs.losses[1])
+    lowest = learning.levels()[-1].loss
+    bottom = lowest - 0.2 * (top - lowest)
+    axes.set_ylim(bottom, top + 0.05 * (top - bottom))  # the loss of the initial weights is far above
+    axes.set(xlim=(0, ours.steps[-1] * 1.02), xlabel="training steps", ylabel="validation loss, nats per character")
+    axes.set_title(f"After the same steps {difference:.1g} nats apart at most")
+    place = {"transform": axes.transAxes, "ha": "right", "fontweight": "bold"}
+    axes.text(0.97, 0.9, "numpy_rnn, the wide line", color=_OURS, **place)
+    axes.text(0.97, 0.82, "torch, the narrow one in it", color=_THEIRS, **place)
+    _tidy(axes)
+
+
+def _against_seconds(learning: Learning, axes: Any) -> None:
+    """The curves, and below them the time of each to the lowest loss that both reach."""
+    last, (bottom, top) = learning.levels()[-1], axes.get_ylim()
+    sides = zip(learning.curves(), ("numpy_rnn", "torch"), (_OURS, _THEIRS), (last.ours, last.theirs), strict=True)
+    for k, (curve, name, colour, seconds) in enumerate(sides):
+        axes.plot(curve.seconds, curve.losses, color=colour, linewidth=2.8)
+        y = bottom + (0.085 - 0.055 * k) * (top - bottom)
+        axes.plot([0, seconds], [y, y], color=colour, linewidth=5, solid_capstyle="butt")
+        axes.plot([seconds, seconds], [y, last.loss], color=colour, linewidth=1.2, linestyle=":")
+        place = {"textcoords": "offset points", "color": colour, "va": "center", "fontweight": "bold"}
+        axes.annotate(f"{name} {duration(seconds)}", (seconds, y), (6, 0), annotation_clip=False, **place)
+    axes.set(xlim=(0, None), xlabel="seconds of training")
+    axes.set_title(f"To the same loss torch takes {last.ratio:.2f} times as long")
+    _tidy(axes)
+
+
+def _tidy(axes: Any) -> None:
+    axes.grid(axis="y", color="#e5e5e5")
+    axes.set_axisbelow(True)

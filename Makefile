@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check parity cases bench mutants clean
+.PHONY: run test test-browser check parity cases bench mutants clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+test-browser: .venv/browser
+	$(BIN)/python -m pytest -m browser tests/browser
+	@ls build/screenshots/*.png
 
 check: .venv/test
 	$(BIN)/ruff check .
@@ -42,6 +46,10 @@ clean:
 
 .venv/test: .venv/run
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/browser: .venv/test
+	$(INSTALL) -e '.[browser]'
 	@touch $@
 
 .venv/mutants: .venv/test

@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test explorer check parity cases bench mutants clean
+.PHONY: run test test-browser explorer check parity cases bench mutants clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+test-browser: .venv/browser
+	$(BIN)/python -m pytest -m browser tests/browser
+	@ls build/screenshots/*.png
 
 explorer: .venv/run
 	$(BIN)/numpy-rnn explain
@@ -45,6 +49,10 @@ clean:
 
 .venv/test: .venv/run
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/browser: .venv/test
+	$(INSTALL) -e '.[browser]'
 	@touch $@
 
 .venv/mutants: .venv/test

@@ -50,9 +50,11 @@ function rgb(hex) {
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 }
 
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
 function theme() {
   const chosen = document.documentElement.dataset.theme;
-  return THEMES[chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")];
+  return THEMES[chosen || (prefersDark.matches ? "dark" : "light")];
 }
 
 /** The colour at `share`, from 0 to 1, of a scale of equally spaced ones. */
@@ -104,12 +106,14 @@ function grid({ values, rows, columns, name, say, scale = "signed", limit = larg
   };
   box.addEventListener("pointermove", point);
   box.addEventListener("pointerdown", point);
-  box.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTooltip());
   if (click) {
     box.classList.add("choice");
     box.addEventListener("click", (event) => {
       const at = cell(event);
-      if (at) click(...at);
+      if (!at) return;
+      event.stopPropagation(); // the column around it would choose again
+      click(...at);
+      showTooltip(say(...at), event); // drawing hides it, and a finger that tapped does not move
     });
   }
   return box;
@@ -132,14 +136,19 @@ function thin(names, room = 36) {
   return names.map((name, i) => (i % every ? "" : name));
 }
 
-/** Upright bars, one for each value; `mark` is the chosen one. */
-function bars({ values, limit = largest(values), say, names, mark, click, name }) {
-  return el("div", { class: "bars", role: "group", "aria-label": name }, Array.from(values, (x, i) => {
+/** Upright bars, one for each value, and how much the highest could be; `mark` is the chosen one. */
+function bars({ values, limit = largest(values), top = number(limit), say, names, mark, click, name, id }) {
+  const scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, top), el("span", {}, "0"));
+  return el("div", { class: "bars", role: "group", "aria-label": name, id }, scale, Array.from(values, (x, i) => {
     const height = limit ? (100 * Math.abs(x)) / limit : 0;
     const tell = (event) => showTooltip(say(i), event);
+    const choose = (event) => {
+      click(i);
+      if (event.detail) tell(event); // 0: by a key, which points nowhere
+    };
     return el(click ? "button" : "div", {
       class: i === mark ? "bar chosen" : "bar", type: click && "button", "aria-label": say(i),
-      onclick: click && (() => click(i)), onpointermove: tell, onpointerdown: tell, onpointerleave: hideTooltip,
+      onclick: click && choose, onpointermove: tell, onpointerdown: tell,
     }, el("span", { class: "track" }, el("span", { class: "fill", style: `height:${height}%` })),
     el("span", { class: "name" }, names[i]));
   }));
@@ -159,4 +168,8 @@ function showTooltip(text, event) {
 
 function hideTooltip() {
   tooltip.hidden = true;
+}
+
+for (const kind of ["pointermove", "pointerdown"]) {
+  document.addEventListener(kind, (event) => event.target.closest(".grid, .bar") || hideTooltip());
 }

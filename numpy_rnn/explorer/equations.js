@@ -37,12 +37,13 @@ function vectors(kind, list, limit = Math.max(...list.map(([, values]) => larges
 const place = (kind, i) => (kind === "character" ? quoted(data.characters[i]) : i);
 
 /** The terms of one inner product: a[k] b[k], the factors being numbers of the page. */
-function products(caption, a, b, nameA, nameB, kind) {
+function products(product, at, a, b, nameA, nameB, kind) {
   const terms = a.map((x, k) => x * b[k]);
-  return el("details", {}, el("summary", {}, caption),
+  const count = `the ${terms.length} terms of `;
+  return el("details", {}, el("summary", {}, count, math(product), `[${at}]`),
     el("div", { class: "vector" }, el("span", { class: "vector-name" }, "terms"),
       grid({
-        values: terms, rows: 1, columns: terms.length, name: caption,
+        values: terms, rows: 1, columns: terms.length, name: `${count}${product}[${at}]`,
         say: (_, k) => `${nameA(place(kind, k))} × ${nameB(place(kind, k))} = ${a[k]} × ${b[k]} = ${terms[k]}`,
       })), legend("signed", largest(terms)));
 }
@@ -66,9 +67,9 @@ function forward(t) {
       vectors("hidden", [[`W_ih x_${n}`, wx], ["b_ih", b_ih], [`W_hh h_${n - 1}`, wh], ["b_hh", b_hh], [`z_${n}`, z]]),
       numbers(math(`z_${n}`), `[${i}] = ${number(wx[i])} + ${term(b_ih[i])} + ${term(wh[i])} + ${term(b_hh[i])} = `,
         el("b", {}, number(z[i]))),
-      products(`the ${E} terms of (W_ih x_${n})[${i}]`, row("rnn.weight_ih_l0", i), x, (k) => `W_ih[${i}, ${k}]`,
+      products(`(W_ih x_${n})`, i, row("rnn.weight_ih_l0", i), x, (k) => `W_ih[${i}, ${k}]`,
         (k) => `x_${n}[${k}]`),
-      products(`the ${H} terms of (W_hh h_${n - 1})[${i}]`, row("rnn.weight_hh_l0", i), before,
+      products(`(W_hh h_${n - 1})`, i, row("rnn.weight_hh_l0", i), before,
         (k) => `W_hh[${i}, ${k}]`, (k) => `h_${n - 1}[${k}]`)),
     equation("R2", "h_t = tanh z_t",
       vectors("hidden", [[`h_${n}`, h]], 1),
@@ -76,7 +77,7 @@ function forward(t) {
     equation("L1", "y_t = W h_t + b",
       vectors("character", [[`W h_${n}`, Wh], ["b", b], [`y_${n}`, y]]),
       numbers(math(`y_${n}`), `[${at}] = ${number(Wh[v])} + ${term(b[v])} = `, el("b", {}, number(y[v]))),
-      products(`the ${H} terms of (W h_${n})[${at}]`, row("fc.weight", v), h, (k) => `W[${at}, ${k}]`,
+      products(`(W h_${n})`, at, row("fc.weight", v), h, (k) => `W[${at}, ${k}]`,
         (k) => `h_${n}[${k}]`)),
     equation("C1", "e_t = exp(y_t - max y_t)",
       numbers(math(`e_${n}`), `[${at}] = exp(${number(y[v])} − ${term(top)}) = `, el("b", {}, number(e[v])))),
@@ -104,7 +105,7 @@ function backward(t) {
     equation("L2", "doutput_t = W^T dy_t",
       words("What this step's own loss wants of the state."),
       vectors("hidden", [[`doutput_${n}`, local]]),
-      products(`the ${V} terms of doutput_${n}[${i}]`, column("fc.weight", H, i), dy, (c) => `W[${c}, ${i}]`,
+      products(`doutput_${n}`, i, column("fc.weight", H, i), dy, (c) => `W[${c}, ${i}]`,
         (c) => `dy_${n}[${c}]`, "character")),
     equation("R3", last ? "dh_t = doutput_t" : "dh_t = doutput_t + W_{hh}^T dz_{t+1}",
       last ? words("After the last step there is no future.")
@@ -114,11 +115,11 @@ function backward(t) {
         el("small", {}, " future"), " = ", el("b", {}, number(dh[i]))),
       words("How strongly each loss from here on pulls at this state,", math(`|∂L_s/∂h_${n}|`), "(choose one to see its path, below):"),
       bars({
-        values: norms, names: thin(data.reads.slice(t)), mark: 0, name: "share of each loss",
+        values: norms, names: thin(data.reads.slice(t)), mark: 0, name: "share of each loss", id: "pulls",
         say: (k) => `|dL_${n + k}/dh_${n}| = ${norms[k]}${k ? "" : " (this step's loss)"}`,
         click: (k) => {
           update({ loss: t + k, back: t });
-          document.getElementById("path").scrollIntoView({ behavior: "smooth", block: "start" });
+          document.getElementById("path").scrollIntoView();
         },
       })),
     equation("R4", "dz_t = dh_t * (1 - h_t^2)",
@@ -129,7 +130,7 @@ function backward(t) {
     equation(t > 0 ? "R3" : "R6", t > 0 ? `W_{hh}^T dz_${n}` : "dh_0 = W_{hh}^T dz_1",
       words(t > 0 ? `goes back to step ${t}, whose future it is.` : "is where the text begins: nothing reads it."),
       vectors("hidden", [[t > 0 ? `to dh_${t}` : "dh_0", sent]])),
-    el("article", { class: "equation", "data-label": "sums" },
+    el("article", { class: "equation", id: "sums" },
       el("h3", {}, `What step ${n} adds to each parameter's gradient`),
       el("div", { class: "additions" },
         addition("R5", "dW_{hh} += dz_t h_{t-1}^T", "rnn.weight_hh_l0"),

@@ -36,8 +36,10 @@ function rememberFocus() {
   const focusable = () => [...document.getElementById(container.id).querySelectorAll("button, summary, [tabindex]")];
   const i = focusable().indexOf(document.activeElement);
   return () => {
-    const element = container.id === "network" ? container.querySelector(".chosen .time") : focusable()[i];
-    if (i >= 0 && element) element.focus({ preventScroll: true });
+    if (i < 0) return;
+    const there = focusable();
+    const element = container.id === "network" ? container.querySelector(".chosen .time") : there[i] ?? there.at(-1);
+    element.focus({ preventScroll: true });
   };
 }
 
@@ -85,7 +87,7 @@ document.getElementById("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = dark ? "light" : "dark";
   draw();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+prefersDark.addEventListener("change", draw);
 addEventListener("scroll", hideTooltip, { passive: true });
 
 document.body.style.setProperty("--characters", V);

@@ -40,6 +40,7 @@ function parameter(name, t) {
   const lost = row("truncation lost", index), angle = row("truncation angle", index);
   const size = rows === 1 ? "flat" : "";
   const steps = Array.from({ length: T }, (_, k) => String(k + 1));
+  const most = Math.max(1, largest(lost));
   const choose = units && ((r, c) => update({ unit: units === "rows" ? r : c }));
   return [
     el("div", { class: "pair" },
@@ -68,13 +69,14 @@ function parameter(name, t) {
       el("figure", {},
         el("figcaption", {}, "norm of what each step contributes (choose a step)"),
         bars({
-          values: norms, names: thin(data.reads), mark: t, name: "norm of each step's contribution",
+          values: norms, names: thin(data.reads), mark: t, name: "norm of each step's contribution", id: "norms",
           say: (k) => `step ${k + 1} (${data.reads[k]}): ${norms[k]}`, click: (k) => update({ step: k }),
         })),
       el("figure", { id: "truncation" },
         el("figcaption", {}, "what truncation loses: the share of the gradient that is missing if each loss goes back k steps only"),
         bars({
-          values: lost, names: thin(steps, 18), name: "what truncation loses", limit: Math.max(1, largest(lost)),
+          values: lost, names: thin(steps, 36 / String(T).length), name: "what truncation loses", limit: most,
+          top: `${number(100 * most)} %`,
           say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is missing, and the direction is `
             + `${number(angle[k])}° off`,
         }))),

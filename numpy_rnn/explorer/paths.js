@@ -54,9 +54,9 @@ function path(s, t) {
       ` (after ${quoted(data.reads[t])})`),
     el("p", { class: "words" }, "Each step back multiplies by ", math("J_r^T = W_{hh}^T diag(1 - h_r^2)"), ", the Jacobian ",
       math("∂h_r/∂h_{r-1}"), " transposed. The factor is what that does to the norm; it is at most σ, the Jacobian's "
-      + "largest singular value."),
+      + "largest singular value. Each vector has a scale of its own."),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {},
-      ["equation", "gradient", "after", "factor", "at most σ", "norm", "the vector, each on its own scale"]
+      ["equation", "gradient", "after", "factor", "at most σ", "norm", "vector"]
         .map((title) => el("th", { scope: "col" }, title)))), el("tbody", {}, lines))),
     el("p", { class: "numbers", id: "left" }, steps === 0 ? "No step back: this is where the loss enters."
       : `${number(end)} / ${number(first)} = `, steps === 0 ? "" : el("b", {}, first ? number(end / first) : "0"),

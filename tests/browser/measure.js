@@ -1,0 +1,52 @@
+// What the tests measure of the page; it is added to it when it has loaded.
+
+const shown = (element) => element.checkVisibility({ visibilityProperty: true });
+const rgba = (text) => text.match(/[\d.]+/g).map(Number);
+
+/** All elements that have text of their own, each with it. */
+function texts() {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode;
+    if (data.trim() && parentElement.tagName !== "SCRIPT" && shown(parentElement)) found.push([walker.currentNode, parentElement]);
+  }
+  return found;
+}
+
+/** Each text with its colour and that of the nearest ground behind it. */
+function textColours() {
+  return texts().map(([node, element]) => {
+    let behind = element;
+    while (behind && rgba(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+    const ground = behind ? getComputedStyle(behind).backgroundColor : "rgb(255, 255, 255)";
+    return [node.data, rgba(getComputedStyle(element).color), rgba(ground)];
+  });
+}
+
+/** What reaches beyond the left or right edge of the window, outside of the network, whose columns are scrolled. */
+function sticksOut() {
+  return [...document.body.querySelectorAll("*")].filter((element) => {
+    const { left, right, width } = element.getBoundingClientRect();
+    return width && shown(element) && !element.closest("#network .step") && (left < -0.5 || right > innerWidth + 0.5);
+  }).map((element) => element.outerHTML.slice(0, 100));
+}
+
+/** Names along an axis that run into each other. */
+function overlaps() {
+  const found = [];
+  for (const axis of document.querySelectorAll(".losses, .states, .letters, .bars, .names .distribution")) {
+    const upright = axis.matches(".losses, .distribution");
+    let end = -Infinity;
+    for (const name of axis.querySelectorAll(".name, :scope > span")) {
+      if (!name.textContent) continue;
+      const range = document.createRange();
+      range.selectNodeContents(name);
+      const { left, right, top, bottom } = range.getBoundingClientRect();
+      const half = parseFloat(getComputedStyle(name).fontSize) / 2, middle = (top + bottom) / 2;
+      if ((upright ? middle - half : left) < end - 0.5) found.push(`${axis.className}: ${name.textContent}`);
+      end = upright ? middle + half : right;
+    }
+  }
+  return found;
+}

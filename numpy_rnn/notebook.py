@@ -1,34 +1,35 @@
-"""What the `_repr_html_` of traces, reports and metrics share: tables and headings as HTML, everything escaped."""
+"""What objects that show themselves in a notebook, by `_repr_html_`, have in common: safe text, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
+import html
+from collections.abc import Iterable
 
-__all__ = ["paragraph", "table"]
+from numpy_rnn import shading
 
-
-def paragraph(text: str) -> str:
-    """Return a paragraph in which lines stay lines."""
-    return f'<p style="white-space:pre-wrap;margin:0.4em 0">{escape(text)}</p>'
+__all__ = ["escape", "table"]
 
 
-def table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:
-    """Return a table: its first column to the left, as names are read, all others to the right, as numbers are.
+def escape(value: object) -> str:
+    r"""Return `str(value)` as text for a page: nothing in it is a tag, an entity or the end of an attribute.
 
-    No colours: the notebook has its own, light or dark.
+    Control characters and lone surrogates, which no page may hold, are spelt as in Python, such as \x1b for ESC.
     """
-    lines = ['<table style="font-variant-numeric:tabular-nums">']
-    if caption is not None:
-        lines.append(f'<caption style="text-align:left;caption-side:top">{escape(caption)}</caption>')
-    lines.append(f"<thead>{_row('th', header)}</thead>")
-    lines.append(f"<tbody>{''.join(_row('td', row) for row in rows)}</tbody>")
-    return "\n".join([*lines, "</table>"])
+    return html.escape(shading.escape(str(value)))
 
 
-def _row(tag: str, cells: Sequence[object]) -> str:
-    sides = ["left", *["right"] * (len(cells) - 1)]
-    inner = "".join(
-        f'<{tag} style="text-align:{side}">{escape(str(cell))}</{tag}>' for side, cell in zip(sides, cells, strict=True)
-    )
-    return f"<tr>{inner}</tr>"
+def table(header: Iterable[object], rows: Iterable[Iterable[object]], caption: str | None = None) -> str:
+    """Return a table in HTML.
+
+    Parameters
+    ----------
+    header : iterable
+        The name of each column.
+    rows : iterable of iterables
+        The cells of each row. They are shown by `str`, and escaped, as are header and caption.
+    caption : str, optional
+    """
+    top = "" if caption is None else f"<caption>{escape(caption)}</caption>"
+    names = "".join(f"<th>{escape(name)}</th>" for name in header)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table>{top}<thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"

@@ -31,6 +31,7 @@ from numpy_rnn.trace import Trace, trace
 if TYPE_CHECKING:
     from numpy_rnn.explorer import explain
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
+    from numpy_rnn.metrics import Metrics, read_metrics
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __all__ = [
     "GradcheckReport",
     "Linear",
     "LogSoftmax",
+    "Metrics",
     "NLLLoss",
     "Parameter",
     "Parameters",
@@ -55,6 +57,7 @@ __all__ = [
     "generate",
     "generate_batch",
     "gradcheck",
+    "read_metrics",
     "schedules",
     "shade",
     "stream",
@@ -72,4 +75,8 @@ def __getattr__(name: str) -> Any:
         from numpy_rnn import gradient_checking
 
         return getattr(gradient_checking, name)
+    if name in ("Metrics", "read_metrics"):
+        from numpy_rnn import metrics
+
+        return getattr(metrics, name)
     raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")

@@ -21,9 +21,10 @@ from numpy_rnn.atomic import CheckpointError, atomic_write, reason, remove_lefto
 from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.checks import Array
 from numpy_rnn.lock import lock
+from numpy_rnn.metrics import read_lines
 from numpy_rnn.trainer import Trainer
 
-__all__ = ["Run", "open_run", "read_metrics", "train"]
+__all__ = ["Run", "open_run", "train"]
 
 
 class Run:
@@ -66,7 +67,7 @@ class Run:
     def drop_metrics_after(self, step: int) -> None:
         """Keep the lines of metrics.jsonl up to a step, and no line that is not whole."""
         if os.path.lexists(self.metrics):
-            lines = [line for line in _read_lines(self.metrics) if line["step"] <= step]
+            lines = [line for line in read_lines(self.metrics) if line["step"] <= step]
             with atomic_write(self.metrics) as file:
                 file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
@@ -142,24 +143,3 @@ def train(
         raise
     if saved != trainer.step:
         run.save(trainer, source)
-
-
-def read_metrics(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Return the lines of a RUN's metrics.jsonl; one that is not whole, the last of a killed process, is left out."""
-    run = Run(os.fspath(directory))
-    try:
-        return list(_read_lines(run.metrics))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{os.fspath(directory)!r} is no RUN: there is no metrics.jsonl in it") from None
-
-
-def _read_lines(path: str) -> Iterator[dict[str, Any]]:
-    with open(resolve(path), "rb") as file:
-        for line in file:
-            try:
-                metrics = json.loads(line)
-            except ValueError:
-                return
-            if not isinstance(metrics, dict) or not isinstance(metrics.get("step"), int):
-                return
-            yield metrics

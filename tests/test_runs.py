@@ -11,8 +11,9 @@ from numpy_rnn import atomic, runs
 from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.lock import LockError
+from numpy_rnn.metrics import read_metrics
 from numpy_rnn.model_file import load_model
-from numpy_rnn.runs import open_run, read_metrics, train
+from numpy_rnn.runs import open_run, train
 from numpy_rnn.trainer import Trainer
 from tests.faulty_os import FaultyOS, fails
 from tests.test_trainer import SMALL, TEXT

@@ -15,8 +15,8 @@ import torch
 import torch_reference
 from numpy_rnn.checkpoint import read_checkpoint
 from numpy_rnn.cli import main
+from numpy_rnn.metrics import read_metrics
 from numpy_rnn.model_file import load_model
-from numpy_rnn.runs import read_metrics
 from numpy_rnn.safetensors import save_safetensors
 from numpy_rnn.shading import legend
 from tests.test_runs import content

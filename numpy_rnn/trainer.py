@@ -21,12 +21,12 @@ from numpy_rnn.char_rnn import CharRNN, CharRNNTape
 from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
 from numpy_rnn.clipping import clip_grad_norm_
 from numpy_rnn.generation import generate
-from numpy_rnn.layers import CrossEntropyLoss
 from numpy_rnn.model_file import build_model, model_header, named, one_line, unnamed
 from numpy_rnn.optim import Adam
 from numpy_rnn.options import Options
 from numpy_rnn.streams import Streams, split
 from numpy_rnn.text import Vocabulary
+from numpy_rnn.validation import validation_loss
 
 __all__ = ["Trainer", "perplexity"]
 
@@ -52,8 +52,10 @@ class Trainer:
     model, vocabulary, optimizer
     streams : Streams
         The windows to train on.
-    val_streams : Streams or None
-        Those to validate with.
+    tokens : ndarray, shape (N,)
+        The whole text.
+    val_length : int
+        How many tokens at its end are kept for validation.
     hidden : ndarray, shape (L, B, H), or None
         The state that the next window starts from; None: zeros.
     best_val_loss : float
@@ -72,7 +74,7 @@ class Trainer:
         train, val = split(tokens, val_fraction)
         batch_size, T = options.fit_batch_size(len(train)), options.seq_len
         self.streams = Streams(train, batch_size, T)
-        self.val_streams = Streams(val, min(batch_size, len(val) - 1), T) if len(val) else None
+        self.tokens, self.val_length = tokens, len(val)
         options = dataclasses.replace(options, val_fraction=val_fraction, batch_size=batch_size)
         self.options = options.fit_steps(len(self.streams))
         self.model = CharRNN(
@@ -88,7 +90,6 @@ class Trainer:
         self.hidden: Array | None = None
         self.best_val_loss, self.seconds = math.inf, 0.0
         self._sums = dict.fromkeys(_SUMS, 0.0)
-        self._criterion = CrossEntropyLoss()
         self._tapes: dict[tuple[int, ...], CharRNNTape] = {}
 
     @property
@@ -140,26 +141,15 @@ class Trainer:
         )
 
     def validate(self) -> float:
-        """Return the mean loss over the validation text, in nats per character, with dropout off.
-
-        The hidden state is carried over its windows too, from zeros on. nan if nothing is kept for validation.
-        """
-        if self.val_streams is None:
+        """Return the mean loss over the end of the text, see `validation.py`; nan if nothing is kept for it."""
+        if not self.val_length:
             return math.nan
-        total, count, h_n = 0.0, 0, None
-        self.model.eval()
-        try:
-            with np.errstate(all="ignore"):
-                for window in range(len(self.val_streams)):
-                    tokens, targets = self.val_streams.window(window)
-                    logits, h_n = self.model.forward(tokens, h_n, self._tape(tokens.shape))
-                    loss = self._criterion.forward(logits.reshape(-1, self.model.vocab_size), targets.reshape(-1))
-                    total, count = total + loss * tokens.size, count + tokens.size
-        finally:
-            self.model.train()
-        if not math.isfinite(total):
-            self._diverged(f"after step {self.step} the validation loss is {total / count}")
-        return total / count
+        B, T = self.streams.batch_size, self.streams.seq_len
+        with np.errstate(all="ignore"):
+            loss = validation_loss(self.model, self.tokens, self.val_length, B, T, self._tape)
+        if not math.isfinite(loss):
+            self._diverged(f"after step {self.step} the validation loss is {loss}")
+        return loss
 
     def metrics(self) -> dict[str, Any]:
         """Return the means since the last call, and begin new ones."""
@@ -182,7 +172,7 @@ class Trainer:
         The sample is drawn by a generator of its own: to look on changes nothing.
         """
         loss, sample = self.validate(), self._sample()
-        if self.val_streams is None:
+        if not self.val_length:
             return {"sample": sample}
         best = loss < self.best_val_loss
         self.best_val_loss = min(loss, self.best_val_loss)

@@ -172,7 +172,7 @@ def _train_and_print(
     arguments: argparse.Namespace, trainer: Trainer, run: Run, source: Source, directory: str, interrupt: _Interrupt
 ) -> int:
     options, size = trainer.options, trainer.model.parameters().data.size
-    val = f", {len(trainer.val_streams.tokens):,} to validate with" if trainer.val_streams else ""
+    val = f", {trainer.val_length:,} to validate with" if trainer.val_length else ""
     print(
         f"{len(trainer.streams.tokens):,} characters{val}, {len(trainer.vocabulary)} distinct; {size:,} parameters; "
         f"{trainer.steps:,} steps of {options.batch_size} x {options.seq_len}, {len(trainer.streams):,} an epoch; "

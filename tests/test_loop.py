@@ -130,6 +130,18 @@ def test_a_loop_that_is_left_saves_and_lets_the_run_go():
     assert [p.step for p in nr.train(new_model(), TEXT, run="left", resume=True, steps=8)] == [7, 8]
 
 
+def test_an_exception_in_the_loop_saves_and_lets_the_run_go():
+    def loop():
+        for progress in nr.train(new_model(), TEXT, run="left", **OPTIONS):
+            1 / (progress.step - 7)
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
+    gc.collect()
+    assert read_checkpoint("left/last.npz")[1]["training"]["step"] == 7
+    assert next(nr.train(new_model(), TEXT, run="left", resume=True)).step == 8
+
+
 def test_a_longer_training_has_a_longer_schedule(uninterrupted):
     *_, progress = nr.train(new_model(), TEXT, run="uninterrupted", resume=True, epochs=2)
     assert (progress.step, progress.steps) == (20, 20)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.metrics import COLOURS, LEFT, RIGHT, ROWS, Metrics, read_metrics
+from numpy_rnn.metrics import BOTTOM, COLOURS, LEFT, RIGHT, ROWS, TOP, Metrics, read_metrics
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,6 +61,7 @@ def test_the_picture_has_both_losses_against_the_steps():
     np.testing.assert_allclose(x, LEFT + (RIGHT - LEFT) * np.array([5, 10, 15, 20]) / 20, atol=0.05)  # one decimal
     slope = (y[3] - y[0]) / (losses[3] - losses[0])
     assert slope < 0  # y grows downwards
+    assert (y.min(), y.max()) == (TOP, BOTTOM)
     np.testing.assert_allclose(y, y[0] + slope * (np.array(losses) - losses[0]), atol=0.1)
     val_x, val_y = drawn[COLOURS["val_loss"]].T
     np.testing.assert_array_equal(val_x, x[[1, 3]])
@@ -85,12 +86,12 @@ def test_the_table_has_the_evaluations_and_marks_the_best():
     ]
 
 
-@pytest.mark.parametrize("best", [0, 7, 333, 999])
+@pytest.mark.parametrize("best", [0, 7, 333, 4999])
 def test_a_long_training_is_thinned_but_for_its_best(best):
-    metrics = Metrics(evaluation(step, 1.0 + (step != best)) for step in range(1000))
+    metrics = Metrics(evaluation(step, 1.0 + (step != best)) for step in range(5000))
     picture, rows = show(metrics)
     assert ROWS <= len(rows) <= ROWS + 1
-    assert [rows[0][0], rows[-1][0]] == ["0", "999"]
+    assert [rows[0][0], rows[-1][0]] == ["0", "4999"]
     assert [row[0] for row in rows if row[-1] == "best"] == [str(best)]
     steps = [int(row[0]) for row in rows]
     assert steps == sorted(steps)

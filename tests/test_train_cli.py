@@ -173,6 +173,12 @@ def test_a_terminal_is_not_controlled_by_what_is_generated(trained, capsys, monk
     assert run(capsys, "generate", trained)[1] == "\\x1ba\n"
 
 
+def test_the_help_says_what_becomes_of_control_characters(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    assert "A file or a pipe gets the text as it is" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("tqdm", [True, False])
 def test_a_terminal_gets_a_bar_where_tqdm_is_installed(book, capsys, monkeypatch, tqdm):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -15,6 +15,7 @@
 `numpy_rnn.textbook` is the page to read first; `numpy_rnn.layers` has one layer a file.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from numpy_rnn import schedules
@@ -31,6 +32,9 @@ from numpy_rnn.trace import Trace, trace
 if TYPE_CHECKING:
     from numpy_rnn.explorer import explain
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
+    from numpy_rnn.loop import train
+    from numpy_rnn.metrics import Metrics, read_metrics
+    from numpy_rnn.progress import Progress
 
 __version__ = "0.1.0"
 
@@ -43,9 +47,11 @@ __all__ = [
     "GradcheckReport",
     "Linear",
     "LogSoftmax",
+    "Metrics",
     "NLLLoss",
     "Parameter",
     "Parameters",
+    "Progress",
     "Trace",
     "Vocabulary",
     "assert_gradients",
@@ -55,21 +61,29 @@ __all__ = [
     "generate",
     "generate_batch",
     "gradcheck",
+    "read_metrics",
     "schedules",
     "shade",
     "stream",
     "trace",
+    "train",
 ]
+
+
+_LATER = {
+    "GradcheckReport": "gradient_checking",
+    "Metrics": "metrics",
+    "Progress": "progress",
+    "assert_gradients": "gradient_checking",
+    "explain": "explorer",
+    "gradcheck": "gradient_checking",
+    "read_metrics": "metrics",
+    "train": "loop",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what few programs need when it is asked for: with it, `import numpy_rnn` would take twice as long."""
-    if name == "explain":
-        from numpy_rnn.explorer import explain
-
-        return explain
-    if name in ("GradcheckReport", "assert_gradients", "gradcheck"):
-        from numpy_rnn import gradient_checking
-
-        return getattr(gradient_checking, name)
+    if name in _LATER:
+        return getattr(import_module(f"numpy_rnn.{_LATER[name]}"), name)
     raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")

@@ -14,7 +14,7 @@ from numpy_rnn.checkpoint import read_checkpoint
 from numpy_rnn.checks import Array
 from numpy_rnn.text import Vocabulary
 
-__all__ = ["build_model", "load_model", "model_header", "named", "one_line", "unnamed"]
+__all__ = ["build_model", "load_model", "model_header", "model_options", "named", "one_line", "unnamed"]
 
 
 def named(group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -27,9 +27,9 @@ def unnamed(group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name[len(group) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{group}.")}
 
 
-def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[str, Any]:
-    """Return what a checkpoint says of a model beside its arrays, `named("model", model.state_dict())`."""
-    options = {
+def model_options(model: CharRNN) -> dict[str, Any]:
+    """Return what a model of the same kind is made with."""
+    return {
         "vocab_size": model.vocab_size,
         "embedding_dim": model.embedding_dim,
         "hidden_size": model.hidden_size,
@@ -37,7 +37,11 @@ def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[st
         "dropout": model.rnn.dropout,
         "dtype": str(model.dtype),
     }
-    return {"model": options, "vocabulary": list(vocabulary.characters), "prompt": prompt}
+
+
+def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[str, Any]:
+    """Return what a checkpoint says of a model beside its arrays, `named("model", model.state_dict())`."""
+    return {"model": model_options(model), "vocabulary": list(vocabulary.characters), "prompt": prompt}
 
 
 def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> tuple[CharRNN, Vocabulary]:

@@ -1,11 +1,21 @@
-"""What the `_repr_html_` of traces, reports and metrics share: tables and headings as HTML, everything escaped."""
+"""What objects that show themselves in a notebook, by `_repr_html_`, have in common: safe text, and tables."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 
-__all__ = ["paragraph", "table"]
+from numpy_rnn import shading
+
+__all__ = ["escape", "paragraph", "table"]
+
+
+def escape(value: object) -> str:
+    r"""Return `str(value)` as text for a page: nothing in it is a tag, an entity or the end of an attribute.
+
+    Control characters and lone surrogates, which no page may hold, are spelt as in Python, such as \x1b for ESC.
+    """
+    return html.escape(shading.escape(str(value)))
 
 
 def paragraph(text: str) -> str:
@@ -14,22 +24,24 @@ def paragraph(text: str) -> str:
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:
-    """Return a table: its first column to the left, as names are read, all others to the right, as numbers are.
+    """Return a table in HTML: its first column to the left, as names are read, the others to the right, as numbers.
 
-    No colours: the notebook has its own, light or dark.
+    Parameters
+    ----------
+    header : sequence
+        The name of each column.
+    rows : iterable of sequences
+        The cells of each row. They are shown by `str`, and escaped, as are header and caption.
+    caption : str, optional
     """
-    lines = ['<table style="font-variant-numeric:tabular-nums">']
-    if caption is not None:
-        lines.append(f'<caption style="text-align:left;caption-side:top">{escape(caption)}</caption>')
-    lines.append(f"<thead>{_row('th', header)}</thead>")
-    lines.append(f"<tbody>{''.join(_row('td', row) for row in rows)}</tbody>")
-    return "\n".join([*lines, "</table>"])
+    top = "" if caption is None else f'<caption style="text-align:left;caption-side:top">{escape(caption)}</caption>'
+    lines = "".join(_row("td", row) for row in rows)
+    return f"<table>{top}<thead>{_row('th', header)}</thead><tbody>{lines}</tbody></table>"
 
 
 def _row(tag: str, cells: Sequence[object]) -> str:
-    sides = ["left", *["right"] * (len(cells) - 1)]
-    inner = "".join(
-        f'<{tag} style="text-align:{side}">{escape(str(cell))}</{tag}>'
-        for side, cell in zip(sides, cells, strict=True)
+    inner = (
+        f'<{tag} style="text-align:{"right" if column else "left"}">{escape(cell)}</{tag}>'
+        for column, cell in enumerate(cells)
     )
-    return f"<tr>{inner}</tr>"
+    return f"<tr>{''.join(inner)}</tr>"

@@ -14,6 +14,9 @@ __all__ = ["SCHEDULES", "Options", "Source"]
 SCHEDULES = ("constant", "staircase", "exponential", "cosine")
 CORPUS_CHARS = 1_000_000
 
+_LOWEST = dict.fromkeys(("seq_len", "batch_size", "num_layers", "hidden_size", "embedding_dim"), 1)
+_LOWEST |= {"epochs": 1, "steps": 1, "eval_every": 1, "warmup_steps": 0, "seed": 0}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -60,23 +63,25 @@ class Options:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("seq_len", "batch_size", "num_layers", "hidden_size", "embedding_dim", "epochs", "steps"):
+        for name, low in _LOWEST.items():
             if getattr(self, name) is not None:
-                as_size(name, getattr(self, name))
-        for name, low in (("warmup_steps", 0), ("eval_every", 1), ("seed", 0)):
-            if getattr(self, name) is not None:
-                as_size(name, getattr(self, name), low)
-        as_number("lr", self.lr)
-        as_number("clip", self.clip, or_inf=True)
+                self._set(name, as_size(name, getattr(self, name), low))
+        self._set("lr", as_number("lr", self.lr))
+        self._set("clip", as_number("clip", self.clip, or_inf=True))
+        self._set("dropout", as_probability("dropout", self.dropout))
         if self.val_fraction is not None:
-            as_number("val_fraction", self.val_fraction, below=1)
-        if as_probability("dropout", self.dropout) and self.num_layers == 1:
+            self._set("val_fraction", as_number("val_fraction", self.val_fraction, below=1))
+        if self.dropout and self.num_layers == 1:
             raise ValueError(f"dropout={self.dropout} lies between layers: with one layer it does nothing; take two")
         for name, known in (("schedule", SCHEDULES), ("dtype", ("float32", "float64"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
         if self.epochs is not None and self.steps is not None:
             raise ValueError("epochs and steps both say how long to train: give one of them")
+
+    def _set(self, name: str, value: float) -> None:
+        """Put a number of Python's in the place of one of NumPy's: the options are kept as JSON."""
+        object.__setattr__(self, name, value)
 
     def fit_val_fraction(self, length: int) -> float:
         """Return the fraction of a text of this length to validate with."""
@@ -88,12 +93,24 @@ class Options:
         """Return the number of streams through a text of this length."""
         return self.batch_size or max(1, min(32, (length - 1) // self.seq_len))
 
+    def total_steps(self, windows: int) -> int:
+        """Return the steps of the whole training, with so many windows in an epoch."""
+        return self.steps or (self.epochs * windows if self.epochs else max(20 * windows, 200))
+
+    def length(self, windows: int) -> str:
+        """Return what an error calls the length of the training."""
+        steps = self.total_steps(windows)
+        if self.epochs:
+            return f"epochs={self.epochs} ({steps} steps)"
+        return f"steps={steps}" if self.steps else f"the default of steps={steps}"
+
     def fit_steps(self, windows: int) -> Options:
         """Return these options with all that depends on the number of windows in an epoch."""
-        steps = self.steps or (self.epochs * windows if self.epochs else max(20 * windows, 200))
+        steps = self.total_steps(windows)
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         if warmup_steps >= steps:
-            raise ValueError(f"warmup_steps must be fewer than the {steps} steps of the training, got {warmup_steps}")
+            length = self.length(windows)
+            raise ValueError(f"{length} ends within the warm-up: expected more than warmup_steps={warmup_steps}")
         eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
         return replace(self, epochs=None, steps=steps, warmup_steps=warmup_steps, eval_every=eval_every)
 
@@ -126,7 +143,8 @@ class Source:
     Parameters
     ----------
     files : list of str
-        As the caller named them: relative names are looked for in the current directory.
+        As the caller named them: relative names are looked for in the current directory. None, with no corpus and no
+        text: the text came from a program.
     encoding, errors : str
         See `read_text`.
     corpus : {"stdlib"}, optional
@@ -155,10 +173,21 @@ class Source:
             as_size("max_chars", self.max_chars)
 
     def read(self) -> str:
-        """Return the text."""
+        """Return the text, at least two characters."""
         if self.text is not None:
-            return self.text[: self.max_chars]
-        if self.corpus is not None:
-            return stdlib_text(self.max_chars or CORPUS_CHARS)
-        text = read_text(self.files, self.encoding, self.errors)
-        return text if self.max_chars is None else text[: self.max_chars]
+            text = self.text
+        elif self.corpus is not None:
+            text = stdlib_text(self.max_chars or CORPUS_CHARS)
+        elif self.files:
+            text = read_text(self.files, self.encoding, self.errors)
+        else:
+            raise ValueError("the text came from a program, and is not kept in the run: name the file that it is in")
+        if self.max_chars is not None:
+            text = text[: self.max_chars]
+        if len(text) < 2:
+            where = ", ".join(map(repr, self.files)) or "the text"
+            limit = "" if self.max_chars is None else f" (max_chars={self.max_chars})"
+            raise ValueError(
+                f"{where} has length {len(text)}{limit}, expected at least 2: one to read and one to predict"
+            )
+        return text

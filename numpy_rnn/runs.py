@@ -14,16 +14,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from numpy_rnn.atomic import CheckpointError, atomic_write, reason, remove_leftovers, resolve
 from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.checks import Array
 from numpy_rnn.lock import lock
+from numpy_rnn.metrics import read_lines
 from numpy_rnn.trainer import Trainer
+from numpy_rnn.training_state import state_of
 
-__all__ = ["Run", "open_run", "read_metrics", "train"]
+__all__ = ["Run", "open_run"]
 
 
 class Run:
@@ -46,7 +48,7 @@ class Run:
 
     def save(self, trainer: Trainer, source: dict[str, Any], best: bool = False) -> None:
         """Write the checkpoint; if it is the best so far, beside it too, and first."""
-        arrays, header = trainer.state()
+        arrays, header = state_of(trainer)
         header["source"] = source
         for path in (self.best, self.last) if best else (self.last,):
             write_checkpoint(path, arrays, header)
@@ -66,7 +68,7 @@ class Run:
     def drop_metrics_after(self, step: int) -> None:
         """Keep the lines of metrics.jsonl up to a step, and no line that is not whole."""
         if os.path.lexists(self.metrics):
-            lines = [line for line in _read_lines(self.metrics) if line["step"] <= step]
+            lines = [line for line in read_lines(self.metrics) if line["step"] <= step]
             with atomic_write(self.metrics) as file:
                 file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
@@ -78,7 +80,7 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
     Raises
     ------
     FileExistsError
-        A new RUN would be where there is one already, or where there is a file.
+        A new RUN would be where there is one already, where there is a file, or in a directory that is not empty.
     FileNotFoundError
         There is no RUN to resume.
     LockError
@@ -90,76 +92,20 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
         raise FileNotFoundError(f"{directory!r} is no RUN to resume: there is no last.npz in it; check the path")
     try:
         os.makedirs(directory, exist_ok=True)
+        others = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     except FileExistsError:
         raise FileExistsError(f"{directory!r} is a file, expected a directory or a name that is not taken") from None
     except OSError as error:
         raise type(error)(f"{directory!r} cannot be made: {reason(error)}") from error
+    if others and not run.exists():
+        raise FileExistsError(
+            f"{directory!r} is a directory with other things in it, {others[0]!r} for one: name a new or an empty one"
+        )
     with lock(directory):
         if not resume and run.exists():
             raise FileExistsError(
-                f"{directory!r} holds a training already: go on with --resume {directory}, or name another directory"
+                f"{directory!r} holds a training already: go on with --resume {directory} (in Python resume=True), "
+                "or name another directory"
             )
         remove_leftovers(directory)
         yield run
-
-
-def train(
-    trainer: Trainer, run: Run, source: dict[str, Any], stop: Callable[[], bool] = lambda: False
-) -> Generator[dict[str, Any] | None, None, None]:
-    """Train until the last step or until `stop()`; yield after each step, now and then with its line of metrics.
-
-    The run is saved at the start, after each evaluation, and at the end; also when the caller has had enough, and
-    closes the iterator. Not when a step fails: then the checkpoint before it stays.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        A new one, or restored from `run.read()`.
-    run : Run
-    source : dict
-        Where the text came from, to be kept in the checkpoints: JSON.
-    stop : callable
-        Asked before each step.
-    """
-    run.drop_metrics_after(trainer.step)
-    if not trainer.step:
-        run.save(trainer, source)  # a directory that cannot be written is said now
-    saved, options = trainer.step, trainer.options
-    try:
-        while trainer.step < trainer.steps and not stop():
-            trainer.train_step()
-            evaluates = trainer.step % (options.eval_every or 1) == 0 or trainer.step == trainer.steps
-            metrics = None
-            if evaluates or trainer.step % options.log_every == 0:
-                metrics = trainer.metrics() | (trainer.evaluate() if evaluates else {})
-                run.append(metrics)
-            if evaluates:
-                run.save(trainer, source, best=bool(metrics and metrics.get("best")))
-                saved = trainer.step
-            yield metrics
-    except GeneratorExit:
-        run.save(trainer, source)
-        raise
-    if saved != trainer.step:
-        run.save(trainer, source)
-
-
-def read_metrics(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Return the lines of a RUN's metrics.jsonl; one that is not whole, the last of a killed process, is left out."""
-    run = Run(os.fspath(directory))
-    try:
-        return list(_read_lines(run.metrics))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{os.fspath(directory)!r} is no RUN: there is no metrics.jsonl in it") from None
-
-
-def _read_lines(path: str) -> Iterator[dict[str, Any]]:
-    with open(resolve(path), "rb") as file:
-        for line in file:
-            try:
-                metrics = json.loads(line)
-            except ValueError:
-                return
-            if not isinstance(metrics, dict) or not isinstance(metrics.get("step"), int):
-                return
-            yield metrics

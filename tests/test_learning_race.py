@@ -209,7 +209,7 @@ def test_a_training_that_diverges_is_one_line(book: str, capsys: pytest.CaptureF
     assert main(["learning", book, *SMALL, "--lr", "1e30"]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("benchmarks: error: ")
-    assert "try a smaller --lr" in last
+    assert "try a smaller step (lr=1e+30 now)" in last
 
 
 def test_without_torch_the_extra_is_named(

@@ -16,6 +16,17 @@ def test_importing_pulls_in_nothing_but_numpy_and_the_standard_library():
     assert set(done.stdout.split()) - set(sys.stdlib_module_names) <= {"numpy", "numpy_rnn"}
 
 
+def test_what_few_programs_need_is_imported_when_it_is_asked_for():
+    code = (
+        "import sys, numpy_rnn as nr; later = {'loop', 'runs', 'trainer', 'checkpoint', 'metrics', 'progress', "
+        "'notebook', 'explorer', 'gradient_checking'}; loaded = {name[10:] for name in sys.modules if "
+        "name.startswith('numpy_rnn.')}; print(*later & loaded); nr.train, nr.read_metrics, nr.Metrics, nr.Progress; "
+        "print(nr.train.__module__, callable(nr.train))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\nnumpy_rnn.loop True\n"
+
+
 def test_the_example_in_the_package_runs():
     assert doctest.testmod(nr).failed == 0
     assert doctest.testmod(nr).attempted > 5

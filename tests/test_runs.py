@@ -11,9 +11,12 @@ from numpy_rnn import atomic, runs
 from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.lock import LockError
+from numpy_rnn.loop import steps
+from numpy_rnn.metrics import read_metrics
 from numpy_rnn.model_file import load_model
-from numpy_rnn.runs import open_run, read_metrics, train
+from numpy_rnn.runs import open_run
 from numpy_rnn.trainer import Trainer
+from numpy_rnn.training_state import restore, state_of
 from tests.faulty_os import FaultyOS, fails
 from tests.test_trainer import SMALL, TEXT
 
@@ -23,16 +26,15 @@ OPTIONS = dataclasses.replace(SMALL, steps=12, eval_every=4, hidden_size=4)  # a
 def begin(directory, stop_at=None, options=OPTIONS):
     trainer = Trainer(TEXT, options)
     with open_run(directory) as run:
-        for _ in train(trainer, run, {}, lambda: trainer.step == stop_at):
+        for _ in steps(trainer, run, {}, lambda: trainer.step == stop_at):
             pass
     return trainer
 
 
-def resume(directory, stop_at=None, options=OPTIONS):
+def resume(directory, stop_at=None, **length):
     with open_run(directory, resume=True) as run:
-        trainer = Trainer(TEXT, options)
-        trainer.restore(*run.read())
-        for _ in train(trainer, run, {}, lambda: trainer.step == stop_at):
+        trainer = restore(TEXT, *run.read(), **length)
+        for _ in steps(trainer, run, {}, lambda: trainer.step == stop_at):
             pass
     return trainer
 
@@ -90,11 +92,11 @@ def test_stopped_again_and_again(tmp_path, uninterrupted):
 def test_killed_at_any_step_and_resumed(tmp_path, uninterrupted, at):
     trainer = Trainer(TEXT, OPTIONS)
     with open_run(tmp_path / "run") as run:
-        steps = train(trainer, run, {})
+        each = steps(trainer, run, {})
         for _ in range(at):
-            next(steps)
+            next(each)
         lost = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-        steps.close()  # which saves, as a kill would not
+        each.close()  # which saves, as a kill would not
     for name, data in lost.items():
         (tmp_path / "run" / name).write_bytes(data)
     with open(tmp_path / "run" / "metrics.jsonl", "ab") as file:
@@ -111,17 +113,17 @@ def test_means_over_several_steps_survive_a_stop(tmp_path):
     assert options.log_every == 2
     begin(tmp_path / "a", options=options)
     begin(tmp_path / "b", 5, options)
-    resume(tmp_path / "b", options=options)
+    resume(tmp_path / "b")
     assert content(tmp_path / "a") == content(tmp_path / "b")
 
 
 def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
     trainer = Trainer(TEXT, OPTIONS)
     with open_run(tmp_path / "run") as run:
-        steps = train(trainer, run, {})
+        each = steps(trainer, run, {})
         for _ in range(7):
-            next(steps)
-        steps.close()
+            next(each)
+        each.close()
     assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == 7
     resume(tmp_path / "run")
     assert content(tmp_path / "run") == uninterrupted
@@ -130,19 +132,19 @@ def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
 def test_what_diverges_leaves_the_last_good_checkpoint(tmp_path):
     trainer = Trainer(TEXT, OPTIONS)
     with open_run(tmp_path / "run") as run:
-        steps = train(trainer, run, {})
+        each = steps(trainer, run, {})
         for _ in range(6):
-            next(steps)
+            next(each)
         trainer.model.fc.weight.data[...] = np.nan
         with pytest.raises(FloatingPointError, match="at step 7 the loss is nan"):
-            next(steps)
+            next(each)
     assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == 4
     assert resume(tmp_path / "run").step == 12
 
 
 def test_a_longer_training_goes_on(tmp_path):
     begin(tmp_path / "run")
-    trainer = resume(tmp_path / "run", options=dataclasses.replace(OPTIONS, steps=15))
+    trainer = resume(tmp_path / "run", steps=15)
     assert [line["step"] for line in read_metrics(tmp_path / "run")] == list(range(1, 16))
     assert trainer.optimizer.lr == trainer.options.learning_rate(14) > 0
 
@@ -163,7 +165,7 @@ def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, un
 def test_a_second_training_is_told(tmp_path):
     trainer = Trainer(TEXT, OPTIONS)
     with open_run(tmp_path / "run") as run:
-        for _ in train(trainer, run, {}, lambda: trainer.step == 2):
+        for _ in steps(trainer, run, {}, lambda: trainer.step == 2):
             pass
         with pytest.raises(LockError, match="in use by process"), open_run(tmp_path / "run", resume=True):
             pass
@@ -204,7 +206,7 @@ def test_metrics_are_json_that_any_program_reads(tmp_path):
 
 def test_the_model_of_a_run_is_its_best(tmp_path):
     trainer = begin(tmp_path / "run")
-    arrays, header = trainer.state()
+    arrays, header = state_of(trainer)
     model, vocabulary, _ = load_model(tmp_path / "run" / "last.npz")
     assert vocabulary == trainer.vocabulary
     np.testing.assert_array_equal(model.parameters().data, trainer.model.parameters().data)
@@ -231,7 +233,7 @@ def test_the_best_is_kept_beside_the_last(tmp_path, monkeypatch):
 
 
 def altered(change):
-    arrays, header = Trainer(TEXT, OPTIONS).state()
+    arrays, header = state_of(Trainer(TEXT, OPTIONS))
     arrays = {name: array.copy() for name, array in arrays.items()}
     header = json.loads(json.dumps(header))
     change(arrays, header)
@@ -305,7 +307,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, words):
             lambda arrays, header: arrays.update({"exp_avg.fc.bias": np.zeros(9)}),
             "exp_avg.fc.bias has dtype float64, expected float32",
         ),
-        (say("vocabulary", value=list("\n abcdefx")), "vocabulary is not that of the text"),
+        (say("vocabulary", value=list("\n abcdefx")), "text has the character 'g'"),
         (say("training", "step", value=-1), "step must be at least 0"),
         (say("training", "step", value=5), "hidden"),
         (say("training", "sums", value={}), "sums does not fit"),
@@ -319,20 +321,20 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, words):
 )
 def test_a_checkpoint_of_another_training_is_refused(change, words):
     with pytest.raises(CheckpointError, match=words) as caught:
-        Trainer(TEXT, OPTIONS).restore(*altered(change))
+        restore(TEXT, *altered(change))
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_another_text_is_refused():
-    state = Trainer(TEXT, OPTIONS).state()
+    state = state_of(Trainer(TEXT, OPTIONS))
     for text in (TEXT[:-1] + "a" * (TEXT[-1] != "a") + "b" * (TEXT[-1] == "a"), TEXT + "a", "z" + TEXT):
         with pytest.raises(ValueError, match="the text is not the one that this training began with"):
-            Trainer(text, OPTIONS).restore(*state)
+            restore(text, *state)
 
 
 def test_a_model_alone_is_not_resumed(tmp_path):
     with open_run(tmp_path) as run:
-        arrays, header = Trainer(TEXT, OPTIONS).state()
+        arrays, header = state_of(Trainer(TEXT, OPTIONS))
         del header["training"]
         write_checkpoint(run.last, arrays, header)
         with pytest.raises(CheckpointError, match="holds a model alone"):

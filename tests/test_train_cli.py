@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,10 +11,9 @@ import pytest
 import torch
 
 import torch_reference
-from numpy_rnn.checkpoint import read_checkpoint
 from numpy_rnn.cli import main
+from numpy_rnn.metrics import read_metrics
 from numpy_rnn.model_file import load_model
-from numpy_rnn.runs import read_metrics
 from numpy_rnn.safetensors import save_safetensors
 from numpy_rnn.shading import legend
 from tests.test_runs import content
@@ -27,7 +24,6 @@ OPTIONS = (
     "--warmup-steps 4 --clip 0.5 --steps 12 --val-fraction 0.2 --eval-every 4 --seed 3"
 )
 SMALL = OPTIONS.split()
-ROOT = Path(__file__).parent.parent
 
 
 def run(capsys, *argv):
@@ -112,6 +108,7 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
     run(capsys, "train", "book.txt", "-o", "stopped", *SMALL, "--minutes", 1e-9)
     assert not os.path.exists("stopped/metrics.jsonl")
     out = run(capsys, "train", "--resume", "stopped", "--minutes", 1e-9)[1]
+    assert "\nresumed after step 0: no later step had been saved\n" in out
     assert "time is up: saved after step 0; go on with: numpy-rnn train --resume stopped\n" in out
     os.mkdir("elsewhere")
     os.rename("book.txt", "elsewhere/moved.txt")
@@ -123,7 +120,7 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
         del header["source"]["files"]
     assert a == b
     status, out, _ = run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped", "--steps", 14)
-    assert "resumed after step 12\nstep 13/14 " in out
+    assert "\nresumed after step 12\nthe schedule now runs over 14 steps instead of 12\nstep 13/14 " in out
     assert run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")[1].count("step ") == 1  # resumed after
 
 
@@ -134,85 +131,6 @@ def test_resumed_with_other_options_is_told(trained, capsys, options):
     status, _, err = run(capsys, "train", "--resume", trained, *options)
     assert status == 1
     assert re.fullmatch(r"numpy-rnn: error: --resume goes on with what the run began with: leave out .*\n", err)
-
-
-def test_interrupted_once_it_saves_and_can_be_resumed(book, capsys):
-    options = [*SMALL, "--steps", "3000", "--eval-every", "500"]
-    command = [sys.executable, "-m", "numpy_rnn", "train", "book.txt", "-o", "stopped", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        lines = [process.stdout.readline(), process.stdout.readline()]
-        assert lines[1].startswith("step  100/3000")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    at = int(
-        re.search(r"^interrupted: saved after step (\d+); go on with: numpy-rnn train --resume stopped$", out, re.M)[
-            1
-        ]
-    )
-    assert 100 <= at < 3000
-    assert read_checkpoint("stopped/last.npz")[1]["training"]["step"] == at
-    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n"
-    assert run(capsys, "train", "--resume", "stopped")[0] == 0
-    run(capsys, "train", "book.txt", "-o", "through", *options)
-    assert content(Path("stopped")) == content(Path("through"))
-
-
-def test_interrupted_twice_it_ends_at_once(book):
-    code = (
-        "import sys, time; from numpy_rnn.trainer import Trainer; from numpy_rnn.cli import main\n"
-        "def step(self): print('at work', flush=True); time.sleep(600)\n"
-        "Trainer.train_step = step; main(['train', 'book.txt', '-o', 'run'])"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            process.stdout.readline()
-            assert process.stdout.readline() == "at work\n"
-            process.send_signal(signal.SIGINT)
-            process.stderr.readline()
-            assert "once more ends at once" in process.stderr.readline()
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
-        finally:
-            process.kill()  # asleep for ten minutes, if the second did not end it
-    assert (process.returncode, out, err) == (130, "", "")
-    assert read_checkpoint("run/last.npz")[1]["training"]["step"] == 0
-
-
-def test_the_handler_of_interrupts_is_put_back(book, capsys):
-    def mine(number, frame):
-        pass
-
-    before = signal.signal(signal.SIGINT, mine)
-    try:
-        run(capsys, "train", book, *SMALL)
-        assert signal.getsignal(signal.SIGINT) is mine
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_readers_that_have_had_enough_are_no_error(trained):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for command, end in (
-        ("generate run -n 1000000 --temperature 1", "head -c 20"),
-        ("train book.txt -o more --hidden-size 4 --steps 4000 --eval-every 1000", "head -2"),
-    ):
-        shell = f"set -o pipefail; {sys.executable} -m numpy_rnn {command} | {end}"
-        done = subprocess.run(["bash", "-c", shell], env=environment, capture_output=True, text=True, check=False)
-        if command.startswith("train"):  # not done: what comes after it must not go on as if it were
-            assert done.returncode == 1
-            assert re.search(r"^numpy-rnn: output closed: saved after step \d+; .*--resume more$", done.stderr)
-        else:
-            assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout
-    assert 200 < read_checkpoint("more/last.npz")[1]["training"]["step"] < 4000  # and what it had learnt is saved
 
 
 def test_generating_has_its_options(trained, capsys):
@@ -253,6 +171,12 @@ def test_a_terminal_is_not_controlled_by_what_is_generated(trained, capsys, monk
     assert run(capsys, "generate", trained)[1] == "\x1ba\n"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert run(capsys, "generate", trained)[1] == "\\x1ba\n"
+
+
+def test_the_help_says_what_becomes_of_control_characters(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    assert "A file or a pipe gets the text as it is" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("tqdm", [True, False])

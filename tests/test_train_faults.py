@@ -63,10 +63,11 @@ def error(capsys, *argv):
     [
         (b"", "no text in 'text': empty"),
         (b"\xef\xbb\xbf", "no text in 'text': empty"),
-        (b"a", "text has length 1, expected at least 2"),
+        (b"a", "'text' has length 1, expected at least 2: one to read and one to predict"),
         (b"good \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 5"),
+        (b"good \xe9t\xe9", "; name its --encoding, or say with --errors 'replace' or 'ignore' what becomes of such"),
         (b"\xef\xbb\xbfgood \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 8"),
-        ("utf-16".encode("utf-16"), "it looks like UTF-16"),
+        ("utf-16".encode("utf-16"), "it looks like UTF-16: --encoding 'utf-16'"),
     ],
 )
 def test_a_text_that_cannot_be_learnt(capsys, data, words):
@@ -132,11 +133,16 @@ def test_a_changed_text_is_not_gone_on_with(trained, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--batch-size", "300"], "batch_size must be at most 240"),
-        (["--val-fraction", "0.001"], "cuts 241 tokens into 241 and 0"),
-        (["--dropout", "0.5"], "take two"),
-        (["--warmup-steps", "6"], "warmup_steps must be fewer than the 6 steps"),
-        (["--encoding", "klingon"], "encoding must be one that Python knows"),
+        (["--batch-size", "300"], "--batch-size must be at most 240"),
+        (
+            ["--val-fraction", "0.001"],
+            "--val-fraction 0.001 cuts 241 tokens into 241 and 0, expected at least 2 each: take --val-fraction 0",
+        ),
+        (["--dropout", "0.5"], "--dropout 0.5 lies between layers: with one layer it does nothing; take two"),
+        (["--warmup-steps", "6"], "--steps 6 ends within the warm-up: expected more than --warmup-steps 6"),
+        (["--encoding", "klingon"], "--encoding must be one that Python knows"),
+        (["--errors", "klingon"], "--errors must be one that Python knows"),
+        (["--max-chars", "1"], "'book.txt' has length 1 (--max-chars 1), expected at least 2"),
         (["--corpus", "stdlib"], "leave out one of them"),
         (["--resume", "run"], "leave out -o"),
     ],
@@ -170,7 +176,7 @@ def test_a_loss_that_is_not_finite(trained, capsys, monkeypatch, loss):
     monkeypatch.setattr(CharRNN, "loss_and_gradients", sick)
     line = error(capsys, "train", "book.txt", "-o", "sick", *SMALL)
     assert line.startswith(f"at step 4 the loss is {loss} and the norm of its gradients ")
-    assert "try a smaller --lr (0.002 now) or a smaller --clip (1 now); what was saved last is good" in line
+    assert "try a smaller step (--lr 0.002 now) or a smaller norm (--clip 1 now); what was saved last is good" in line
     assert load_model("sick/last.npz")[2]["training"]["step"] == 2
     assert main(["train", "--resume", "sick"]) == 0
     assert Path("sick/metrics.jsonl").read_text().count("\n") == 6
@@ -192,7 +198,8 @@ def test_weights_that_overflow(trained, capsys):
     [
         (["--prompt", "a$b€"], "prompt has the characters '$' at position 1, '€' at position 3"),
         (["--prompt", ""], "prompt is empty"),
-        (["--top-k", "3"], "without a temperature"),
+        (["--top-k", "3"], "--top-k 3 does nothing without a temperature: --temperature 1 draws"),
+        (["--top-p", "0.5"], "--top-p 0.5 does nothing without a temperature"),
         (["--samples", "3"], "without --temperature, all would be the same"),
         (["--samples", "3", "--temperature", "1", "--color"], "leave out --samples"),
     ],
@@ -229,6 +236,40 @@ def test_a_run_that_is_a_file(capsys):
 
 def test_a_run_that_exists(trained, capsys):
     assert "'run' holds a training already: go on with --resume run" in error(capsys, "train", "-o", "run")
+
+
+@pytest.mark.parametrize("command", ["train book.txt -o mine", "import x.safetensors -o mine"])
+def test_a_directory_with_other_things_in_it(trained, capsys, command):
+    assert main(["export", "run", "x.safetensors"]) == 0
+    capsys.readouterr()
+    os.mkdir("mine")
+    Path("mine/.hidden").touch()
+    Path("mine/thesis.tex").touch()
+    words = "'mine' is a directory with other things in it, 'thesis.tex' for one: name a new or an empty one"
+    assert words in error(capsys, *command.split())
+    assert sorted(os.listdir("mine")) == [".hidden", "thesis.tex"]
+    os.remove("mine/thesis.tex")
+    assert main([*command.split(), *SMALL * command.startswith("train")]) == 0
+
+
+def test_a_file_is_not_exported_over(trained, capsys):
+    Path("x.safetensors").write_text("mine")
+    words = "'x.safetensors' exists already: name another file, or remove it"
+    assert words in error(capsys, "export", "run", "x.safetensors")
+    assert Path("x.safetensors").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--steps 5", "--steps 5 is less than the 6 steps that are done: give more, or leave it out"),
+        ("--lr 1 --max-chars 3 --errors strict", "leave out --errors, --max-chars, --lr"),
+    ],
+)
+def test_a_run_that_cannot_go_on_so(trained, capsys, options, words):
+    before = Path("run/last.npz").read_bytes()
+    assert words in error(capsys, "train", "--resume", "run", *options.split())
+    assert Path("run/last.npz").read_bytes() == before
 
 
 def test_a_read_only_run(trained, capsys, monkeypatch):
@@ -304,12 +345,12 @@ def test_a_newer_format(trained, capsys, monkeypatch):
         (lambda header: header["vocabulary"].pop(), "has a vocabulary of 8 characters, expected 9"),
         (lambda header: header["model"].update(dtype="float64"), "says that its model has"),
         (lambda header: header["model"].update(hidden_size=7), "says that its model has"),
-        (lambda header: header.update(source={"files": ["book.txt"], "colour": "red"}), "options of another form"),
+        (lambda header: header.update(source={"files": ["book.txt"], "colour": "red"}), "source of another form"),
         (lambda header: header.update(source={"files": 3}), "files must be a list of str, got 3"),
         (lambda header: header["source"].update(encoding=None), "encoding must be a str, got None"),
         (lambda header: header["source"].update(text=7), "text must be a str, got 7"),
         (lambda header: header["source"].update(max_chars="all"), "max_chars must be an integer"),
-        (lambda header: header["training"].pop("options"), "options of another form"),
+        (lambda header: header["training"].pop("options"), "does not fit its training: options"),
         (lambda header: header["training"]["options"].update(lr="fast"), "lr must be a number, got 'fast'"),
         (lambda header: header["training"]["options"].pop("lr") and None, "does not fit"),
         (lambda header: header["training"].update(step=-1), "step must be at least 0"),

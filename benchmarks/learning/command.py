@@ -100,7 +100,7 @@ def _learn(arguments: argparse.Namespace, given: dict[str, Any]) -> Learning:
     text = read_text(arguments.file)
     length: dict[str, Any] = {} if "steps" in given else {"epochs": EPOCHS}
     trainer = Trainer(text, Options(**length | given))
-    if trainer.val_streams is None:
+    if not trainer.val_length:
         raise ValueError(
             f"the text has {len(text)} characters: none are kept to validate with; take a text of at least 2000, or "
             "--val-fraction 0.1"

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.contestants import Unavailable
 from numpy_rnn.checks import Array
-from numpy_rnn.streams import Streams
 from numpy_rnn.trainer import Trainer
+from numpy_rnn.validation import IGNORED, validation_windows
 
 try:
     import torch
@@ -42,8 +42,10 @@ class TorchTrainer:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.options.lr, fused=fused)
         self.criterion = nn.CrossEntropyLoss()
         # Tensors of int64 before the first step, so that within a step a window costs nothing (ours is looked up).
-        self.windows = _windows(trainer.streams)
-        self.val_windows = _windows(trainer.val_streams) if trainer.val_streams else []
+        streams, n = trainer.streams, trainer.val_length
+        self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
+        val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
+        self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
         self.hidden: Tensor | None = None
         self.step = 0
 
@@ -66,20 +68,15 @@ class TorchTrainer:
     @torch.inference_mode()
     def validate(self) -> float:
         """Return the mean loss over the validation text, in nats per character; nan without one."""
-        total, count, h_n = 0.0, 0, None
+        criterion, total, h_n = nn.CrossEntropyLoss(reduction="sum", ignore_index=IGNORED), 0.0, None
         for tokens, targets in self.val_windows:
             logits, h_n = self.model(tokens, h_n)
-            total += self.criterion(logits.flatten(0, 1), targets).item() * len(targets)
-            count += len(targets)
-        return total / count if count else math.nan
+            total += criterion(logits.flatten(0, 1), targets).item()
+        return total / self.val_length if self.val_length else math.nan
 
 
 def learner(trainer: Trainer, fused: bool = False) -> TorchTrainer:
     return TorchTrainer(trainer, fused)
-
-
-def _windows(streams: Streams) -> list[Window]:
-    return [_as_tensors(*streams.window(k)) for k in range(len(streams))]
 
 
 def _as_tensors(tokens: Array, targets: Array) -> Window:

@@ -61,14 +61,13 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
     ValueError
         They learned nothing.
     """
-    streams, val_streams = trainer.streams, trainer.val_streams
-    assert val_streams is not None
+    streams = trainer.streams
     learning = Learning(
         text={
             "name": name,
             "chars": len(text),
             "train_chars": len(streams.tokens),
-            "val_chars": len(val_streams.tokens),
+            "val_chars": trainer.val_length,
             "vocab_size": len(trainer.vocabulary),
         },
         options=dataclasses.asdict(trainer.options),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 import numpy_rnn as nr
+from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
 from numpy_rnn.cli.output import discard_output
 
@@ -29,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
-    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
+    except (CheckpointError, ModuleNotFoundError) as error:
         return _fail(str(error))
+    except (ValueError, IndexError, FloatingPointError) as error:
+        return _fail(_as_typed(str(error), arguments.flags))
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
@@ -42,10 +46,20 @@ def _fail(message: str) -> int:
     return 1
 
 
+def _as_typed(message: str, flags: Mapping[str, str]) -> str:
+    """Name options as they are typed: the package says `top_k=3`, `top_k must ...`, and here that is --top-k."""
+    named = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
+    message = re.sub(rf"(?<!['\w])({named})=(?=['\w.-])", lambda match: f"{flags[match[1]]} ", message)
+    return re.sub(rf"(?<!['\w])({named})(?:=|(?= must ))", lambda match: flags[match[1]], message)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain):
         command.add(commands)
+    for subparser in commands.choices.values():
+        options = (action for action in subparser._actions if action.option_strings)
+        subparser.set_defaults(flags={action.dest: action.option_strings[-1] for action in options})
     return parser

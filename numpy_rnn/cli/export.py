@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from numpy_rnn.atomic import CheckpointError
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
         "vocabulary as JSON in the metadata. Needs the extra 'safetensors'.",
     )
     command.add_argument("run_path", metavar="RUN", help="what numpy-rnn train wrote, or a checkpoint file in it")
-    command.add_argument("file", metavar="FILE.safetensors")
+    command.add_argument("file", metavar="FILE.safetensors", help="a name that is not taken")
     command.set_defaults(run=_export)
 
     command = commands.add_parser(
@@ -39,6 +40,8 @@ def add(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
+    if os.path.lexists(arguments.file):
+        raise FileExistsError(f"{arguments.file!r} exists already: name another file, or remove it")
     model, _, header = load_model(arguments.run_path)
     save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
     print(f"{arguments.file}: {model.parameters().data.size:,} parameters")

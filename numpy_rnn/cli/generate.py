@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
         help="write text with a trained model",
         description="Continue a prompt with the best model of a run: with the most probable character each time, or, "
         "with a temperature, drawn from what the model has learned.",
+        epilog="A file or a pipe gets the text as it is; on a terminal, control characters are spelt, as \\x1b.",
     )
     command.add_argument("run_path", metavar="RUN", help="what numpy-rnn train wrote, or a checkpoint file in it")
     command.add_argument("--prompt", help="what to continue (the first character of the text learned)")

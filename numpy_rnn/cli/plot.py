@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from numpy_rnn.metrics import read_metrics
 from numpy_rnn.run_plot import draw
-from numpy_rnn.runs import read_metrics
 
 __all__ = ["add"]
 

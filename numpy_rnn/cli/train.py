@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -17,10 +16,13 @@ from typing import Any
 from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, argument, positive_int, seed, step_size
 from numpy_rnn.cli.output import discard_output
-from numpy_rnn.cli.watch import Watch
+from numpy_rnn.cli.stop import Stop
+from numpy_rnn.cli.watch import OutputLost, Watch
+from numpy_rnn.loop import steps
 from numpy_rnn.options import CORPUS_CHARS, SCHEDULES, Options, Source
-from numpy_rnn.runs import Run, open_run, train
+from numpy_rnn.runs import Run, open_run
 from numpy_rnn.trainer import Trainer
+from numpy_rnn.training_state import restore
 
 __all__ = ["add"]
 
@@ -62,8 +64,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "train",
         help="train on a text of yours",
-        description="Train on the text of files by truncated backpropagation through time. An interrupt (Ctrl-C) "
-        "saves; --resume goes on as if never stopped.",
+        description="Train on the text of files by truncated backpropagation through time. An interrupt (Ctrl-C), "
+        "SIGTERM and the end of the terminal save; --resume goes on as if never stopped.",
     )
     command.add_argument(
         "files",
@@ -103,18 +105,40 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     given = {f.name: getattr(arguments, f.name) for f in dataclasses.fields(Options) if hasattr(arguments, f.name)}
-    with _Interrupt() as interrupt:
-        if arguments.resume is None:
-            source, options = _source(arguments), Options(**given)
-            trainer = Trainer(source.read(), options)
-            directory = arguments.output or _new_name(source)
-            with open_run(directory) as run:
-                return _train(arguments, trainer, run, source, directory, interrupt)
-        if arguments.output is not None:
-            raise ValueError(f"--resume goes on in its own directory, {arguments.resume!r}: leave out -o")
-        with open_run(arguments.resume, resume=True) as run:
-            trainer, source = _restore(arguments, run, given)
-            return _train(arguments, trainer, run, source, arguments.resume, interrupt)
+    with Stop() as stop:
+        if arguments.resume is not None:
+            return _resume(arguments, given, stop)
+        source, options = _source(arguments), Options(**given)
+        trainer = Trainer(source.read(), options)
+        directory = arguments.output or _new_name(source)
+        with open_run(directory) as run:
+            return _train(arguments, trainer, run, source, directory, stop)
+
+
+def _resume(arguments: argparse.Namespace, given: dict[str, Any], stop: Stop) -> int:
+    """Go on with a run as it was saved; only its length may be another."""
+    if arguments.output is not None:
+        raise ValueError(f"--resume goes on in its own directory, {arguments.resume!r}: leave out -o")
+    typed = {name: flag for name, flag in arguments.flags.items() if getattr(arguments, name, None) is not None}
+    others = [flag for name, flag in typed.items() if name not in ("resume", "epochs", "steps", "minutes")]
+    if others:
+        raise ValueError(f"--resume goes on with what the run began with: leave out {', '.join(others)}")
+    with open_run(arguments.resume, resume=True) as run:
+        arrays, header = run.read()
+        try:
+            source = Source(**header["source"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{run.last!r} has a source of another form ({error})") from error
+        if arguments.files:
+            source = dataclasses.replace(source, files=arguments.files, text=None)
+        trainer = restore(source.read(), arrays, header, **given)
+        words = f"resumed after step {trainer.step}"
+        if not trainer.step:
+            words += ": no later step had been saved"
+        before = header["training"]["options"].get("steps") or 0
+        if given and trainer.steps != before:
+            words += f"\nthe schedule now runs over {trainer.steps:,} steps instead of {before:,}"
+        return _train(arguments, trainer, run, source, arguments.resume, stop, words)
 
 
 def _source(arguments: argparse.Namespace) -> Source:
@@ -131,69 +155,48 @@ def _source(arguments: argparse.Namespace) -> Source:
     )
 
 
-def _restore(arguments: argparse.Namespace, run: Run, given: dict[str, Any]) -> tuple[Trainer, Source]:
-    """Return the trainer as it was when the run was saved; only its length may be another."""
-    others = sorted(given.keys() - {"epochs", "steps"})
-    if others or arguments.corpus or arguments.encoding or arguments.errors or arguments.max_chars:
-        flags = {name: flag for flag, name, *_ in [*OPTIONS, *CHOICES]}
-        what = ", ".join(flags[name] for name in others) or "the text's options"
-        raise ValueError(f"--resume goes on with what the run began with: leave out {what}")
-    arrays, header = run.read()
-    try:
-        source, options = Source(**header["source"]), Options(**header["training"]["options"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{run.last!r} has options of another form ({error})") from error
-    if arguments.files:
-        source = dataclasses.replace(source, files=arguments.files, text=None)
-    if given:
-        options = dataclasses.replace(options, **{"epochs": None, "steps": None, **given})
-    trainer = Trainer(source.read(), options)
-    trainer.restore(arrays, header)
-    return trainer, source
-
-
 def _train(
-    arguments: argparse.Namespace, trainer: Trainer, run: Run, source: Source, directory: str, interrupt: _Interrupt
+    arguments: argparse.Namespace,
+    trainer: Trainer,
+    run: Run,
+    source: Source,
+    directory: str,
+    stop: Stop,
+    words: str = "",
 ) -> int:
+    deadline = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
+    each = steps(trainer, run, dataclasses.asdict(source), lambda: bool(stop.status) or time.monotonic() > deadline)
+    watch, resume = Watch(trainer), f"numpy-rnn train --resume {directory}"
     try:
-        return _train_and_print(arguments, trainer, run, source, directory, interrupt)
-    except BrokenPipeError:  # whoever read the output has gone: nobody watches, but what was learned is kept
+        watch.say(_heading(trainer, directory))
+        watch.say(words)
+        with contextlib.closing(each), contextlib.closing(watch):
+            watch.start()
+            for progress in each:
+                watch.show(progress)
+        if trainer.step == trainer.steps:
+            watch.say(f"done; try: numpy-rnn generate {directory} --temperature 0.8")
+            return 0
+        how = "interrupted" if stop.status else "time is up"
+        watch.say(f"{how}: saved after step {trainer.step}; go on with: {resume}")
+    except OutputLost as error:  # nobody watches, but what was learned is kept: closing the steps has saved it
         discard_output()
-        run.save(trainer, dataclasses.asdict(source))
-        print(
-            f"numpy-rnn: output closed: saved after step {trainer.step}; go on with: numpy-rnn train --resume "
-            f"{directory}",
-            file=sys.stderr,
-        )
-        return 1
+        try:
+            print(f"numpy-rnn: {error}: saved after step {trainer.step}; go on with: {resume}", file=sys.stderr)
+        except OSError:  # a terminal that is gone
+            discard_output(sys.stderr)
+        return stop.status or 1
+    return stop.status
 
 
-def _train_and_print(
-    arguments: argparse.Namespace, trainer: Trainer, run: Run, source: Source, directory: str, interrupt: _Interrupt
-) -> int:
+def _heading(trainer: Trainer, directory: str) -> str:
     options, size = trainer.options, trainer.model.parameters().data.size
-    val = f", {len(trainer.val_streams.tokens):,} to validate with" if trainer.val_streams else ""
-    print(
+    val = f", {trainer.val_length:,} to validate with" if trainer.val_length else ""
+    return (
         f"{len(trainer.streams.tokens):,} characters{val}, {len(trainer.vocabulary)} distinct; {size:,} parameters; "
         f"{trainer.steps:,} steps of {options.batch_size} x {options.seq_len}, {len(trainer.streams):,} an epoch; "
-        f"RUN {directory}",
-        flush=True,
+        f"RUN {directory}"
     )
-    if trainer.step:
-        print(f"resumed after step {trainer.step}", flush=True)
-    deadline = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
-    steps = train(
-        trainer, run, dataclasses.asdict(source), lambda: bool(interrupt.count) or time.monotonic() > deadline
-    )
-    with contextlib.closing(Watch(trainer)) as watch, contextlib.closing(steps):
-        for metrics in steps:
-            watch.show(metrics)
-    if trainer.step == trainer.steps:
-        print(f"done; try: numpy-rnn generate {directory} --temperature 0.8", flush=True)
-        return 0
-    how = "interrupted" if interrupt.count else "time is up"
-    print(f"{how}: saved after step {trainer.step}; go on with: numpy-rnn train --resume {directory}", flush=True)
-    return 130 if interrupt.count else 0
 
 
 def _new_name(source: Source) -> str:
@@ -203,24 +206,3 @@ def _new_name(source: Source) -> str:
         first = Path(source.files[0]).stem
     names: Iterator[str] = itertools.chain([f"{first}-run"], (f"{first}-run-{n}" for n in itertools.count(2)))
     return next(name for name in names if not os.path.lexists(name))
-
-
-class _Interrupt:
-    """In its block, the first interrupt is counted, for the step to be finished; the second ends the process."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __enter__(self) -> _Interrupt:
-        self.before = signal.signal(signal.SIGINT, self._on_signal)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        signal.signal(signal.SIGINT, self.before)
-
-    def _on_signal(self, number: int, frame: Any) -> None:
-        self.count += 1
-        if self.count > 1:
-            os._exit(130)
-        with contextlib.suppress(OSError):  # not print, which must not be called within itself
-            os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n")

@@ -2,75 +2,70 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+from numpy_rnn.atomic import reason
+from numpy_rnn.progress import Progress
 from numpy_rnn.shading import escape
 from numpy_rnn.trainer import Trainer
 
-__all__ = ["Watch"]
+__all__ = ["OutputLost", "Watch"]
+
+
+class OutputLost(Exception):
+    """What is printed cannot be written any more: the reader of a pipe or the terminal has gone, the disk is full."""
 
 
 class Watch:
-    """Shows the steps of a training as they are made."""
+    """Shows the steps of a training as they are made; every method may raise OutputLost."""
 
     def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.first, self.seconds_before = trainer.step, trainer.seconds
-        self.bar = _bar(trainer)
+        self.trainer, self.bar = trainer, None
 
-    def show(self, metrics: dict[str, Any] | None) -> None:
-        """Show a step, and its line of metrics if it has one."""
+    def start(self) -> None:
+        """Show the bar, if there is to be one."""
+        with _writing():
+            self.bar = _bar(self.trainer)
+
+    def show(self, progress: Progress | None) -> None:
+        """Show a step, and what is to be seen of it, if anything."""
         if self.bar is not None:
-            self.bar.update()
-        if metrics is None:
-            return
-        numbers = (
-            f"loss {metrics['loss']:.4f} ({metrics['bits_per_char']:.3f} bits/char)  "
-            f"norm {metrics['grad_norm']:.2f}  lr {metrics['lr']:.2g}  {metrics['chars_per_second']:,.0f} chars/s"
-        )
-        if self.bar is not None:
-            self.bar.set_postfix_str(numbers)
-        else:
-            width = len(str(self.trainer.steps))
-            print(
-                f"step {metrics['step']:{width}}/{self.trainer.steps}  epoch {metrics['epoch']:.2f}  {numbers}  "
-                f"{self._left()} left",
-                flush=True,
-            )
-        if "sample" in metrics:
-            self._print(_evaluation(metrics))
+            with _writing():
+                self.bar.update()
+                if progress is not None:
+                    self.bar.set_postfix_str(progress.numbers())
+        if progress is not None:
+            line = str(progress) if self.bar is None else progress.validation()
+            sample = [] if progress.sample is None else escape(progress.sample).split("\n")
+            self.say("\n".join([line] * bool(line) + [f"  | {part}" for part in sample]))
+
+    def say(self, text: str) -> None:
+        """Print some lines, above the bar if there is one; nothing for none."""
+        encoding = sys.stdout.encoding or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        with _writing():
+            if text and self.bar is not None:
+                self.bar.write(text)
+            elif text:
+                print(text, flush=True)
 
     def close(self) -> None:
         if self.bar is not None:
-            self.bar.close()
-
-    def _left(self) -> str:
-        steps = self.trainer.step - self.first
-        left = (self.trainer.seconds - self.seconds_before) / steps * (self.trainer.steps - self.trainer.step)
-        hours, minutes, seconds = int(left // 3600), int(left % 3600 // 60), int(left % 60)
-        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-    def _print(self, text: str) -> None:
-        encoding = sys.stdout.encoding or "utf-8"
-        text = text.encode(encoding, "backslashreplace").decode(encoding)
-        if self.bar is not None:
-            self.bar.write(text)
-        else:
-            print(text, flush=True)
+            with _writing():
+                self.bar.close()
 
 
-def _evaluation(metrics: dict[str, Any]) -> str:
-    lines = []
-    if "val_loss" in metrics:
-        perplexity = metrics["val_perplexity"]
-        perplexity = "above 1e307" if perplexity is None else f"{perplexity:.4g}"
-        lines.append(
-            f"  validation: loss {metrics['val_loss']:.4f}, {metrics['val_bits_per_char']:.3f} bits/char, perplexity "
-            f"{perplexity}{', the best so far' * metrics['best']}"
-        )
-    lines += [f"  | {line}" for line in escape(metrics["sample"]).split("\n")]
-    return "\n".join(lines)
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputLost("output closed") from error
+    except OSError as error:
+        raise OutputLost(f"output cannot be written: {reason(error)}") from error
 
 
 def _bar(trainer: Trainer) -> Any:

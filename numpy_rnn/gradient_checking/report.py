@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.notebook import paragraph, table
+from numpy_rnn.notebook import escape, paragraph, table
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.experiment import Experiment

@@ -1,0 +1,42 @@
+"""Signals that ask a program to stop: Ctrl-C, a batch system or `kill`, and a terminal that is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import Any
+
+__all__ = ["Stop"]
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Stop:
+    """In its block, the first of these signals is noted, for the step to be finished; the second ends the process.
+
+    Attributes
+    ----------
+    status : int
+        What the process should exit with, 128 and the number of the signal; 0 if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def __enter__(self) -> Stop:
+        # A SIGHUP that is ignored stays so: nohup asks for that.
+        mine = [n for n in SIGNALS if n == signal.SIGINT or signal.getsignal(n) is not signal.SIG_IGN]
+        self.before = {number: signal.signal(number, self._on_signal) for number in mine}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        if self.status:
+            os._exit(128 + number)
+        self.status = 128 + number
+        with contextlib.suppress(OSError):  # not print, which must not be called within itself
+            os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n")

@@ -34,7 +34,7 @@ class Options:
     clip : float
         Largest norm of the gradients; inf clips nothing.
     epochs, steps : int
-        The length of the training: one of them. Default: 20 epochs, and at least 200 steps.
+        The length of the training: one of them. Default: 10 epochs, and at least 1000 steps.
     val_fraction : float
         The last part of the text, kept for validation. Default: 0.05, or nothing of a text of less than 2000
         characters.
@@ -95,7 +95,7 @@ class Options:
 
     def total_steps(self, windows: int) -> int:
         """Return the steps of the whole training, with so many windows in an epoch."""
-        return self.steps or (self.epochs * windows if self.epochs else max(20 * windows, 200))
+        return self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
 
     def length(self, windows: int) -> str:
         """Return what an error calls the length of the training."""

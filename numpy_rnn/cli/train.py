@@ -51,7 +51,7 @@ OPTIONS: list[tuple[str, str, Any, str]] = [
     ("--seed", "seed", seed, "of the initial weights and of dropout"),
 ]
 LENGTHS = [
-    ("--epochs", "epochs", positive_int, "times through the text (20, but at least 200 steps)"),
+    ("--epochs", "epochs", positive_int, "times through the text (10, but at least 1000 steps)"),
     ("--steps", "steps", positive_int, "steps, one a window, instead of epochs"),
 ]
 CHOICES = [

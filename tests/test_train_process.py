@@ -92,7 +92,7 @@ def test_a_second_signal_ends_it_at_once(first, second):
 
 def test_a_hangup_that_is_ignored_stays_so():
     """As nohup does it."""
-    with start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+    with start(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND]) as process:
         for _ in range(2):
             process.stdout.readline()
         process.send_signal(signal.SIGHUP)

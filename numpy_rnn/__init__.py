@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
     from numpy_rnn.loop import train
     from numpy_rnn.metrics import Metrics, read_metrics
+    from numpy_rnn.model_file import load_model
     from numpy_rnn.progress import Progress
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ __all__ = [
     "generate",
     "generate_batch",
     "gradcheck",
+    "load_model",
     "read_metrics",
     "schedules",
     "shade",
@@ -69,7 +71,6 @@ __all__ = [
     "train",
 ]
 
-
 _LATER = {
     "GradcheckReport": "gradient_checking",
     "Metrics": "metrics",
@@ -77,6 +78,7 @@ _LATER = {
     "assert_gradients": "gradient_checking",
     "explain": "explorer",
     "gradcheck": "gradient_checking",
+    "load_model": "model_file",
     "read_metrics": "metrics",
     "train": "loop",
 }

@@ -168,6 +168,7 @@ class Trace:
         return {name: items.sum(axis=0) for name, items in self.contributions.items()}
 
 
+@np.errstate(all="ignore")  # an overflow shows in the numbers, which are checked
 def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike | None = None) -> Trace:
     """Run a model forward and backward, and return every item of its gradients.
 
@@ -192,7 +193,8 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
     Raises
     ------
     ValueError
-        The model has more than one layer or numbers that are not finite, or the trace would be larger than 1 GiB.
+        The model has more than one layer or numbers that are not finite, or that grow beyond what a float can hold;
+        or the trace would be larger than 1 GiB.
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
@@ -250,6 +252,8 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
         if t + 1 < T:
             dh_by_loss[t + 1 :, t] = (dh_by_loss[t + 1 :, t + 1] * slope[t + 1]) @ W_hh
     jacobians = slope[:, :, :, None] * W_hh  # (T, B, H, H)
+    if not all(np.isfinite(array).all() for array in (z, logits, losses, dh_by_loss, jacobians)):
+        raise ValueError("the numbers of the model grow beyond the largest float: there are no gradients to trace")
 
     def per_step(dz: Array, dlogits: Array) -> dict[str, Array]:
         """What each of the first len(dz) steps adds to the gradient of each parameter, given its dz and dlogits."""

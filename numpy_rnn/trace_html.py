@@ -41,10 +41,10 @@ def _heatmap(trace: Trace) -> str:
     cells += [f'<text x="{CELL}" y="{(k + 0.85) * CELL}" {style}>{k + 1}</text>' for k in labelled]
     cells += [f'<text x="{(k + 2.5) * CELL}" y="{(T + 0.9) * CELL}" {style}>{k + 1}</text>' for k in labelled]
     more = f", the first {T} of {len(trace.dh)} steps" if len(trace.dh) > T else ""
+    sequence = ", first sequence" if trace.dh.shape[1] > 1 else ""
     words = (
-        "|dL_s/dh_t|, row s: the loss of a step, column t: the state after a step"
-        f"{more}{', first sequence' if trace.dh.shape[1] > 1 else ''}; darkest at {largest:.2e}, a fifth paler each "
-        "power of ten below"
+        f"|dL_s/dh_t|, row s: the loss of a step, column t: the state after a step{more}{sequence}; "
+        f"full colour at {largest:.2e}, a fifth paler each power of ten below"
     )
     size = f'width="{(T + 3) * CELL}" height="{(T + 1) * CELL}"'
     return f'{paragraph(words)}\n<svg {size} role="img">{"".join(cells)}</svg>'

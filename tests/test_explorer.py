@@ -296,12 +296,36 @@ def test_wrong_models_are_named():
     for wrong in ({}, {3: models[3], 0: models[0]}):
         with pytest.raises(ValueError, match="models must map epochs in rising order to models, got epochs"):
             nr.explain(wrong, vocabulary, text)
+    for wrong in ([models[0]], None, {0: 3}):
+        with pytest.raises(TypeError, match="models must be a CharRNN or a mapping of epochs to CharRNN, got"):
+            nr.explain(wrong, vocabulary, text)
+    with pytest.raises(ValueError, match=r"models must map epochs .* got epochs \['a', 'b'\]"):
+        nr.explain({"a": models[0], "b": models[3]}, vocabulary, text)
     with pytest.raises(ValueError, match=r"models\[3\] has vocab_size=5, expected the vocabulary's 13"):
         nr.explain({0: models[0], 3: nr.CharRNN(5)}, vocabulary, text)
     with pytest.raises(ValueError, match=r"models\[3\] has other sizes than models\[0\]"):
         nr.explain({0: models[0], 3: nr.CharRNN(13, 3, 5)}, vocabulary, text)
     with pytest.raises(ValueError, match="text has length 1"):
         nr.explain(models, vocabulary, "H")
+
+
+@given(T=some.T, V=some.V, E=some.sizes, H=some.sizes)
+def test_the_size_of_a_page_is_known_before(T, V, E, H):
+    model, zeros = nr.CharRNN(V, E, H, rng=0), np.zeros((T, 1), int)
+    arrays = page_arrays(nr.trace(model, zeros, zeros))
+    P = model.parameters().data.size
+    assert explorer._count(T, E, H, V, P) == sum(array.size for array in arrays.values())
+
+
+def test_a_page_that_is_too_large_is_refused_before_the_training(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(explorer, "train_epochs", never)
+    monkeypatch.setattr(explorer, "MAX_BYTES", 1_000_000)
+    vocabulary = nr.Vocabulary.from_text("ab")
+    with pytest.raises(ValueError, match=r"a page of 399 steps, \d+ parameters and 14 stages .* at most 1: "):
+        train_snapshots(nr.CharRNN(2, 1, 1, rng=0), vocabulary, "ab" * 200, epochs=100)
 
 
 def test_a_page_that_is_too_large_is_refused(monkeypatch):
@@ -372,7 +396,10 @@ def test_what_does_not_fit_a_trained_model_is_one_line(tmp_path, capsys, layers,
     ("argv", "words"),
     [
         (["a"], "text has length 1, expected at least 2"),
-        (["-o", "/dev/null/page.html"], "/dev/null/page.html"),
+        (["-o", "/dev/null/page.html"], "-o names the directory '/dev/null', which does not exist"),
+        (["-o", "."], "-o names '.', expected a file and not a directory"),
+        (["-o", ""], "-o names '', expected a file"),
+        (["-o", "/dev/full"], "-o '/dev/full' cannot be written: No space left on device"),
         (["ab" * 500], "expected at most 50: reduce the text, the hidden size or the epochs"),
     ],
 )

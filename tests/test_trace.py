@@ -219,6 +219,15 @@ def test_what_cannot_be_traced_is_said_in_one_line():
         nr.trace(model, tokens, targets)
 
 
+@pytest.mark.parametrize("name", ["fc.weight", "rnn.weight_ih_l0"])
+def test_numbers_that_overflow_are_refused(name):
+    model = nr.CharRNN(3, 2, 4, dtype=np.float64, rng=0)
+    model.embedding.weight.data[...] = [[1e10, 1e10], [-1e10, 1e10], [1e10, -1e10]]
+    model.parameters()[name].data[...] = np.resize([1.5e308, -1.5e308, 1e305], model.parameters()[name].data.shape)
+    with pytest.raises(ValueError, match="the numbers of the model grow beyond the largest float"):
+        nr.trace(model, [[0], [1], [2]], [[1], [2], [0]])
+
+
 @pytest.mark.parametrize(
     ("T", "B", "H", "largest"),
     [(20_000, 1, 8, r"T\*T\*B\*H"), (20, 20, 1024, r"T\*B\*H\*H"), (400, 1, 600, r"of each of \d+ parameters")],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training
+from numpy_rnn.cli.output import check_output, write_output
 
 __all__ = ["add"]
 
@@ -34,8 +34,9 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    check_output("-o", arguments.output)
     page = (_of_run(arguments) if arguments.run_path is not None else _of_training(arguments)).encode()
-    Path(arguments.output).write_bytes(page)
+    write_output("-o", arguments.output, page)
     print(f"{arguments.output}: {len(page) / 1e6:.1f} MB, to be opened in a browser")
 
 

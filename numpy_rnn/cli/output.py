@@ -6,9 +6,27 @@ import contextlib
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
-__all__ = ["discard_output"]
+from numpy_rnn.atomic import reason
+
+__all__ = ["check_output", "discard_output", "write_output"]
+
+
+def check_output(flag: str, path: str) -> None:
+    """Refuse, before work is done for it, a file that cannot be written: in no directory, or one itself."""
+    if not path or Path(path).is_dir():
+        raise ValueError(f"{flag} names {path!r}, expected a file" + " and not a directory" * bool(path))
+    if not Path(path).parent.is_dir():
+        raise ValueError(f"{flag} names the directory {str(Path(path).parent)!r}, which does not exist")
+
+
+def write_output(flag: str, path: str, data: bytes) -> None:
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise OSError(f"{flag} {path!r} cannot be written: {reason(error)}") from error
 
 
 def discard_output(stream: TextIO | None = None) -> None:

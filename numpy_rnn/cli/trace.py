@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
+from numpy_rnn.cli.output import check_output, write_output
 from numpy_rnn.training import inputs_and_targets, train_epochs
 
 __all__ = ["add"]
@@ -46,7 +48,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:  # first: without matplotlib nothing is printed
         with warnings.catch_warnings():  # a character that matplotlib's font lacks shows as a box
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            before.plot(vocabulary, after).savefig(arguments.plot)
+            picture = io.BytesIO()
+            before.plot(vocabulary, after).savefig(picture, format=Path(arguments.plot).suffix[1:])
+        write_output("--plot", arguments.plot, picture.getvalue())
     width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
     print(before.heatmap(vocabulary, after, width=width), end="")
     if arguments.plot is not None:
@@ -55,8 +59,6 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _check_plot(path: str) -> None:
     """Refuse before the training what matplotlib would write beside, or refuse afterwards."""
-    file = Path(path)
-    if file.suffix not in (".png", ".svg", ".pdf"):
+    if Path(path).suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot must name a file that ends in .png, .svg or .pdf, got {path!r}")
-    if not file.parent.is_dir():
-        raise ValueError(f"--plot names the directory {str(file.parent)!r}, which does not exist")
+    check_output("--plot", path)

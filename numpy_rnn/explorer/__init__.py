@@ -44,12 +44,16 @@ def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, tex
     ValueError
         The page would be larger than 50 MB; or see `trace`.
     """
-    epochs = [] if isinstance(models, CharRNN) else list(models)
     if isinstance(models, CharRNN):
-        models = {0: models}
-    if not models or epochs != sorted(epochs):
+        epochs, models = [], {0: models}
+    elif isinstance(models, Mapping) and all(isinstance(model, CharRNN) for model in models.values()):
+        epochs = list(models)
+    else:
+        raise TypeError(f"models must be a CharRNN or a mapping of epochs to CharRNN, got {models!r}")
+    if not models or any(not isinstance(epoch, int) for epoch in epochs) or epochs != sorted(epochs):
         raise ValueError(f"models must map epochs in rising order to models, got epochs {epochs}")
     tokens, targets = inputs_and_targets(vocabulary, text)
+    _check_size(next(iter(models.values())), len(tokens), len(models))
     snapshots: list[dict[str, Array]] = []
     losses = []
     for epoch, model in models.items():
@@ -62,13 +66,6 @@ def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, tex
         snapshots.append(page_arrays(traced))
         if any(snapshots[-1][name].shape != array.shape for name, array in snapshots[0].items()):
             raise ValueError(f"models[{epoch}] has other sizes than models[{next(iter(models))}]")
-        size = len(models) * sum(array.nbytes for array in snapshots[0].values()) * 4 // 3
-        if size > MAX_BYTES:
-            raise ValueError(
-                f"a page of {len(tokens)} steps, {model.parameters().data.size} parameters and {len(models)} stages "
-                f"of training would have {size / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f}: "
-                "reduce the text, the hidden size or the epochs"
-            )
     data = {
         "reads": [visible(character) for character in text[:-1]],
         "follows": [visible(character) for character in text[1:]],
@@ -94,7 +91,8 @@ def train_snapshots(
 ) -> dict[int, CharRNN]:
     """Train a model as `train_epochs` does, and return copies of it after 0, 1, 2, 5, 10, 20, ... `epochs` epochs."""
     every = max(10, epochs // 10)
-    wanted = {0, 1, 2, 5, 10, epochs} | set(range(every, epochs, every))
+    wanted = {epoch for epoch in (0, 1, 2, 5, 10, *range(every, epochs, every), epochs) if epoch <= epochs}
+    _check_size(model, len(text) - 1, len(wanted))
     snapshots = {0: copy.deepcopy(model)}
     for epoch, _ in enumerate(train_epochs(model, vocabulary, text, epochs=epochs, lr=lr), 1):
         if epoch in wanted:
@@ -140,6 +138,23 @@ def page_arrays(trace: Trace) -> dict[str, Array]:
             "truncation angle": np.array([trace.truncation_angle[name] for name in names]),
         }
     )
+
+
+def _count(T: int, E: int, H: int, V: int, P: int) -> int:
+    """Return how many numbers `page_arrays` has, with P parameters."""
+    steps = T * (8 * H + 5 * V + E + 3)  # W_ih x, W_hh h, z, h, local, future, dh, dz; W h, y, e, p, dy; dx; scalars
+    return 2 * P + steps + 2 * H + T * (T + 1) // 2 * (H + 1) + 3 * 7 * T
+
+
+def _check_size(model: CharRNN, T: int, stages: int) -> None:
+    P = model.parameters().data.size
+    numbers = stages * _count(T, model.embedding_dim, model.hidden_size, model.vocab_size, P)
+    size = numbers * 8 * 4 // 3  # base64 turns three bytes into four
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"a page of {T} steps, {P} parameters and {stages} stages of training would have {size / 1e6:.0f} MB, "
+            f"expected at most {MAX_BYTES / 1e6:.0f}: reduce the text, the hidden size or the epochs"
+        )
 
 
 def _encode(arrays: dict[str, Array]) -> str:

@@ -26,7 +26,7 @@ const state = {
   unit: 0,
   character: data.targets[Math.min(4, T - 1)],
   loss: T - 1,
-  back: Math.max(0, T - 6), // the state that the path leads back to
+  back: Math.max(0, T - 9), // the state that the path leads back to
   parameter: "rnn.weight_hh_l0",
   sameScale: false,
 };

@@ -64,10 +64,12 @@ function blend(colours, share) {
   return colours[i].map((from, k) => Math.round(from + (place - i) * (colours[i + 1][k] - from)));
 }
 
+const DECADES = 5; // powers of ten, of norms
+
 const SCALES = {
   signed: (x, limit) => blend(theme().signed, limit ? 0.5 + x / limit / 2 : 0.5),
   share: (x, limit) => blend(theme().share, x / limit),
-  size: (x, limit) => blend(CIVIDIS, x > 0 ? 1 + Math.log10(x / limit) / 7 : 0), // seven powers of ten
+  size: (x, limit) => blend(CIVIDIS, x > 0 ? 1 + Math.log10(x / limit) / DECADES : 0),
 };
 
 const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
@@ -122,9 +124,9 @@ function grid({ values, rows, columns, name, say, scale = "signed", limit = larg
 /** What the colours of a scale stand for. */
 function legend(scale, limit, words = "") {
   const ends = { signed: [number(-limit), number(limit)], share: ["0", number(limit)],
-    size: [number(limit * 1e-7), number(limit)] }[scale];
+    size: [`≤ ${number(limit / 10 ** DECADES)}`, number(limit)] }[scale];
   const steps = Array.from({ length: 41 }, (_, i) => i / 40);
-  const values = steps.map((x) => ({ signed: (2 * x - 1) * limit, share: x * limit, size: limit * 10 ** (7 * x - 7) })[scale]);
+  const values = steps.map((x) => ({ signed: (2 * x - 1) * limit, share: x * limit, size: limit * 10 ** (DECADES * (x - 1)) })[scale]);
   const colours = values.map((x) => `rgb(${SCALES[scale](x, limit).join(",")})`);
   const bar = el("span", { class: "ramp", style: `background:linear-gradient(to right, ${colours.join(",")})` });
   return el("span", { class: "legend" }, words && el("span", {}, words), el("span", {}, ends[0]), bar, el("span", {}, ends[1]));

@@ -74,12 +74,12 @@ function forward(t) {
     equation("R2", "h_t = tanh z_t",
       vectors("hidden", [[`h_${n}`, h]], 1),
       numbers(math(`h_${n}`), `[${i}] = tanh ${term(z[i])} = `, el("b", {}, number(h[i])))),
-    equation("L1", "y_t = W h_t + b",
-      vectors("character", [[`W h_${n}`, Wh], ["b", b], [`y_${n}`, y]]),
-      numbers(math(`y_${n}`), `[${at}] = ${number(Wh[v])} + ${term(b[v])} = `, el("b", {}, number(y[v]))),
+    equation("L1", "logits_t = W h_t + b",
+      vectors("character", [[`W h_${n}`, Wh], ["b", b], [`logits_${n}`, y]]),
+      numbers(math(`logits_${n}`), `[${at}] = ${number(Wh[v])} + ${term(b[v])} = `, el("b", {}, number(y[v]))),
       products(`(W h_${n})`, at, row("fc.weight", v), h, (k) => `W[${at}, ${k}]`,
         (k) => `h_${n}[${k}]`)),
-    equation("C1", "e_t = exp(y_t - max y_t)",
+    equation("C1", "e_t = exp(logits_t - max logits_t)",
       numbers(math(`e_${n}`), `[${at}] = exp(${number(y[v])} − ${term(top)}) = `, el("b", {}, number(e[v])))),
     equation("C2", "p_t = e_t / Σ e_t",
       vectors("character", [[`p_${n}`, p]], 1, "share"),
@@ -99,14 +99,14 @@ function backward(t) {
   const sent = t > 0 ? row("future", t - 1) : now()["dh_0"];
   const norms = Array.from({ length: T - t }, (_, k) => now()["pair norms"][pair(t + k, t)]);
   return [
-    equation("C4", "dy_t = (p_t - onehot(target_t)) / N",
-      vectors("character", [[`dy_${n}`, dy]]),
-      numbers(math(`dy_${n}`), `[${at}] = (${number(p[v])} − ${onehot}) / ${T} = `, el("b", {}, number(dy[v])))),
-    equation("L2", "doutput_t = W^T dy_t",
+    equation("C4", "dlogits_t = (p_t - onehot(target_t)) / N",
+      vectors("character", [[`dlogits_${n}`, dy]]),
+      numbers(math(`dlogits_${n}`), `[${at}] = (${number(p[v])} − ${onehot}) / ${T} = `, el("b", {}, number(dy[v])))),
+    equation("L2", "doutput_t = W^T dlogits_t",
       words("What this step's own loss wants of the state."),
       vectors("hidden", [[`doutput_${n}`, local]]),
       products(`doutput_${n}`, i, column("fc.weight", H, i), dy, (c) => `W[${c}, ${i}]`,
-        (c) => `dy_${n}[${c}]`, "character")),
+        (c) => `dlogits_${n}[${c}]`, "character")),
     equation("R3", last ? "dh_t = doutput_t" : "dh_t = doutput_t + W_{hh}^T dz_{t+1}",
       last ? words("After the last step there is no future.")
         : words("Two parts: from this step's loss, and from the future, everything that follows."),
@@ -137,8 +137,8 @@ function backward(t) {
         addition("R5", "dW_{ih} += dz_t x_t^T", "rnn.weight_ih_l0"),
         addition("R5", "db_{ih} += dz_t", "rnn.bias_ih_l0"),
         addition("R5", "db_{hh} += dz_t", "rnn.bias_hh_l0"),
-        addition("L3", "dW += dy_t h_t^T", "fc.weight"),
-        addition("L4", "db += dy_t", "fc.bias"),
+        addition("L3", "dW += dlogits_t h_t^T", "fc.weight"),
+        addition("L4", "db += dlogits_t", "fc.bias"),
         addition("E2", "dC[token_t] += dx_t", "embedding.weight"))),
   ];
 }

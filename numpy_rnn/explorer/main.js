@@ -52,21 +52,28 @@ function moveLoss(by) {
   update({ loss, back: Math.min(state.back, loss) });
 }
 
+const moveUnit = (by) => update({ unit: clamp(state.unit + by, 0, H - 1) });
+const moveCharacter = (by) => update({ character: clamp(state.character + by, 0, V - 1) });
+
 const KEYS = {
   ArrowLeft: () => moveStep(-1),
   ArrowRight: () => moveStep(1),
   ArrowUp: () => moveEpoch(1),
   ArrowDown: () => moveEpoch(-1),
+  j: () => moveUnit(1),
+  k: () => moveUnit(-1),
 };
 const SHIFT_KEYS = {
   ArrowLeft: () => moveBack(-1),
   ArrowRight: () => moveBack(1),
   ArrowUp: () => moveLoss(-1),
   ArrowDown: () => moveLoss(1),
+  J: () => moveCharacter(1),
+  K: () => moveCharacter(-1),
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") hideTooltip();
+  hideTooltip();
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const act = (event.shiftKey ? SHIFT_KEYS : KEYS)[event.key];
   if (!act || event.target === slider) return;  // the slider has keys of its own
@@ -78,6 +85,7 @@ slider.max = snapshots.length - 1;
 slider.disabled = snapshots.length === 1;
 slider.parentElement.hidden = data.epochs.length === 0; // a model alone
 document.getElementById("same-scale").parentElement.hidden = snapshots.length === 1;
+slider.addEventListener("pointerup", () => slider.blur()); // a drag leaves the arrows to the steps
 slider.addEventListener("input", () => update({ epoch: Number(slider.value) }));
 document.getElementById("previous").addEventListener("click", () => moveStep(-1));
 document.getElementById("next").addEventListener("click", () => moveStep(1));
@@ -88,7 +96,8 @@ document.getElementById("theme").addEventListener("click", () => {
   draw();
 });
 prefersDark.addEventListener("change", draw);
-addEventListener("scroll", hideTooltip, { passive: true });
+// Not "scroll": where lines wrap anew, the browser scrolls by itself to keep in place what is looked at.
+for (const kind of ["wheel", "touchmove"]) addEventListener(kind, hideTooltip, { passive: true });
 
 document.body.style.setProperty("--characters", V);
 document.title = `Where every gradient comes from: ${data.reads.join("")}${data.follows[T - 1]}`;

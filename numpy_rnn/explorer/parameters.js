@@ -20,8 +20,8 @@ function factors(name, t) {
     "rnn.weight_hh_l0": [dz, row("h", t), `dz_${n}`, `h_${n - 1}`],
     "rnn.bias_ih_l0": [[1], dz, "", `dz_${n}`],
     "rnn.bias_hh_l0": [[1], dz, "", `dz_${n}`],
-    "fc.weight": [dy, row("h", n), `dy_${n}`, `h_${n}`],
-    "fc.bias": [[1], dy, "", `dy_${n}`],
+    "fc.weight": [dy, row("h", n), `dlogits_${n}`, `h_${n}`],
+    "fc.bias": [[1], dy, "", `dlogits_${n}`],
   }[name];
 }
 
@@ -73,11 +73,11 @@ function parameter(name, t) {
           say: (k) => `step ${k + 1} (${data.reads[k]}): ${norms[k]}`, click: (k) => update({ step: k }),
         })),
       el("figure", { id: "truncation" },
-        el("figcaption", {}, "what truncation loses: the share of the gradient that is missing if each loss goes back k steps only"),
+        el("figcaption", {}, "what truncation costs: the error of the gradient, relative to its norm, if each loss goes back k steps only"),
         bars({
-          values: lost, names: thin(steps, 36 / String(T).length), name: "what truncation loses", limit: most,
+          values: lost, names: thin(steps, 36 / String(T).length), name: "what truncation costs", limit: most,
           top: `${number(100 * most)} %`,
-          say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is missing, and the direction is `
+          say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is the size of the error, and the direction is `
             + `${number(angle[k])}° off`,
         }))),
   ];

@@ -28,16 +28,17 @@ function drawPaths() {
 function path(s, t) {
   const norms = now()["pair norms"], sigma = now()["largest singular value"];
   const first = norms[pair(s, s)];
+  const peak = Math.max(...Array.from({ length: s - t + 1 }, (_, k) => norms[pair(s, t + k)]));
   const vector = (r) => row("pairs", pair(s, r));
   const lines = [];
   for (let r = s; r >= t; r -= 1) {
     const n = r + 1, norm = norms[pair(s, r)], start = r === s;
     const values = vector(r);
-    const width = norm > 0 ? Math.max(0, 100 * (1 + Math.log10(norm / first) / 7)) : 0;
+    const width = norm > 0 ? Math.max(0, 100 * (1 + Math.log10(norm / peak) / DECADES)) : 0;
     lines.push(el("tr", { "data-state": r },
       el("td", {}, label(start ? "L2" : "R4"), start ? "" : label("R3")),
-      el("td", {}, math(start ? `∂L_${s + 1}/∂h_${n} = W^T dy_${n}` : `∂L_${s + 1}/∂h_${n} = J_${n + 1}^T ∂L_${s + 1}/∂h_${n + 1}`)),
-      el("td", { class: "letter" }, data.reads[r]),
+      el("td", {}, math(start ? `∂L_${s + 1}/∂h_${n} = W^T dlogits_${n}` : `∂L_${s + 1}/∂h_${n} = J_${n + 1}^T ∂L_${s + 1}/∂h_${n + 1}`)),
+      el("td", { class: "letter" }, data.reads[r], el("sub", {}, n)),
       el("td", { class: "factor" }, start ? "" : norms[pair(s, r + 1)] > 0 ? `× ${number(norm / norms[pair(s, r + 1)])}` : "–"),
       el("td", { class: "sigma" }, start ? "" : number(sigma[r + 1])),
       el("td", { class: "norm", title: String(norm) }, number(norm),
@@ -60,6 +61,6 @@ function path(s, t) {
         .map((title) => el("th", { scope: "col" }, title)))), el("tbody", {}, lines))),
     el("p", { class: "numbers", id: "left" }, steps === 0 ? "No step back: this is where the loss enters."
       : `${number(end)} / ${number(first)} = `, steps === 0 ? "" : el("b", {}, first ? number(end / first) : "0"),
-    steps === 0 ? "" : ` is left after ${steps} step${steps > 1 ? "s" : ""} back.`),
+    steps === 0 ? "" : ` ${end > first ? "times as much" : "of it"} is left after ${steps} step${steps > 1 ? "s" : ""} back.`),
   ];
 }

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.printed import printed
+
 pytestmark = pytest.mark.browser
 
 
@@ -26,6 +28,35 @@ def test_arrows_go_through_steps_and_epochs(page, lesson):
     assert page.place[0] == epochs[-1]
     page.press("Control+ArrowLeft", "Alt+ArrowUp", "a")
     assert page.place[:2] == (epochs[-1], T)
+
+
+def test_letters_go_through_units_and_characters(page, lesson):
+    page.choose(epoch=2, step=3)
+    z, logits = lesson.traces[2].z[3, 0], lesson.traces[2].logits[3, 0]
+
+    def shown():
+        """The unit and the character that the equations write out, with what they are equal to."""
+        texts = [page.find(f"#forward [data-label={label}] .numbers").text_content() for label in ("R1", "L1")]
+        return [(text[text.index("[") + 1 : text.index("]")], text.rpartition(" = ")[2]) for text in texts]
+
+    def expected(unit, character):
+        return [(str(unit), printed(z[unit])), (f"‘{lesson.characters[character]}’", printed(logits[character]))]
+
+    page.press(*["k"] * lesson.H, *["Shift+K"] * lesson.V)
+    assert shown() == expected(0, 0)
+    page.press("j", "j", "Shift+J")
+    assert shown() == expected(2, 1)
+    page.press(*["j"] * lesson.H, *["Shift+J"] * lesson.V, "k", "Shift+K")
+    assert shown() == expected(lesson.H - 2, lesson.V - 2)
+
+
+def test_a_slider_that_was_dragged_leaves_the_arrows_to_the_steps(page, lesson):
+    page.choose(epoch=0, step=0)
+    box = page.find("#epoch").bounding_box()
+    page.tab.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
+    assert page.place[0] == lesson.epochs[-1]
+    page.press("ArrowRight")
+    assert page.place[:2] == (lesson.epochs[-1], 2)
 
 
 def test_shift_and_arrows_go_through_the_heatmap(page, lesson):
@@ -132,6 +163,7 @@ def test_the_slider(page, lesson):
     page.tab.mouse.up()
     assert page.place[0] == epochs[0]
     step = page.place[1]
+    slider.focus()
     for key, k in [("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("End", len(epochs) - 1), ("Home", 0)]:
         page.press(key)
         assert page.place[:2] == (epochs[k], step)

@@ -14,8 +14,8 @@ PARAMETERS = {
     "rnn.weight_hh_l0": ("R5", "W_hh", "dz_{n}", "h_{t}"),
     "rnn.bias_ih_l0": ("R5", "b_ih", None, "dz_{n}"),
     "rnn.bias_hh_l0": ("R5", "b_hh", None, "dz_{n}"),
-    "fc.weight": ("L3", "W", "dy_{n}", "h_{n}"),
-    "fc.bias": ("L4", "b", None, "dy_{n}"),
+    "fc.weight": ("L3", "W", "dlogits_{n}", "h_{n}"),
+    "fc.bias": ("L4", "b", None, "dlogits_{n}"),
 }
 
 
@@ -30,7 +30,7 @@ def test_gradient_and_contribution(page, lesson, rng, name):
         rows, columns = shape = gradient.shape
         vectors = {"onehot(token_t)": np.eye(lesson.V)[lesson.tokens[t]], f"h_{t}": trace.h[t, 0]}
         vectors |= {f"h_{t + 1}": trace.h[t + 1, 0], f"x_{t + 1}": trace.x[t, 0], f"dx_{t + 1}": trace.dx[t, 0]}
-        vectors |= {f"dz_{t + 1}": trace.dz[t, 0], f"dy_{t + 1}": trace.dlogits[t, 0]}
+        vectors |= {f"dz_{t + 1}": trace.dz[t, 0], f"dlogits_{t + 1}": trace.dlogits[t, 0]}
 
         for (r, c), said in page.sample(page.find("#gradient .grid"), shape, rng):
             place = lesson.place(columns, c) if rows == 1 else f"{lesson.place(rows, r)}, {c}"
@@ -67,7 +67,7 @@ def test_bars(page, lesson, rng):
         assert page.text("#norms .scale") == f"{printed(norms.max())}0"
         lost, angle = trace.truncation_lost[name], trace.truncation_angle[name]
         assert truncation.evaluate_all("(bars) => bars.map((bar) => bar.ariaLabel)") == [
-            f"k = {k + 1}: {printed(100 * lost[k])} % of the norm is missing, and the direction is "
+            f"k = {k + 1}: {printed(100 * lost[k])} % of the norm is the size of the error, and the direction is "
             f"{printed(angle[k])}° off"
             for k in range(lesson.T)
         ]

@@ -15,8 +15,8 @@ def assert_path(page, lesson, trace, s, t):
         first = r == s
         assert row.locator("td").all_text_contents()[:-1] == [
             "L2" if first else "R4R3",
-            f"∂L{s + 1}/∂h{r + 1} = " + (f"WT dy{s + 1}" if first else f"J{r + 2}T ∂L{s + 1}/∂h{r + 2}"),
-            lesson.reads[r],
+            f"∂L{s + 1}/∂h{r + 1} = " + (f"WT dlogits{s + 1}" if first else f"J{r + 2}T ∂L{s + 1}/∂h{r + 2}"),
+            f"{lesson.reads[r]}{r + 1}",
             "" if first else f"× {printed(norms[r] / norms[r + 1])}",
             "" if first else printed(trace.singular_values[r + 1, 0, 0]),
             printed(norms[r]),
@@ -30,7 +30,10 @@ def assert_path(page, lesson, trace, s, t):
     else:
         steps = f"{s - t} step" + "s" * (s - t > 1)
         share = f"{printed(norms[t])} / {printed(norms[s])} = {printed(norms[t] / norms[s])}"
-        assert page.text("#left") == f"{share} is left after {steps} back."
+        assert (
+            page.text("#left")
+            == f"{share} {'times as much' if norms[t] > norms[s] else 'of it'} is left after {steps} back."
+        )
 
 
 def test_a_cell_of_the_heatmap_shows_its_path(page, lesson, rng):

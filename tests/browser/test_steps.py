@@ -48,11 +48,11 @@ def written(lesson, trace, t, i, v):
     return {
         "R1": f"z{n}[{i}] = {printed(wx)} + {term(b_ih)} + {term(wh)} + {term(b_hh)} = {printed(z)}",
         "R2": f"h{n}[{i}] = tanh {term(z)} = {printed(h)}",
-        "L1": f"y{n}[{at}] = {printed(wh_v)} + {term(b)} = {printed(y)}",
+        "L1": f"logits{n}[{at}] = {printed(wh_v)} + {term(b)} = {printed(y)}",
         "C1": f"e{n}[{at}] = exp({printed(y)} − {term(arrays['y'].max())}) = {printed(e)}",
         "C2": f"p{n}[{at}] = {printed(e)} / {printed(arrays['e'].sum())} = {printed(p)}",
         "C3": f"L{n} = −1/{T} log {printed(arrays['p'][target])} = {printed(loss)} / {T} = {printed(loss / T)}",
-        "C4": f"dy{n}[{at}] = ({printed(p)} − {int(v == target)}) / {T} = {printed(dy)}",
+        "C4": f"dlogits{n}[{at}] = ({printed(p)} − {int(v == target)}) / {T} = {printed(dy)}",
         "R3": f"dh{n}[{i}] = {printed(local)} this loss + {term(future)} future = {printed(dh)}",
         "R4": f"dz{n}[{i}] = {term(dh)} × (1 − {term(h)}²) = {printed(dz)}",
     }
@@ -88,9 +88,9 @@ def vectors(t):
         ("E1", [(f"x_{n}", "x")]),
         ("R1", r1),
         ("R2", [(f"h_{n}", "h")]),
-        ("L1", [(f"W h_{n}", "W h"), ("b", "b"), (f"y_{n}", "y")]),
+        ("L1", [(f"W h_{n}", "W h"), ("b", "b"), (f"logits_{n}", "y")]),
         ("C2", [(f"p_{n}", "p")]),
-        ("C4", [(f"dy_{n}", "dy")]),
+        ("C4", [(f"dlogits_{n}", "dy")]),
         ("L2", [(f"doutput_{n}", "local")]),
         ("R3", [("this loss", "local"), ("the future", "future"), (f"dh_{n}", "dh")]),
         ("R4", [(f"dh_{n}", "dh"), (f"dz_{n}", "dz")]),
@@ -124,7 +124,7 @@ def test_the_terms_of_an_inner_product(page, lesson, rng):
         (f"(Wih x{n})[{i}]", f"W_ih[{i}, #] × x_{n}[#]", w["rnn.weight_ih_l0"][i], trace.x[t, 0]),
         (f"(Whh h{t})[{i}]", f"W_hh[{i}, #] × h_{t}[#]", w["rnn.weight_hh_l0"][i], trace.h[t, 0]),
         (f"(W h{n})[{at}]", f"W[{at}, #] × h_{n}[#]", w["fc.weight"][v], trace.h[n, 0]),
-        (f"doutput{n}[{i}]", f"W[#, {i}] × dy_{n}[#]", w["fc.weight"][:, i], trace.dlogits[t, 0]),
+        (f"doutput{n}[{i}]", f"W[#, {i}] × dlogits_{n}[#]", w["fc.weight"][:, i], trace.dlogits[t, 0]),
     ]
     for details, (name, product, a, b) in zip(page.find(".equation details").all(), products, strict=True):
         details.locator("summary").click()

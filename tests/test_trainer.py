@@ -197,10 +197,10 @@ TestMachine.settings = settings(max_examples=25, stateful_step_count=20)
 @pytest.mark.parametrize(
     ("length", "expected"),
     [
-        (19, {"batch_size": 1, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
-        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
-        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 200, "warmup_steps": 20, "eval_every": 10}),
-        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 20 * 464, "warmup_steps": 100, "eval_every": 465}),
+        (19, {"batch_size": 1, "val_fraction": 0, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 10 * 464, "warmup_steps": 100, "eval_every": 235}),
     ],
 )
 def test_the_defaults_fit_the_text(length, expected):

@@ -86,7 +86,6 @@ def visit(browser):
             offline=True,
         )
         tab = context.new_page()
-        tab.set_default_timeout(5000)
         heard = []
         tab.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
         tab.on("pageerror", lambda error: heard.append(f"error: {error}"))

@@ -66,9 +66,9 @@ class ExplorerPage:
             said.append(self.tooltip)
         return said
 
-    def sample(self, grid, shape, rng):
-        """Point at some cell, and at the last, which a shift by one would miss: pairs of a cell and a tooltip."""
-        cells = [tuple(rng.integers(shape).tolist()), (shape[0] - 1, shape[1] - 1)]
+    def sample(self, grid, shape, rng, *cells):
+        """Point at these cells, at some cell, and at the last: pairs of a cell and what the tooltip says of it."""
+        cells = [*cells, tuple(rng.integers(shape).tolist()), (shape[0] - 1, shape[1] - 1)]
         return list(zip(cells, self.hover(grid, shape, *cells), strict=True))
 
     def click(self, grid, shape, cell):

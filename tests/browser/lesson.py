@@ -31,9 +31,9 @@ class Lesson:
 
     def moments(self, rng):
         """Stages of training and steps, the first and the last of both among them: (k, trace, t)."""
-        middle, last = len(self.epochs) // 3, len(self.epochs) - 1
-        for k, t in ((0, None), (middle, 0), (middle, None), (middle, self.T - 1), (last, None)):
-            yield k, self.traces[k], int(rng.integers(1, self.T - 1)) if t is None else t
+        some = int(rng.integers(1, len(self.epochs) - 1)), int(rng.integers(1, self.T - 1))
+        for k, t in ((0, self.T - 1), some, (len(self.epochs) - 1, 0)):
+            yield k, self.traces[k], t
 
     def place(self, size, i):
         """What the page calls place i of a vector: the character, if it is over the vocabulary, as its size tells."""

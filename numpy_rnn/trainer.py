@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import os
 import time
 from typing import Any, NoReturn
 
@@ -94,6 +95,7 @@ class Trainer:
 
     def _new_model(self) -> CharRNN:
         o = self.options
+        _check_memory(len(self.vocabulary), min(o.seq_len, self.streams.length), o)
         sizes = (len(self.vocabulary), o.embedding_dim, o.hidden_size, o.num_layers, o.dropout)
         return CharRNN(*sizes, dtype=o.dtype, rng=o.seed)
 
@@ -221,3 +223,26 @@ def _size_mismatch(model: CharRNN, vocabulary: Vocabulary, given: bool) -> str:
         f"text has {n} distinct characters, expected the model's {V}: make the model for it, CharRNN({n}, ...), or "
         "give the vocabulary that it was made for"
     )
+
+
+def _check_memory(V: int, T: int, o: Options) -> None:
+    """Refuse a model that this machine cannot hold, before the system kills what runs on it."""
+    E, H, L = o.embedding_dim, o.hidden_size, o.num_layers
+    parameters = V * E + H * (E + H + 2) + (L - 1) * H * (2 * H + 2) + V * (H + 1)
+    tape = (o.batch_size or 1) * T * (3 * L * H + 2 * V)
+    size = (4 * parameters + tape) * np.dtype(o.dtype).itemsize  # value, gradient, Adam's two averages
+    memory = _memory()
+    if size > memory:
+        raise ValueError(
+            f"a model of {parameters:,} parameters, in windows of {o.batch_size} x {T}, takes "
+            f"{size / 2**30:,.1f} GiB, and this machine has {memory / 2**30:.1f}: expected a smaller hidden size, "
+            "fewer layers, streams or steps of a window"
+        )
+
+
+def _memory() -> float:
+    """Return the bytes of memory of this machine; inf where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf

@@ -194,6 +194,28 @@ TestMachine = Machine.TestCase
 TestMachine.settings = settings(max_examples=25, stateful_step_count=20)
 
 
+@pytest.mark.parametrize("size", [{"hidden_size": 10**6}, {"num_layers": 10**7}])
+def test_a_model_that_no_machine_holds_is_refused_before_it_is_made(size):
+    with pytest.raises(
+        ValueError, match=r"a model of [\d,]+ parameters, in windows .* takes [\d,.]+ GiB, and this mac"
+    ):
+        Trainer("abc" * 10, Options(steps=3, **size))
+
+
+@pytest.mark.parametrize("L", [1, 3])
+def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
+    options = Options(steps=20, num_layers=L, hidden_size=7, embedding_dim=5)
+    trainer = Trainer("abc" * 10, options)
+    B, T, P = trainer.options.batch_size, trainer.streams.length, trainer.model.parameters().data.size
+    assert T < options.seq_len
+    needed = 4 * (4 * P + B * T * (3 * L * 7 + 2 * 3))
+    monkeypatch.setattr("numpy_rnn.trainer._memory", lambda: needed)
+    Trainer("abc" * 10, options)
+    monkeypatch.setattr("numpy_rnn.trainer._memory", lambda: needed - 1)
+    with pytest.raises(ValueError, match=f"a model of {P:,} parameters"):
+        Trainer("abc" * 10, options)
+
+
 @pytest.mark.parametrize(
     ("length", "expected"),
     [

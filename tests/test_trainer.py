@@ -207,7 +207,7 @@ def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
     options = Options(steps=20, num_layers=L, hidden_size=7, embedding_dim=5)
     trainer = Trainer("abc" * 10, options)
     B, T, P = trainer.options.batch_size, trainer.streams.length, trainer.model.parameters().data.size
-    assert T < options.seq_len
+    assert options.seq_len > T
     needed = 4 * (4 * P + B * T * (3 * L * 7 + 2 * 3))
     monkeypatch.setattr("numpy_rnn.trainer._memory", lambda: needed)
     Trainer("abc" * 10, options)

@@ -212,7 +212,7 @@ def test_plot_draws_what_is_there(trained, capsys, monkeypatch):
 
 def test_plot_says_what_is_missing(trained, capsys, monkeypatch):
     assert run(capsys, "plot", "nowhere")[2] == (
-        "numpy-rnn: error: 'nowhere' is no RUN: there is no metrics.jsonl in it\n"
+        "numpy-rnn: error: 'nowhere' has no metrics.jsonl: it is no RUN, or it was stopped before its first line\n"
     )
     Path("run/metrics.jsonl").write_text("")
     assert "'run' has no metrics yet" in run(capsys, "plot", "run")[2]

@@ -42,7 +42,9 @@ def read_metrics(run: str | os.PathLike[str]) -> Metrics:
     try:
         return Metrics(read_lines(os.path.join(run, "metrics.jsonl")))
     except FileNotFoundError:
-        raise FileNotFoundError(f"{os.fspath(run)!r} has no metrics.jsonl: it is no RUN, or it was stopped before its first line") from None
+        raise FileNotFoundError(
+            f"{os.fspath(run)!r} has no metrics.jsonl: it is no RUN, or it was stopped before its first line"
+        ) from None
 
 
 def read_lines(path: str) -> Iterator[dict[str, Any]]:

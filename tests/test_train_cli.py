@@ -194,6 +194,13 @@ def test_a_terminal_gets_a_bar_where_tqdm_is_installed(book, capsys, monkeypatch
 def test_plot_draws_what_is_there(trained, capsys, monkeypatch):
     run(capsys, "train", "book.txt", "-o", "other", *SMALL, "--lr", 0.1, "--val-fraction", 0)
     assert run(capsys, "plot", trained, "other")[1] == "(drawn in training.png)\n"
+    for path, words in [
+        ("x.nonsense", "must name a file that ends in .png, .svg or .pdf"),
+        ("no/x.png", "names the"),
+    ]:
+        status, _, err = run(capsys, "plot", trained, "-o", path)
+        assert status == 1
+        assert err.startswith(f"numpy-rnn: error: -o {words}")
     assert Path("training.png").read_bytes().startswith(b"\x89PNG")
 
     from numpy_rnn.run_plot import draw

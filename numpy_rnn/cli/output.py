@@ -1,4 +1,4 @@
-"""Standard output and standard error, once whoever read them has gone."""
+"""What the commands write: files, and standard output once whoever read it has gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 
 from numpy_rnn.atomic import reason
 
-__all__ = ["check_output", "discard_output", "write_output"]
+__all__ = ["check_output", "check_picture", "discard_output", "write_output"]
 
 
 def check_output(flag: str, path: str) -> None:
@@ -20,6 +20,13 @@ def check_output(flag: str, path: str) -> None:
         raise ValueError(f"{flag} names {path!r}, expected a file" + " and not a directory" * bool(path))
     if not Path(path).parent.is_dir():
         raise ValueError(f"{flag} names the directory {str(Path(path).parent)!r}, which does not exist")
+
+
+def check_picture(flag: str, path: str) -> None:
+    """The same for a picture, whose format matplotlib takes from its name."""
+    if Path(path).suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{flag} must name a file that ends in .png, .svg or .pdf, got {path!r}")
+    check_output(flag, path)
 
 
 def write_output(flag: str, path: str, data: bytes) -> None:

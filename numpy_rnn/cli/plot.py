@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from numpy_rnn.cli.output import check_picture
 from numpy_rnn.metrics import read_metrics
 from numpy_rnn.run_plot import draw
 
@@ -24,5 +25,6 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    check_picture("-o", arguments.output)
     draw({name: read_metrics(name) for name in arguments.runs}).savefig(arguments.output)
     print(f"(drawn in {arguments.output})")

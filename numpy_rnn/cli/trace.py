@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
-from numpy_rnn.cli.output import check_output, write_output
+from numpy_rnn.cli.output import check_picture, write_output
 from numpy_rnn.training import inputs_and_targets, train_epochs
 
 __all__ = ["add"]
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
-        _check_plot(arguments.plot)
+        check_picture("--plot", arguments.plot)
     text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
     tokens, targets = inputs_and_targets(vocabulary, text)
     size = arguments.hidden_size
@@ -55,10 +55,3 @@ def _run(arguments: argparse.Namespace) -> None:
     print(before.heatmap(vocabulary, after, width=width), end="")
     if arguments.plot is not None:
         print(f"(drawn in {arguments.plot})")
-
-
-def _check_plot(path: str) -> None:
-    """Refuse before the training what matplotlib would write beside, or refuse afterwards."""
-    if Path(path).suffix not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--plot must name a file that ends in .png, .svg or .pdf, got {path!r}")
-    check_output("--plot", path)

@@ -18,24 +18,24 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from numpy_rnn import schedules
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.clipping import clip_grad_norm_, clip_grad_value_
-from numpy_rnn.generation import generate, generate_batch, stream
+from numpy_rnn.display.terminal import shade
+from numpy_rnn.generation.generate import generate, generate_batch, stream
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
-from numpy_rnn.optim import Adam
+from numpy_rnn.optim import schedules
+from numpy_rnn.optim.adam import Adam
+from numpy_rnn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from numpy_rnn.parameters import Parameter, Parameters
-from numpy_rnn.shading import shade
-from numpy_rnn.text import Vocabulary
-from numpy_rnn.trace import Trace, trace
+from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.tracing.trace import Trace, trace
 
 if TYPE_CHECKING:
     from numpy_rnn.explorer import explain
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
-    from numpy_rnn.loop import train
-    from numpy_rnn.metrics import Metrics, read_metrics
-    from numpy_rnn.model_file import load_model
-    from numpy_rnn.progress import Progress
+    from numpy_rnn.storage.model_file import load_model
+    from numpy_rnn.training.loop import train
+    from numpy_rnn.training.metrics import Metrics, read_metrics
+    from numpy_rnn.training.progress import Progress
 
 __version__ = "0.1.0"
 
@@ -73,14 +73,14 @@ __all__ = [
 
 _LATER = {
     "GradcheckReport": "gradient_checking",
-    "Metrics": "metrics",
-    "Progress": "progress",
+    "Metrics": "training.metrics",
+    "Progress": "training.progress",
     "assert_gradients": "gradient_checking",
     "explain": "explorer",
     "gradcheck": "gradient_checking",
-    "load_model": "model_file",
-    "read_metrics": "metrics",
-    "train": "loop",
+    "load_model": "storage.model_file",
+    "read_metrics": "training.metrics",
+    "train": "training.loop",
 }
 
 

@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 
-from numpy_rnn import atomic
-from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage import files as atomic
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from tests.faulty_os import FaultyOS, is_killed
 
 LONGEST = 300  # bytes a write takes: many are killed in the middle of an array

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numpy_rnn as nr
-from numpy_rnn import strict_json
-from numpy_rnn.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from numpy_rnn.npy import npy_header
+from numpy_rnn.storage import strict_json
+from numpy_rnn.storage.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from numpy_rnn.storage.npy import npy_header
 
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float32, np.float64, np.complex128]
 LAYOUTS = [

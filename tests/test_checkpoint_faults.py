@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_rnn import atomic
-from numpy_rnn.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from numpy_rnn.storage import files as atomic
+from numpy_rnn.storage.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from tests.faulty_os import FaultyOS, fails
 
 SIZES = {"old": 90, "new": 200, "next": 130}

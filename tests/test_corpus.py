@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.corpus import read_text, stdlib_text
+from numpy_rnn.text.corpus import read_text, stdlib_text
 
 MB = 2**20
 
@@ -228,7 +228,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path):
 
 
 def test_standard_input_is_read(write):
-    code = "import sys; from numpy_rnn.corpus import read_text; print(ascii(read_text(sys.argv[1:])))"
+    code = "import sys; from numpy_rnn.text.corpus import read_text; print(ascii(read_text(sys.argv[1:])))"
     run = [sys.executable, "-c", code, "-", str(write(b"file"))]
     done = subprocess.run(run, input="\ufeffzwölf\r\n".encode(), capture_output=True, check=True)
     assert done.stdout.decode().strip() == ascii("zwölf\nfile")
@@ -288,7 +288,7 @@ def test_the_standard_library_is_a_text():
 def test_the_standard_library_is_the_same_text_in_every_process_and_environment(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     code = (
-        "import hashlib; from numpy_rnn.corpus import stdlib_text; "
+        "import hashlib; from numpy_rnn.text.corpus import stdlib_text; "
         "print(hashlib.sha256(stdlib_text(10**6).encode()).hexdigest())"
     )
     path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (nr, np))

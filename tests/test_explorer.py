@@ -17,9 +17,9 @@ from numpy_rnn import explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.explorer import page_arrays, train_snapshots
-from numpy_rnn.model_file import load_model
-from numpy_rnn.text import visible
-from numpy_rnn.training import inputs_and_targets, train_epochs
+from numpy_rnn.storage.model_file import load_model
+from numpy_rnn.text.vocabulary import visible
+from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
 from tests import strategies as some
 
 FILES = {

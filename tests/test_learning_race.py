@@ -22,8 +22,8 @@ from benchmarks.learning.plot import draw
 from benchmarks.learning.pytorch import TorchTrainer
 from benchmarks.learning.report import markdown
 from benchmarks.learning.results import Chunk, Learning, Level, Trial
-from numpy_rnn.options import Options
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import Trainer
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg \n"), 241))
 # 193 characters to learn: 3 streams of 64, windows of 7, 7, ..., 1. 48 to validate with: windows of 7, 7, 2.

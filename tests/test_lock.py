@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from numpy_rnn import lock as module
-from numpy_rnn.lock import LockError, lock
+from numpy_rnn.storage import lock as module
+from numpy_rnn.storage.lock import LockError, lock
 from tests.faulty_os import FaultyOS, fails
 
 HOLD = (
-    "import sys; from numpy_rnn.lock import lock\nwith lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    "import sys; from numpy_rnn.storage.lock import lock\n"
+    "with lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
 )
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import numpy_rnn as nr
-from numpy_rnn import loop
-from numpy_rnn.atomic import CheckpointError
-from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.cli import main
-from numpy_rnn.lock import LockError
-from numpy_rnn.model_file import load_model
-from numpy_rnn.options import Options
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.storage.lock import LockError
+from numpy_rnn.storage.model_file import load_model
+from numpy_rnn.training import loop
+from numpy_rnn.training.options import Options
 from tests.test_runs import content
 from tests.test_train_cli import SMALL
 from tests.test_trainer import TEXT

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.metrics import BOTTOM, COLOURS, LEFT, RIGHT, ROWS, TOP, Metrics, read_metrics
+from numpy_rnn.training.metrics import BOTTOM, COLOURS, LEFT, RIGHT, ROWS, TOP, Metrics, read_metrics
 
 SVG = "{http://www.w3.org/2000/svg}"
 

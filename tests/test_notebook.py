@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpy_rnn import shading
-from numpy_rnn.notebook import escape, paragraph, table
+from numpy_rnn.display import terminal as shading
+from numpy_rnn.display.html import escape, paragraph, table
 
 # Two characters are no text to XML, by whose reader the page is read here; HTML has them.
 characters = st.characters(exclude_characters="\ufffe\uffff") | st.sampled_from("<>&\"'\0\x1b\ud800")

@@ -7,16 +7,17 @@ import os
 import numpy as np
 import pytest
 
-from numpy_rnn import atomic, runs
-from numpy_rnn.atomic import CheckpointError
-from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
-from numpy_rnn.lock import LockError
-from numpy_rnn.loop import steps
-from numpy_rnn.metrics import read_metrics
-from numpy_rnn.model_file import load_model
-from numpy_rnn.runs import open_run
-from numpy_rnn.trainer import Trainer
-from numpy_rnn.training_state import restore, state_of
+from numpy_rnn.storage import files as atomic
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.storage.lock import LockError
+from numpy_rnn.storage.model_file import load_model
+from numpy_rnn.training import run as runs
+from numpy_rnn.training.loop import steps
+from numpy_rnn.training.metrics import read_metrics
+from numpy_rnn.training.run import open_run
+from numpy_rnn.training.state import restore, state_of
+from numpy_rnn.training.trainer import Trainer
 from tests.faulty_os import FaultyOS, fails
 from tests.test_trainer import SMALL, TEXT
 

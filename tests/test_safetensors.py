@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numpy_rnn as nr
-from numpy_rnn import atomic
-from numpy_rnn.checkpoint import CheckpointError
-from numpy_rnn.safetensors import load_safetensors, save_safetensors
+from numpy_rnn.storage import files as atomic
+from numpy_rnn.storage.checkpoint import CheckpointError
+from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
 from tests.faulty_os import FaultyOS, fails
 from tests.test_checkpoint import LAYOUTS, bits, make_fifo
 

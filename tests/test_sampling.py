@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpy_rnn.sampling import Sampling, draw, softmax
+from numpy_rnn.generation.sampling import Sampling, draw, softmax
 from tests import strategies as some
 from tests.references import tensor
 

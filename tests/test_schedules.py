@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, SequentialLR, StepLR
 
 import numpy_rnn as nr
-from numpy_rnn import schedules
+from numpy_rnn.optim import schedules
 
 STEPS = 40
 

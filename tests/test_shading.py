@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.shading import CLASSES, escape, legend
+from numpy_rnn.display.terminal import CLASSES, escape, legend
 
 SGR = re.compile("\x1b\\[38;5;(\\d+)m(.*?)\x1b\\[0m", re.DOTALL)
 # Everything that a terminal may take for a command: C0 but newline and tab, DEL, and C1.

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.streams import Streams, split
+from numpy_rnn.text.windows import Streams, split
 from tests.strategies import layouts, rngs, tokens
 
 

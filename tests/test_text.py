@@ -15,7 +15,7 @@ texts = st.text(st.characters(), min_size=1)  # lone surrogates included
 
 @given(texts)
 def test_each_character_becomes_its_number_wherever_a_piece_ends(text):
-    with mock.patch("numpy_rnn.text._PIECE", 3):
+    with mock.patch("numpy_rnn.text.vocabulary._PIECE", 3):
         vocabulary = nr.Vocabulary.from_text(text)
         tokens = vocabulary.encode(text)
     assert vocabulary.characters == tuple(sorted(set(text)))
@@ -25,7 +25,10 @@ def test_each_character_becomes_its_number_wherever_a_piece_ends(text):
 @given(st.text("abc", max_size=20), st.text("dé€😀\ud800\0", min_size=1, max_size=3), st.text("abcdé😀", max_size=9))
 def test_every_unknown_character_is_named_where_it_comes_first(known, unknown, rest):
     text = known + unknown + rest
-    with mock.patch("numpy_rnn.text._PIECE", 3), pytest.raises(ValueError, match="not among the 3 of the") as error:
+    with (
+        mock.patch("numpy_rnn.text.vocabulary._PIECE", 3),
+        pytest.raises(ValueError, match="not among the 3 of the") as error,
+    ):
         nr.Vocabulary("cab").encode(text)
     places = re.findall(r"('[^']+') at position (\d+)", str(error.value))
     strangers = sorted(set(text) - set("abc"), key=text.index)

@@ -12,10 +12,10 @@ import torch
 
 import torch_reference
 from numpy_rnn.cli import main
-from numpy_rnn.metrics import read_metrics
-from numpy_rnn.model_file import load_model
-from numpy_rnn.safetensors import save_safetensors
-from numpy_rnn.shading import legend
+from numpy_rnn.display.terminal import legend
+from numpy_rnn.storage.model_file import load_model
+from numpy_rnn.storage.safetensors import save_safetensors
+from numpy_rnn.training.metrics import read_metrics
 from tests.test_runs import content
 from tests.test_trainer import TEXT
 
@@ -203,7 +203,7 @@ def test_plot_draws_what_is_there(trained, capsys, monkeypatch):
         assert err.startswith(f"numpy-rnn: error: -o {words}")
     assert Path("training.png").read_bytes().startswith(b"\x89PNG")
 
-    from numpy_rnn.run_plot import draw
+    from numpy_rnn.training.plot import draw
 
     figure = draw({name: read_metrics(name) for name in (trained, "other")})
     loss, norm, lr = figure.axes

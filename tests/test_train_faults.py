@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_rnn import atomic, strict_json
-from numpy_rnn import lock as lock_module
-from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.cli import main
-from numpy_rnn.lock import lock
-from numpy_rnn.model_file import load_model
+from numpy_rnn.storage import files as atomic
+from numpy_rnn.storage import lock as lock_module
+from numpy_rnn.storage import strict_json
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.storage.lock import lock
+from numpy_rnn.storage.model_file import load_model
 from tests.faulty_os import FaultyOS, fails
 from tests.test_trainer import TEXT
 
@@ -332,7 +333,7 @@ def test_a_checkpoint_that_is_none(trained, capsys, name, data, words):
 
 def test_a_newer_format(trained, capsys, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("numpy_rnn.checkpoint.VERSION", 2)
+        patch.setattr("numpy_rnn.storage.checkpoint.VERSION", 2)
         write_checkpoint("run/last.npz", {}, {})
     words = "last.npz' has format version 2, written by numpy_rnn"
     assert words in error(capsys, "train", "--resume", "run")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from numpy_rnn.checkpoint import read_checkpoint
 from numpy_rnn.cli import main
+from numpy_rnn.storage.checkpoint import read_checkpoint
 from tests.test_runs import content
 from tests.test_train_cli import SMALL
 from tests.test_trainer import TEXT
@@ -65,7 +65,7 @@ def test_a_signal_saves_and_the_run_can_be_resumed(number):
 
 
 SLEEPER = (
-    "import sys, time; from numpy_rnn.trainer import Trainer; from numpy_rnn.cli import main\n"
+    "import sys, time; from numpy_rnn.training.trainer import Trainer; from numpy_rnn.cli import main\n"
     "def step(self): print('at work', flush=True); time.sleep(600)\n"
     "Trainer.train_step = step; main(['train', 'book.txt', '-o', 'run'])"
 )

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import numpy_rnn as nr
-from numpy_rnn.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
-from numpy_rnn.options import Options
-from numpy_rnn.streams import Streams, split
-from numpy_rnn.trainer import Trainer, perplexity
-from numpy_rnn.training_state import restore, state_of
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.text.windows import Streams, split
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.state import restore, state_of
+from numpy_rnn.training.trainer import Trainer, perplexity
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg \n"), 241))
 # 193 characters to train on: 3 streams of 64, windows of 7, 7, ..., 1. 48 to validate with.
@@ -209,9 +209,9 @@ def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
     B, T, P = trainer.options.batch_size, trainer.streams.length, trainer.model.parameters().data.size
     assert options.seq_len > T
     needed = 4 * (4 * P + B * T * (3 * L * 7 + 2 * 3))
-    monkeypatch.setattr("numpy_rnn.trainer._memory", lambda: needed)
+    monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed)
     Trainer("abc" * 10, options)
-    monkeypatch.setattr("numpy_rnn.trainer._memory", lambda: needed - 1)
+    monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed - 1)
     with pytest.raises(ValueError, match=f"a model of {P:,} parameters"):
         Trainer("abc" * 10, options)
 

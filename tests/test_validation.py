@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.options import Options
-from numpy_rnn.streams import Streams
-from numpy_rnn.trainer import Trainer
-from numpy_rnn.validation import validation_loss
+from numpy_rnn.text.windows import Streams
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import Trainer
+from numpy_rnn.training.validation import validation_loss
 from tests.strategies import rngs, tokens
 
 
@@ -82,7 +82,9 @@ def test_it_hardly_depends_on_the_number_of_streams():
 
 def test_a_trainer_validates_with_the_streams_that_it_trains_with(monkeypatch):
     seen = []
-    monkeypatch.setattr("numpy_rnn.trainer.validation_loss", lambda *arguments: seen.append(arguments) or 1.0)
+    monkeypatch.setattr(
+        "numpy_rnn.training.trainer.validation_loss", lambda *arguments: seen.append(arguments) or 1.0
+    )
     trainer = Trainer("abcde" * 100, Options(seq_len=6, batch_size=7, hidden_size=2, val_fraction=0.1))
     assert trainer.validate() == 1
     model, text, n, batch_size, seq_len, tape = seen[0]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import numpy_rnn as nr
 from numpy_rnn.checks import as_size
-from numpy_rnn.training import check_loss
+from numpy_rnn.training.tutorial import check_loss
 from torch_reference.char_rnn import CharRNN
 
 __all__ = ["Parity", "Step", "parity", "steps"]

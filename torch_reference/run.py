@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from numpy_rnn import Vocabulary
-from numpy_rnn.model_file import load_model
+from numpy_rnn.storage.model_file import load_model
 from torch_reference.char_rnn import CharRNN
 from torch_reference.compare import make_mirror
 

@@ -2,7 +2,7 @@
 
 `python -m benchmarks learning FILE` runs it. The files, in the order in which to read them:
 
-- `pytorch` the training of `numpy_rnn.trainer` written in PyTorch; `ours` that trainer itself;
+- `pytorch` the training of `numpy_rnn.training.trainer` written in PyTorch; `ours` that trainer itself;
 - `worker` the process of one of them; `race` the probe of their settings, and the turns that they take;
 - `results` what was found, as JSON; `report` and `plot` show it; `command` the command line.
 """

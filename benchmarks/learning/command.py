@@ -19,9 +19,9 @@ from benchmarks.learning.results import Learning
 from benchmarks.machine import available_cores
 from benchmarks.saved import keep
 from numpy_rnn.cli.arguments import argument, positive_int, seed, step_size
-from numpy_rnn.corpus import read_text
-from numpy_rnn.options import Options
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.text.corpus import read_text
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["run"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.training.trainer import Trainer
 
 
 def learner(trainer: Trainer) -> Trainer:

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.contestants import Unavailable
 from numpy_rnn.checks import Array
-from numpy_rnn.trainer import Trainer
-from numpy_rnn.validation import IGNORED, validation_windows
+from numpy_rnn.training.trainer import Trainer
+from numpy_rnn.training.validation import IGNORED, validation_windows
 
 try:
     import torch

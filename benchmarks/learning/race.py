@@ -20,7 +20,7 @@ from benchmarks.machine import describe
 from benchmarks.problem import TOLERANCES
 from benchmarks.results import Entrant
 from benchmarks.workers import WorkerError, WorkerProcess
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["run_learning"]
 

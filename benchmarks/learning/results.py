@@ -80,7 +80,7 @@ class Learning:
     text : dict
         name of the file; chars in all, train_chars, val_chars; vocab_size.
     options : dict
-        Those of the training, `numpy_rnn.options.Options`, with all that fits the text filled in.
+        Those of the training, `numpy_rnn.training.options.Options`, with all that fits the text filled in.
     parameters, windows : int
         Of the model; in an epoch.
     machine, versions : dict

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from benchmarks.contestants import Work
 from benchmarks.worker import Worker, main
-from numpy_rnn.options import Options
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["Learner", "LearningWorker"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import numpy_rnn as nr
 from numpy_rnn import textbook
-from numpy_rnn.training import inputs_and_targets, train_epochs
+from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
 
 __all__ = [
     "bias_paths",

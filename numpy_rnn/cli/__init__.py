@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 import numpy_rnn as nr
-from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
 from numpy_rnn.cli.output import discard_output
+from numpy_rnn.storage.files import CheckpointError
 
 __all__ = ["discard_output", "main"]
 

@@ -51,7 +51,7 @@ def _of_training(arguments: argparse.Namespace) -> str:
 
 
 def _of_run(arguments: argparse.Namespace) -> str:
-    from numpy_rnn.model_file import load_model
+    from numpy_rnn.storage.model_file import load_model
 
     options = ("epochs", "hidden_size", "lr", "seed", "dtype")
     given = [name for name in options if getattr(arguments, name) != arguments.parser.get_default(name)]

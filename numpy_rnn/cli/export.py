@@ -7,11 +7,11 @@ import json
 import os
 from typing import Any
 
-from numpy_rnn.atomic import CheckpointError
-from numpy_rnn.checkpoint import write_checkpoint
-from numpy_rnn.model_file import build_model, load_model, model_header, named
-from numpy_rnn.runs import open_run
-from numpy_rnn.safetensors import load_safetensors, save_safetensors
+from numpy_rnn.storage.checkpoint import write_checkpoint
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.storage.model_file import build_model, load_model, model_header, named
+from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
+from numpy_rnn.training.run import open_run
 
 __all__ = ["add"]
 

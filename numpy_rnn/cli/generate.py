@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import argument, positive_int, seed
-from numpy_rnn.model_file import load_model
-from numpy_rnn.shading import escape, legend
+from numpy_rnn.display.terminal import escape, legend
+from numpy_rnn.storage.model_file import load_model
 
 __all__ = ["add"]
 

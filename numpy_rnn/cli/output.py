@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from numpy_rnn.atomic import reason
+from numpy_rnn.storage.files import reason
 
 __all__ = ["check_output", "check_picture", "discard_output", "write_output"]
 

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from numpy_rnn.cli.output import check_picture
-from numpy_rnn.metrics import read_metrics
-from numpy_rnn.run_plot import draw
+from numpy_rnn.training.metrics import read_metrics
+from numpy_rnn.training.plot import draw
 
 __all__ = ["add"]
 

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from numpy_rnn.atomic import CheckpointError
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, argument, positive_int, seed, step_size
 from numpy_rnn.cli.output import discard_output
 from numpy_rnn.cli.stop import Stop
 from numpy_rnn.cli.watch import OutputLost, Watch
-from numpy_rnn.loop import steps
-from numpy_rnn.options import CORPUS_CHARS, SCHEDULES, Options, Source
-from numpy_rnn.runs import Run, open_run
-from numpy_rnn.trainer import Trainer
-from numpy_rnn.training_state import restore
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.training.loop import steps
+from numpy_rnn.training.options import CORPUS_CHARS, SCHEDULES, Options, Source
+from numpy_rnn.training.run import Run, open_run
+from numpy_rnn.training.state import restore
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["add"]
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from numpy_rnn.atomic import reason
-from numpy_rnn.progress import Progress
-from numpy_rnn.shading import escape
-from numpy_rnn.trainer import Trainer
+from numpy_rnn.display.terminal import escape
+from numpy_rnn.storage.files import reason
+from numpy_rnn.training.progress import Progress
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["OutputLost", "Watch"]
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.derivatives import EPS, one_sided
-from numpy_rnn.gradient_checking.diagnosis import diagnose
-from numpy_rnn.gradient_checking.evidence import Evidence
+from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
+from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-from numpy_rnn.gradient_checking.layer_subject import LayerSubject
-from numpy_rnn.gradient_checking.pair_subject import PairSubject
-from numpy_rnn.gradient_checking.purity import faults_of_conduct
 from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
-from numpy_rnn.gradient_checking.subject import Subject
+from numpy_rnn.gradient_checking.side_effects import faults_of_conduct
+from numpy_rnn.gradient_checking.subjects.layer import LayerSubject
+from numpy_rnn.gradient_checking.subjects.pair import PairSubject
+from numpy_rnn.gradient_checking.subjects.subject import Subject
 
 __all__ = ["assert_gradients", "gradcheck"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.gradient_checking.report import GradcheckReport
-from numpy_rnn.gradient_checking.subject import positional
+from numpy_rnn.gradient_checking.subjects.subject import positional
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 
 __all__ = ["check_file", "check_shipped"]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.conversion import is_floating
 from numpy_rnn.gradient_checking.derivatives import (
     EPS,
     Function,
@@ -17,7 +16,8 @@ from numpy_rnn.gradient_checking.derivatives import (
     richardson,
     why_not_complex,
 )
-from numpy_rnn.gradient_checking.subject import Session, Subject
+from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.subject import Session, Subject
 
 __all__ = ["METHODS", "Experiment", "copies"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.notebook import escape, paragraph, table
+from numpy_rnn.display.html import escape, paragraph, table
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.experiment import Experiment

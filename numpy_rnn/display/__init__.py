@@ -1,0 +1,1 @@
+"""Output for people: terminal colours, notebook HTML, matplotlib."""

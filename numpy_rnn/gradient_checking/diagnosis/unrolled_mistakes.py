@@ -1,0 +1,138 @@
+"""The mistakes that people make in backpropagation through time, and the gradients that each of them gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.diagnosis.activation import slope_of_rows, wrong_slopes
+from numpy_rnn.gradient_checking.diagnosis.unrolled import Gradients, Recurrence
+
+__all__ = ["mistakes"]
+
+
+def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
+    """Yield each mistake in words, with the gradients that a backward with it would return."""
+    if r.too_large:
+        return
+    u_y, u_s = r.upstream()
+    s, T = r.state.removesuffix("_0").removesuffix("0") or r.state, r.T
+    if T > 1:
+        yield from _of_the_carry(r, u_y, u_s, s)
+    right = r.backward(u_y, u_s)
+    for steps, words in (
+        (
+            slice(-1, None),
+            "only the last step counts: assigned in the loop over time where it should be added up",
+        ),
+        (slice(0, 1), "only the first step counts: assigned in the loop over time where it should be added up"),
+        (slice(1, None), "the contribution of the first step is missing from the sum over time"),
+        (slice(0, -1), "the contribution of the last step is missing from the sum over time"),
+    ):
+        summed = r.whole(right, steps)
+        yield words, {name: summed[name] for name in r.parameters}
+    yield (
+        f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
+        {r.state: right["ds"][0]},
+    )
+    if r.output_is_state:
+        yield from _of_the_activation(r, u_y, u_s, s)
+
+
+def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+    loop = "look at the line in the loop over time that"
+    for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
+        yield (
+            f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
+            f"the next step ({loop} adds the carried gradient to that of the output)",
+            r.whole(r.backward(u_y, at_the_end, carry=0)),
+        )
+    for k in range(1, r.T - 1):
+        yield (
+            f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
+            f"truncated ({loop} hands d{s} to the step before)",
+            _truncated(r, u_y, u_s, k),
+        )
+    for t in range(r.T - 1):
+        yield (
+            f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
+            "set to zero between the two",
+            r.whole(r.backward(u_y, u_s, cut=t)),
+        )
+    yield (
+        f"d{s}_n is added at every step, where it belongs to the last",
+        r.whole(r.backward(u_y, u_s, again=True)),
+    )
+    for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
+        for at_the_end in (u_s, factor * u_s):
+            yield (
+                f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
+                r.whole(r.backward(u_y, at_the_end, carry=factor)),
+            )
+    yield (
+        "the loop over time runs forwards: it must run from the last step to the first",
+        r.whole(r.backward(u_y, u_s, forwards=True)),
+    )
+
+
+def _truncated(r: Recurrence, u_y: Array, u_s: Array, k: int) -> Gradients:
+    total: Gradients = {}
+    for origin in range(r.T):
+        only = np.zeros_like(u_y)
+        only[origin] = u_y[origin]
+        found = r.backward(only, u_s if origin == r.T - 1 else 0 * u_s, cut=origin - k - 1)
+        if origin - k > 0:
+            found[r.state] = [0 * found[r.state][0]]
+        for name, gradient in r.whole(found).items():
+            total[name] = total.get(name, 0) + gradient
+    return total
+
+
+def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+    states = [state.ravel() for state in r.states]
+    slopes = [slope_of_rows(r.steps[t], r.parameters, slice(r.Y, None), states[t + 1]) for t in range(r.T + 1)]
+    if any(slope is None or not slope.all() for slope in slopes):
+        return
+    rows = [np.tile(slope, (r.Y + r.S) // len(slope)) for slope in slopes if slope is not None]
+    for words, wrong in wrong_slopes(
+        np.concatenate([row[r.Y :] for row in rows[: r.T]]),
+        np.concatenate(states[1 : r.T + 1]),
+        np.concatenate(states[: r.T]),
+    ):
+        by_step = wrong.reshape(r.T, r.S)
+        other = [_scaled(r, t, np.tile(by_step[t], len(rows[t]) // r.S) / rows[t]) for t in range(r.T)]
+        yield words, r.whole(r.backward(u_y, u_s, local=other, carried=other))
+        yield words, r.whole(r.backward(u_y, u_s, local=other))
+        yield f"on the way to the step before, {words}", r.whole(r.backward(u_y, u_s, carried=other))
+    # dz = d(loss)/d(pre-activation), and the Jacobians of the pre-activation
+    z_steps = [_scaled(r, t, 1 / rows[t]) for t in range(r.T + 1)]
+    transposed = [dict(step) for step in r.steps]
+    for t, row in enumerate(rows[: r.T]):
+        J = z_steps[t][r.state][r.Y :]
+        transposed[t][r.state] = np.concatenate([np.diag(row[r.Y :]) @ J.T] * (1 + (r.Y == r.S)))
+    yield (
+        f"the recurrent weight is transposed where the gradient goes from {s}_t to {s}_(t-1): dz @ W and "
+        "dz @ W.T were mixed up",
+        r.whole(r.backward(u_y, u_s, carried=transposed)),
+    )
+    right = r.backward(u_y, u_s)
+    dz = [right["ds"][t] * rows[t][r.Y :] for t in range(r.T)]
+    late = {n: sum(dz[t] @ z_steps[t + 1][n][r.Y :] for t in range(r.T)) for n in r.parameters}
+    yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
+    early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][r.Y :] for t in range(r.T)) for n in r.parameters}
+    yield "dz_t is paired with what step t - 1 read: shifted by one step", early
+    for name in r.moving:
+        if z_steps[0][name].shape[1] == r.S:  # as many inputs as states
+            mixed_up = [z_steps[t][name][r.Y :] @ dz[t] for t in range(r.T)]
+            words = "a weight matrix is used where its transpose belongs: dz @ W and dz @ W.T were mixed up"
+            yield words, {name: r.whole(right | {name: mixed_up})[name]}
+    yield (
+        "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
+        {r.state: dz[0]},
+    )
+
+
+def _scaled(r: Recurrence, t: int, factors: Array) -> Gradients:
+    return {name: factors[:, None] * J for name, J in r.steps[t].items()}

@@ -1,0 +1,1 @@
+"""How the code under test is called: layers, and pairs of forward and backward functions."""

@@ -1,0 +1,164 @@
+"""What is checked, seen in one way: named tensors, a forward at any values of them, a backward.
+
+A *subject* names its inputs and parameters and holds their values in float64; a *session* is one copy of it, in
+float64 or complex128, that runs. `LayerSubject` and `PairSubject` are the two kinds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+
+__all__ = [
+    "PREFIXES", "Session", "Slot", "Subject", "as_float64", "as_list", "name_gradients", "optional", "positional",
+    "without_d",
+]  # fmt: skip
+
+PREFIXES = ("grad_", "d_", "d")  # of the name of a gradient
+
+
+class Session(Protocol):
+    """One copy of the subject, in one dtype."""
+
+    def forward(self, values: Mapping[str, Any]) -> list[Array]:
+        """Return the outputs at `values`, by name; inputs that are not named there are as they were given."""
+
+    def backward(self, upstream: list[Array]) -> dict[str, Array]:
+        """Return what backward says of each tensor after the last forward; some may be absent."""
+
+
+class Subject(Protocol):
+    """A label; inputs and parameters by name, tensors in float64; inputs that forward could take; notes; `unchecked`.
+
+    These are arrays of a layer that forward reads, and for which backward leaves no gradient.
+    """
+
+    label: str
+    inputs: dict[str, Any]
+    further_inputs: list[str]
+    parameters: dict[str, Array]
+    notes: list[str]
+    unchecked: list[str]
+
+    def start(self, dtype: DTypeLike) -> Session:
+        """Return a fresh session: nothing that was computed before is left in it."""
+
+    def configuration(self, gradients: Mapping[str, Array]) -> list[str]:
+        """Name the inputs that need no gradient: dictionaries of arrays of which backward returned none."""
+
+    def output_names(self, outputs: list[Array]) -> list[str]:
+        """Name each output."""
+
+    def upstream_count(self, outputs: list[Array]) -> int:
+        """Of how many outputs, from the first on, backward takes the gradient."""
+
+
+@dataclass
+class Slot:
+    """One argument of forward that has a gradient; a dictionary of arrays has one per member."""
+
+    name: str
+    members: dict[Any, str] | None = None  # key -> name of the tensor
+
+
+def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subject: Subject) -> dict[str, Array]:
+    """Name what backward returned: a mapping by name, or a sequence in the order of forward's arguments.
+
+    A sequence has one entry for each of the `arguments`, whatever it is for those without a gradient, or one per
+    slot; and perhaps more for arguments that forward could take and did not get.
+    """
+    label = subject.label
+    if returned is None:
+        return {}
+    known = {slot.name: slot for slot in slots}
+    known |= {name: Slot(name) for slot in slots for name in (slot.members or {}).values()}
+    pairs: Iterable[tuple[Slot, Any]]
+    if isinstance(returned, Mapping):
+        by_name = {key: str(key) if key in known else without_d(str(key)) for key in returned}
+        pairs = [(known[name], returned[key]) for key, name in by_name.items() if name in known]
+        if by_name and not pairs:
+            raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
+        others = {*known, *arguments, *subject.further_inputs}
+        if unknown := [str(key) for key, name in by_name.items() if name not in others]:
+            note = f"backward returns {', '.join(unknown)}, which names nothing that is checked"
+            subject.notes += [note] if note not in subject.notes else []
+    else:
+        items = list(returned) if isinstance(returned, tuple | list) else [returned]
+        if len(items) == len(arguments):
+            pairs = [(slot, items[arguments.index(slot.name)]) for slot in slots]
+        elif len(slots) <= len(items) <= len(slots) + len(subject.further_inputs):
+            pairs = zip(slots, items, strict=False)
+        else:
+            names = ", ".join(slot.name for slot in slots)
+            raise ValueError(f"backward of {label} returned {len(items)} gradients, expected {len(slots)}: {names}")
+    named: dict[str, Any] = {}
+    for slot, value in pairs:
+        if slot.members is None:
+            named[slot.name] = value
+        elif isinstance(value, Mapping):
+            named |= {slot.members[key]: v for key, v in value.items() if key in slot.members}
+    return {name: as_gradient(name, value, label) for name, value in named.items() if value is not None}
+
+
+def as_gradient(name: str, value: Any, label: str) -> Array:
+    """Return a copy of what backward says of one tensor, which must be numbers."""
+    try:
+        gradient = np.array(value)
+    except ValueError:  # rows of several lengths
+        gradient = np.array(None)
+    if gradient.dtype.kind not in "biufc":
+        what = f"an array of {gradient.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+        raise TypeError(
+            f"backward of {label} returned {what} as the gradient of {name}: expected an array of numbers"
+        )
+    return gradient
+
+
+def as_list(result: Any) -> list[Any]:
+    """Return one output or several as a list."""
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def as_float64(value: Any) -> Any:
+    """Return floating-point arrays, and lists of such numbers, in float64; anything else as it is."""
+    if isinstance(value, list | np.floating):
+        value = np.asarray(value)
+    elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if is_floating(value):
+        if value.dtype.kind == "c":
+            raise TypeError(f"an array has dtype {value.dtype}: gradients are checked at real points")
+        return value.astype(np.float64)
+    return value
+
+
+def positional(function: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Return the names of the positional arguments, and whether there are more of them, as *arguments."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in: it does not say
+        return [], True
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names, any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def optional(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the positional arguments that are None unless given, such as an initial state."""
+    names, _ = positional(function)
+    return [name for name in names if inspect.signature(function).parameters[name].default is None]
+
+
+def without_d(name: str) -> str:
+    """Return the name of what a gradient belongs to: `dx`, `d_x` and `grad_x` are those of `x`."""
+    for prefix in PREFIXES:
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return name.removeprefix(prefix)
+    return name

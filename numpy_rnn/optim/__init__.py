@@ -1,0 +1,1 @@
+"""Adam, gradient clipping and learning-rate schedules."""

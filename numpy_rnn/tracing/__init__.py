@@ -1,0 +1,1 @@
+"""Itemised backpropagation through time: which loss sends how much gradient to which step."""

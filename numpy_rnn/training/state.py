@@ -1,0 +1,142 @@
+"""All that a stop must keep: a trainer as the arrays and the header of a checkpoint, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.char_rnn import CharRNN
+from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
+from numpy_rnn.storage.files import CheckpointError
+from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, one_line, unnamed
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import SUMS, Trainer, text_sha256
+
+__all__ = ["restore", "state_of"]
+
+_AVERAGES = ("exp_avg", "exp_avg_sq")
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
+
+
+def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays and the header of a checkpoint from which `restore` goes on as if never stopped.
+
+    The arrays are the trainer's own: the next step writes into them.
+
+    Raises
+    ------
+    FloatingPointError
+        A parameter is not finite.
+    """
+    parameters = trainer.model.parameters()
+    if not np.isfinite(parameters.data).all():
+        trainer.diverged(f"after step {trainer.step} the parameters are not finite")
+    arrays = named("model", {name: p.data for name, p in parameters.items()})
+    for average in _AVERAGES:
+        arrays |= named(average, parameters.views(getattr(trainer.optimizer, average)))
+    if trainer.hidden is not None:
+        arrays["hidden"] = trainer.hidden
+    training = {
+        "options": dataclasses.asdict(trainer.options),
+        "step": trainer.step,
+        "best_val_loss": trainer.best_val_loss,
+        "seconds": trainer.seconds,
+        "sums": dict(trainer.sums),
+        "generator": trainer.model.rnn.rng.bit_generator.state,
+        "text_sha256": trainer.text_sha256,
+    }
+    return arrays, {**model_header(trainer.model, trainer.vocabulary, trainer.prompt), "training": training}
+
+
+def restore(
+    text: str,
+    arrays: Mapping[str, Array],
+    header: Mapping[str, Any],
+    model: CharRNN | None = None,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+) -> Trainer:
+    """Return the trainer of a state.
+
+    Parameters
+    ----------
+    text : str
+        The one that the training began with.
+    arrays, header : mapping
+        A state.
+    model : CharRNN, optional
+        One of the same kind, to be set to what was saved and trained on. None: a new one.
+    epochs, steps : int, optional
+        Another length of the whole training; the schedule of the learning rate then runs over that.
+
+    Raises
+    ------
+    ValueError
+        The text is another one, the model of another kind, or more steps have been taken than the new length has.
+    CheckpointError
+        The state does not fit together.
+    """
+    try:
+        training = header["training"]
+        options, step, digest = Options(**training["options"]), training["step"], training["text_sha256"]
+        saved, vocabulary = build_model(unnamed("model", arrays), header)
+        as_size("step", step, 0)
+    except _DAMAGE as error:
+        raise _misfit(error) from error
+    if digest != text_sha256(text):
+        raise ValueError(
+            "the text is not the one that this training began with (its SHA-256 differs): give the old text, or "
+            "begin a new training"
+        )
+    if model is not None and model_options(model) != header["model"]:
+        raise ValueError(f"model has {model_options(model)}, expected what the run's has, {header['model']}")
+    try:
+        trainer = Trainer(text, options, saved if model is None else model, vocabulary)
+    except ValueError as error:
+        raise _misfit(error) from error
+    if epochs is not None or steps is not None:
+        options = dataclasses.replace(options, epochs=epochs, steps=steps)
+        if options.total_steps(len(trainer.streams)) < step:
+            length = options.length(len(trainer.streams))
+            raise ValueError(f"{length} is less than the {step} steps that are done: give more, or leave it out")
+        trainer.options = options.fit_steps(len(trainer.streams))
+    try:
+        _fill(trainer, saved, arrays, training)
+    except _DAMAGE as error:
+        raise _misfit(error) from error
+    return trainer
+
+
+def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], training: Mapping[str, Any]) -> None:
+    parameters = trainer.model.parameters()
+    for average in _AVERAGES:
+        views, group = parameters.views(getattr(trainer.optimizer, average)), unnamed(average, arrays)
+        check_keys(average, group, views)
+        for name, view in views.items():
+            _copy(f"{average}.{name}", group[name], view)
+    trainer.optimizer.step_count = training["step"]
+    if trainer.step:
+        shape = (saved.rnn.num_layers, trainer.streams.batch_size, saved.hidden_size)
+        trainer.hidden = np.empty(shape, saved.dtype)
+        _copy("hidden", arrays["hidden"], trainer.hidden)
+    trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], or_inf=True)
+    trainer.seconds = as_number("seconds", training["seconds"])
+    check_keys("sums", training["sums"], SUMS)
+    trainer.sums = {name: as_number(name, training["sums"][name]) for name in SUMS}
+    trainer.model.rnn.rng.bit_generator.state = training["generator"]
+    trainer.model.load_state_dict(saved.state_dict())  # last: a model that was handed in is set to all, or to nothing
+
+
+def _copy(name: str, source: Array, target: Array) -> None:
+    if source.dtype != target.dtype:
+        raise TypeError(f"{name} has dtype {source.dtype}, expected {target.dtype}")
+    check_shape(name, source, target.shape, "the shape in this training")
+    target[...] = source
+
+
+def _misfit(error: BaseException) -> CheckpointError:
+    return CheckpointError(f"the checkpoint does not fit its training: {one_line(error)}")

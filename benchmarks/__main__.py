@@ -10,17 +10,17 @@ from pathlib import Path
 from benchmarks.ablation import ladder, run_ablation
 from benchmarks.arguments import check_place, require, threads
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
-from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
 from benchmarks.learning import command as learning
-from benchmarks.live import Live
-from benchmarks.machine import available_cores
-from benchmarks.plot import draw
-from benchmarks.race import Heat, Protocol, run_race
-from benchmarks.report import markdown
-from benchmarks.results import Race
-from benchmarks.saved import keep
-from benchmarks.workers import WorkerError
+from benchmarks.measure.machine import available_cores
+from benchmarks.measure.race import Heat, Protocol, run_race
+from benchmarks.measure.results import Race
+from benchmarks.measure.saved import keep
+from benchmarks.measure.workers import WorkerError
+from benchmarks.show.compare import comparison
+from benchmarks.show.live import Live
+from benchmarks.show.plot import draw
+from benchmarks.show.report import markdown
 from numpy_rnn.cli import discard_output
 
 

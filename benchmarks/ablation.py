@@ -9,10 +9,10 @@ from statistics import median
 
 from benchmarks.cases import GRID
 from benchmarks.contestants import Contestant
-from benchmarks.live import Live
-from benchmarks.race import Heat, Protocol, run_race
-from benchmarks.report import duration, machine, table
-from benchmarks.results import Entrant, Race
+from benchmarks.measure.race import Heat, Protocol, run_race
+from benchmarks.measure.results import Entrant, Race
+from benchmarks.show.live import Live
+from benchmarks.show.report import duration, machine, table
 
 __all__ = ["ladder", "run_ablation", "rungs"]
 

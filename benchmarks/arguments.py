@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.contestants import Unavailable
-from benchmarks.machine import available_cores
+from benchmarks.measure.machine import available_cores
 
 __all__ = ["check_place", "require", "threads"]
 

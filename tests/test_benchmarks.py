@@ -19,16 +19,16 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.ablation import ladder, rungs
 from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, curve_cases
-from benchmarks.compare import comparison
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, REFERENCE, Contestant, Work
-from benchmarks.live import Live
-from benchmarks.plot import draw
+from benchmarks.measure.race import Heat, Protocol, run_race
+from benchmarks.measure.results import Race, Sample
+from benchmarks.measure.statistics import bootstrap_median, paired_ratios, unfair
+from benchmarks.measure.workers import WorkerError
 from benchmarks.problem import Problem, disagreement
-from benchmarks.race import Heat, Protocol, run_race
-from benchmarks.report import duration, markdown
-from benchmarks.results import Race, Sample
-from benchmarks.statistics import bootstrap_median, paired_ratios, unfair
-from benchmarks.workers import WorkerError
+from benchmarks.show.compare import comparison
+from benchmarks.show.live import Live
+from benchmarks.show.plot import draw
+from benchmarks.show.report import duration, markdown
 from numpy_rnn import textbook
 
 SMALL = {task: Case(7, 5, 6, 9, 3, task) for task in TASKS} | {"generate": Case(30, 8, 16, 40, 1, "generate")}

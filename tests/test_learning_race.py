@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import saved
 from benchmarks.__main__ import main
 from benchmarks.contestants import AGAIN, Contestant
 from benchmarks.learning import race
@@ -22,6 +21,7 @@ from benchmarks.learning.plot import draw
 from benchmarks.learning.pytorch import TorchTrainer
 from benchmarks.learning.report import markdown
 from benchmarks.learning.results import Chunk, Learning, Level, Trial
+from benchmarks.measure import saved
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 

@@ -16,8 +16,8 @@ from benchmarks.learning.plot import draw
 from benchmarks.learning.race import run_learning
 from benchmarks.learning.report import markdown
 from benchmarks.learning.results import Learning
-from benchmarks.machine import available_cores
-from benchmarks.saved import keep
+from benchmarks.measure.machine import available_cores
+from benchmarks.measure.saved import keep
 from numpy_rnn.cli.arguments import argument, positive_int, seed, step_size
 from numpy_rnn.text.corpus import read_text
 from numpy_rnn.training.options import Options

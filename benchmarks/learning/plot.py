@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.contestants import OURS, Unavailable
 from benchmarks.learning.results import Learning
-from benchmarks.plot import RC, STYLE
-from benchmarks.report import duration
+from benchmarks.show.plot import RC, STYLE
+from benchmarks.show.report import duration
 
 __all__ = ["draw"]
 

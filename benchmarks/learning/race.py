@@ -16,10 +16,10 @@ import numpy as np
 
 from benchmarks.contestants import AGAIN, OURS, Contestant
 from benchmarks.learning.results import Chunk, Learning, Trial
-from benchmarks.machine import describe
+from benchmarks.measure.machine import describe
+from benchmarks.measure.results import Entrant
+from benchmarks.measure.workers import WorkerError, WorkerProcess
 from benchmarks.problem import TOLERANCES
-from benchmarks.results import Entrant
-from benchmarks.workers import WorkerError, WorkerProcess
 from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["run_learning"]

@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.contestants import AGAIN, OURS
 from benchmarks.learning.results import Learning
-from benchmarks.report import duration, facts, table
+from benchmarks.show.report import duration, facts, table
 
 __all__ = ["markdown"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks import saved
 from benchmarks.contestants import AGAIN, OURS
-from benchmarks.results import Entrant
-from benchmarks.statistics import Interval, bootstrap_median, noise, paired_ratios
+from benchmarks.measure import saved
+from benchmarks.measure.results import Entrant
+from benchmarks.measure.statistics import Interval, bootstrap_median, noise, paired_ratios
 
 __all__ = ["FORMAT", "Chunk", "Curve", "Learning", "Level", "Trial"]
 

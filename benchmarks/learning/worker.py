@@ -1,4 +1,4 @@
-"""The process of one learner at one thread setting: that of `benchmarks.worker`, with a training as its work.
+"""The process of one learner at one thread setting: that of `benchmarks.measure.worker`, with a training as its work.
 
 The parent first sends "begin", below. Then it asks for steps by "sample" (or "warm"), as in the race: one run is one
 training step; and between them for the validation loss, by "validate".
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.contestants import Work
-from benchmarks.worker import Worker, main
+from benchmarks.measure.worker import Worker, main
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 

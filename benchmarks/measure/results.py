@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks import saved
 from benchmarks.cases import Case
 from benchmarks.contestants import AGAIN, OURS
-from benchmarks.statistics import Interval, Key, bootstrap_median, paired_ratios, unfair
+from benchmarks.measure import saved
+from benchmarks.measure.statistics import Interval, Key, bootstrap_median, paired_ratios, unfair
 
 __all__ = ["FORMAT", "Entrant", "Race", "Sample"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.cases import CURVES, TASKS
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS
-from benchmarks.curves import crossover, curve
-from benchmarks.results import Entrant, Race
-from benchmarks.statistics import Interval, bootstrap_median
+from benchmarks.measure.results import Entrant, Race
+from benchmarks.measure.statistics import Interval, bootstrap_median
+from benchmarks.show.curves import crossover, curve
 
 __all__ = ["best_torch", "duration", "facts", "grid_cases", "machine", "markdown", "table"]
 

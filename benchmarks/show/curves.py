@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.cases import CURVES, curve_cases
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.results import Race
+from benchmarks.measure.results import Race
 
 __all__ = ["crossover", "curve"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.contestants import REFERENCE, Contestant
-from benchmarks.machine import available_cores, describe
+from benchmarks.measure.machine import available_cores, describe
+from benchmarks.measure.results import Entrant, Race, Sample
+from benchmarks.measure.workers import WorkerError, WorkerProcess
 from benchmarks.problem import disagreement
-from benchmarks.results import Entrant, Race, Sample
-from benchmarks.workers import WorkerError, WorkerProcess
 
 __all__ = ["Heat", "Protocol", "run_race"]
 

@@ -8,8 +8,8 @@ import time
 from statistics import median
 from typing import TextIO
 
-from benchmarks.report import duration
-from benchmarks.results import Race
+from benchmarks.measure.results import Race
+from benchmarks.show.report import duration
 
 __all__ = ["Live"]
 

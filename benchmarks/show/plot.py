@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contestants import OURS, Unavailable
-from benchmarks.curves import curve
-from benchmarks.report import TORCH_ON_CPU, best_torch, grid_cases
-from benchmarks.results import Race
+from benchmarks.measure.results import Race
+from benchmarks.show.curves import curve
+from benchmarks.show.report import TORCH_ON_CPU, best_torch, grid_cases
 
 __all__ = ["draw"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from benchmarks.contestants import OURS
-from benchmarks.report import duration, table
-from benchmarks.results import Race
+from benchmarks.measure.results import Race
+from benchmarks.show.report import duration, table
 
 __all__ = ["comparison"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from benchmarks.machine import ROOT
+from benchmarks.measure.machine import ROOT
 
 __all__ = ["keep", "load", "save"]
 

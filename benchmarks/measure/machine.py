@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["ROOT", "available_cores", "describe"]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def available_cores() -> int:

@@ -12,9 +12,9 @@ import tempfile
 from typing import IO, Any
 
 from benchmarks.contestants import Contestant
-from benchmarks.machine import ROOT
-from benchmarks.results import Entrant
-from benchmarks.worker import environment
+from benchmarks.measure.machine import ROOT
+from benchmarks.measure.results import Entrant
+from benchmarks.measure.worker import environment
 
 __all__ = ["WorkerError", "WorkerProcess"]
 
@@ -24,9 +24,11 @@ class WorkerError(Exception):
 
 
 class WorkerProcess:
-    """The parent's end of a `benchmarks.worker` process, or of another program that speaks its language."""
+    """The parent's end of a `benchmarks.measure.worker` process, or of another program that speaks its language."""
 
-    def __init__(self, contestant: Contestant, threads: int, cache: str, program: str = "benchmarks.worker") -> None:
+    def __init__(
+        self, contestant: Contestant, threads: int, cache: str, program: str = "benchmarks.measure.worker"
+    ) -> None:
         self.entrant = Entrant(contestant.name, threads)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         arguments = (contestant.module, json.dumps(dict(contestant.options)), str(threads))

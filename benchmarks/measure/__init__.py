@@ -1,0 +1,1 @@
+"""Measuring: one process per contestant and thread setting, rounds interleaved, samples kept."""

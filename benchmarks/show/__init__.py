@@ -1,0 +1,1 @@
+"""Showing what was measured: report, pictures, comparison with an earlier run."""

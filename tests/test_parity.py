@@ -9,7 +9,7 @@ import torch_reference
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
-from torch_reference.compare import make_mirror
+from torch_reference.lockstep import make_mirror
 
 VOCABULARY = nr.Vocabulary.from_text(TUTORIAL_TEXT)
 TOKENS, TARGETS = inputs_and_targets(VOCABULARY, TUTORIAL_TEXT)

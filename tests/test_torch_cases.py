@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import numpy_rnn as nr
-from torch_reference import run_case, torch_cases
+from tests.torch_cases import run_case, torch_cases
 
 CASES = torch_cases.cases()
 

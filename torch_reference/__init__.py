@@ -11,8 +11,8 @@ except ModuleNotFoundError as error:
         "PyTorch is not installed: it is the extra 'torch' (in a clone: make test)", name="torch"
     ) from error
 
-from torch_reference.char_rnn import CharRNN, to_torch
-from torch_reference.compare import Parity, Step, parity
+from torch_reference.lockstep import Parity, Step, parity
+from torch_reference.model import CharRNN, to_torch
 from torch_reference.packing import from_packed, to_packed
 from torch_reference.run import load_run
 from torch_reference.tutorial import generate, train_epochs

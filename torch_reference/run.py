@@ -6,8 +6,8 @@ import os
 
 from numpy_rnn import Vocabulary
 from numpy_rnn.storage.model_file import load_model
-from torch_reference.char_rnn import CharRNN
-from torch_reference.compare import make_mirror
+from torch_reference.lockstep import make_mirror
+from torch_reference.model import CharRNN
 
 __all__ = ["load_run"]
 

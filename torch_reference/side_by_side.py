@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy_rnn as nr
 from numpy_rnn.training.tutorial import inputs_and_targets
-from torch_reference.compare import make_mirror, steps
+from torch_reference.lockstep import make_mirror, steps
 from torch_reference.tutorial import generate
 
 __all__ = ["side_by_side"]

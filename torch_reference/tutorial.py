@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from numpy_rnn import Vocabulary
-from torch_reference.char_rnn import CharRNN
+from torch_reference.model import CharRNN
 
 __all__ = ["generate", "train_epochs"]
 

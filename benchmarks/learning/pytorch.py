@@ -16,7 +16,7 @@ try:
     from torch import Tensor, nn
 
     from benchmarks.contestants.pytorch import start
-    from torch_reference.compare import make_mirror
+    from torch_reference.lockstep import make_mirror
 except ModuleNotFoundError as error:
     raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
 

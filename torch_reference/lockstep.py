@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import numpy_rnn as nr
 from numpy_rnn.checks import as_size
 from numpy_rnn.training.tutorial import check_loss
-from torch_reference.char_rnn import CharRNN
+from torch_reference.model import CharRNN
 
 __all__ = ["Parity", "Step", "parity", "steps"]
 

@@ -4,7 +4,7 @@ They ship inside the torch wheel, in `torch.testing._internal`: `module_db` (mod
 `optim_db` (optimizers), each with inputs that must work and inputs that must be refused. All that concern the pieces
 of numpy_rnn are run; `run_case.py` says how, and what counts as agreement.
 
-`python -m torch_reference.torch_cases` prints the table.
+`python -m tests.torch_cases.torch_cases` prints the table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from torch_reference import run_case
+from tests.torch_cases import run_case
 
 try:
     from torch.testing._internal.common_methods_invocations import op_db

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 import numpy_rnn as nr
-from torch_reference.char_rnn import to_torch
+from torch_reference.model import to_torch
 from torch_reference.packing import from_packed
 
 CAST = "numpy_rnn casts values to the layer's dtype where torch refuses them"

@@ -1,0 +1,1 @@
+"""PyTorch's own test cases, run through numpy_rnn."""

@@ -10,16 +10,9 @@ import hypothesis
 import numpy as np
 
 import numpy_rnn as nr
-from tests import (
-    test_char_rnn,
-    test_clipping,
-    test_cross_entropy,
-    test_embedding,
-    test_linear,
-    test_optim,
-    test_rnn,
-    test_tapes,
-)
+from tests import test_char_rnn
+from tests.layers import test_cross_entropy, test_embedding, test_linear, test_rnn, test_tapes
+from tests.optim import test_adam, test_clipping
 
 __all__ = ["TESTS", "red_test", "subject"]
 
@@ -73,7 +66,7 @@ TESTS = {
         test_char_rnn.test_forward_and_gradients_equal_torch,
         test_char_rnn.test_gradients_equal_the_complex_step,
     ],
-    "Adam": [test_optim.test_adam_equals_torch_with_every_option, test_optim.test_the_textbooks_adam_says_the_same],
+    "Adam": [test_adam.test_adam_equals_torch_with_every_option, test_adam.test_the_textbooks_adam_says_the_same],
     "clipping": [
         test_clipping.test_clipping_by_the_norm_equals_torch,
         test_clipping.test_clipping_is_by_the_euclidean_norm_by_default,

@@ -18,8 +18,8 @@ from numpy_rnn.training.metrics import read_metrics
 from numpy_rnn.training.run import open_run
 from numpy_rnn.training.state import restore, state_of
 from numpy_rnn.training.trainer import Trainer
-from tests.faulty_os import FaultyOS, fails
-from tests.test_trainer import SMALL, TEXT
+from tests.storage.faulty_os import FaultyOS, fails
+from tests.training.test_trainer import SMALL, TEXT
 
 OPTIONS = dataclasses.replace(SMALL, steps=12, eval_every=4, hidden_size=4)  # a line of metrics for each step
 

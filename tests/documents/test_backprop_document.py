@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 
 import numpy_rnn as nr
-from docs import worked_example as example
-from docs.figures import backprop as figures
-from docs.figures import measure
 from numpy_rnn import textbook
 from tests import strategies as some
+from tests.documents import figures, measure
+from tests.documents import worked_example as example
 
 PAGE = Path(example.PAGE).read_text(encoding="utf-8")
 TOKENS, TARGETS = np.array(example.TOKENS)[:, None], np.array(example.TARGETS)[:, None]  # (2, 1)
@@ -180,7 +179,7 @@ def test_anchors_that_the_page_names_exist():
 def test_figures_are_drawn_by_the_commands_beside_them(tmp_path):
     assert set(re.findall(r"\]\(figures/(\w+)\.png\)", PAGE)) == set(figures.FIGURES)
     for name in figures.FIGURES:
-        assert f"(`python -m docs.figures.backprop {name}`)" in PAGE
+        assert f"(`python -m tests.documents.figures {name}`)" in PAGE
     drawn = figures.draw([], tmp_path)
     assert sorted(path.name for path in drawn) == sorted(path.name for path in figures.FOLDER.glob("*.png"))
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)

@@ -1,6 +1,6 @@
 """What the figures of docs/backprop.md show, as plain arrays, computed with numpy_rnn in float64.
 
-`python -m docs.figures.measure` prints the page's table.
+`python -m tests.documents.measure` prints the page's table.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def detached(model: nr.CharRNN, tokens: Array, targets: Array, cut: int) -> tupl
 
 def loss_over_two_biases(b_ih: Array, b_hh: Array) -> tuple[Array, tuple[float, float]]:
     """Return the worked example's loss over a grid of b_ih[0] and b_hh[0], and both gradients at its own biases."""
-    from docs import worked_example as example
+    from tests.documents import worked_example as example
 
     p = dict(zip(textbook.NAMES, (np.array(value) for value in example.PARAMETERS.values()), strict=True))
     tokens, targets = np.array(example.TOKENS)[:, None], np.array(example.TARGETS)[:, None]

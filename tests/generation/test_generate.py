@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import numpy_rnn as nr
 import torch_reference
 from tests import strategies as some
-from tests.test_sampling import distribution_written_out
+from tests.generation.test_sampling import distribution_written_out
 from torch_reference.lockstep import make_mirror
 
 LETTERS = "abcdefghi"

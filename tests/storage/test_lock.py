@@ -11,7 +11,7 @@ import pytest
 
 from numpy_rnn.storage import lock as module
 from numpy_rnn.storage.lock import LockError, lock
-from tests.faulty_os import FaultyOS, fails
+from tests.storage.faulty_os import FaultyOS, fails
 
 HOLD = (
     "import sys; from numpy_rnn.storage.lock import lock\n"
@@ -23,7 +23,7 @@ HOLD = (
 def holder(tmp_path):
     """Another process that holds `tmp_path`."""
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
         yield process

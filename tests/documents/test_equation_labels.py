@@ -11,7 +11,7 @@ import pytest
 import numpy_rnn
 
 PACKAGE = Path(numpy_rnn.__file__).parent
-PAGE = Path(__file__).parents[1] / "docs" / "backprop.md"
+PAGE = Path(__file__).parents[2] / "docs" / "backprop.md"
 LABEL = re.compile(r"\(([A-Z]\d)\)")
 # The page's table says which module a piece is in: {"L": "layers/linear.py", ...}
 MODULES = dict(re.findall(r"(?m)^\| ([A-Z])1.*\]\(\.\./numpy_rnn/(.+)\) \|$", PAGE.read_text(encoding="utf-8")))

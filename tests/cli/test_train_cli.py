@@ -16,8 +16,8 @@ from numpy_rnn.display.terminal import legend
 from numpy_rnn.storage.model_file import load_model
 from numpy_rnn.storage.safetensors import save_safetensors
 from numpy_rnn.training.metrics import read_metrics
-from tests.test_runs import content
-from tests.test_trainer import TEXT
+from tests.training.test_run import content
+from tests.training.test_trainer import TEXT
 
 OPTIONS = (
     "--seq-len 7 --batch-size 3 --layers 2 --hidden-size 8 --embedding-dim 5 --dropout 0.3 --lr 0.01 "

@@ -13,7 +13,7 @@ import pytest
 
 from numpy_rnn.storage import files as atomic
 from numpy_rnn.storage.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from tests.faulty_os import FaultyOS, fails
+from tests.storage.faulty_os import FaultyOS, fails
 
 SIZES = {"old": 90, "new": 200, "next": 130}
 
@@ -166,8 +166,8 @@ def test_an_error_leaves_no_descriptor_open(path, through):
 
 
 def test_a_kill_before_any_operation(tmp_path):
-    command = [sys.executable, "-m", "tests.kill_saves", str(tmp_path / "last.npz")]
-    root, alone = Path(__file__).parent.parent, {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.storage.kill_saves", str(tmp_path / "last.npz")]
+    root, alone = Path(__file__).parents[2], {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=root, env=alone, capture_output=True, text=True, check=True)
     *killed, last = done.stdout.splitlines()
     assert last == "lives new next"

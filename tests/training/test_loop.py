@@ -17,9 +17,9 @@ from numpy_rnn.storage.lock import LockError
 from numpy_rnn.storage.model_file import load_model
 from numpy_rnn.training import loop
 from numpy_rnn.training.options import Options
-from tests.test_runs import content
-from tests.test_train_cli import SMALL
-from tests.test_trainer import TEXT
+from tests.cli.test_train_cli import SMALL
+from tests.training.test_run import content
+from tests.training.test_trainer import TEXT
 
 # Those of SMALL, the command line's.
 OPTIONS = {

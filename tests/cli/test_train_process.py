@@ -14,11 +14,11 @@ import pytest
 
 from numpy_rnn.cli import main
 from numpy_rnn.storage.checkpoint import read_checkpoint
-from tests.test_runs import content
-from tests.test_train_cli import SMALL
-from tests.test_trainer import TEXT
+from tests.cli.test_train_cli import SMALL
+from tests.training.test_run import content
+from tests.training.test_trainer import TEXT
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 LONG = [*SMALL, "--steps", "3000", "--eval-every", "500"]  # a line of metrics each 100 steps
 COMMAND = [sys.executable, "-m", "numpy_rnn", "train", "book.txt", "-o", "run", *LONG]

@@ -1,4 +1,4 @@
-"""Redraw the figures of docs/backprop.md: `python -m docs.figures.backprop [NAME ...]`."""
+"""Redraw the figures of docs/backprop.md: `python -m tests.documents.figures [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from docs.figures import measure
+from tests.documents import measure
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[2] / "docs" / "figures"
 
 # Okabe and Ito's palette, which colour-blind eyes tell apart; line styles and markers differ as well.
 BLUE, RED, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"

@@ -20,8 +20,8 @@ import numpy_rnn as nr
 from numpy_rnn.storage import files as atomic
 from numpy_rnn.storage.checkpoint import CheckpointError
 from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
-from tests.faulty_os import FaultyOS, fails
-from tests.test_checkpoint import LAYOUTS, bits, make_fifo
+from tests.storage.faulty_os import FaultyOS, fails
+from tests.storage.test_checkpoint import LAYOUTS, bits, make_fifo
 
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float16, np.float32, np.float64]
 arrays = st.builds(

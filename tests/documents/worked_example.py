@@ -1,10 +1,10 @@
-"""Print the numbers of the worked example in docs/backprop.md: `python -m docs.worked_example`.
+"""Print the numbers of the worked example in docs/backprop.md: `python -m tests.documents.worked_example`.
 
-`python -m docs.worked_example --write` puts them into the page: behind the last equals sign of each line of its code
-blocks that begins with a name known here. The words of the page are written by hand.
+`python -m tests.documents.worked_example --write` puts them into the page: behind the last equals sign of each line
+of its code blocks that begins with a name known here. The words of the page are written by hand.
 
 Vectors are columns, one time step after the other, as on the page: no batch, no rows, nothing from numpy_rnn.
-tests/test_backprop_document.py holds the numbers to the textbook and to the layers.
+tests/documents/test_backprop_document.py holds the numbers to the textbook and to the layers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-PAGE = Path(__file__).parent / "backprop.md"
+PAGE = Path(__file__).parents[2] / "docs" / "backprop.md"
 
 TOKENS, TARGETS = [2, 2], [2, 1]  # "oo" to read, "oh" to predict; the vocabulary is ! h o
 PARAMETERS = {

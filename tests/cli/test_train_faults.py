@@ -17,8 +17,8 @@ from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.lock import lock
 from numpy_rnn.storage.model_file import load_model
-from tests.faulty_os import FaultyOS, fails
-from tests.test_trainer import TEXT
+from tests.storage.faulty_os import FaultyOS, fails
+from tests.training.test_trainer import TEXT
 
 OPTIONS = "--seq-len 7 --hidden-size 6 --embedding-dim 3 --layers 1 --steps 6 --eval-every 2"
 SMALL = OPTIONS.split()

@@ -1,4 +1,4 @@
-"""What other gradient checkers say of `wrong_rnn.py`: `python docs/examples/other_checkers.py`.
+"""What other gradient checkers say of `wrong_rnn.py`: `python tests/documents/other_checkers.py`.
 
 Each wraps the same two NumPy functions in what its library asks for, if the library is installed.
 """

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from docs.examples.wrong_rnn import at, rnn_backward, rnn_forward
 from tests import strategies as some
+from tests.documents.wrong_rnn import at, rnn_backward, rnn_forward
 
 TAGS = ["p", "pre", "table", "caption", "thead", "tbody", "tr", "th", "td", "svg", "rect", "text", "title"]
 

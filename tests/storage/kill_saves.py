@@ -1,4 +1,4 @@
-"""A program: `python -m tests.kill_saves FILE` kills a save before each of its operations, one process each.
+"""A program: `python -m tests.storage.kill_saves FILE` kills a save before each of its operations, one process each.
 
 It prints one line a process: what FILE holds then, and what it holds after the next save. (A program of its own
 because it forks, which a process that runs PyTorch's threads had better not do.)
@@ -12,7 +12,7 @@ import numpy as np
 
 from numpy_rnn.storage import files as atomic
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
-from tests.faulty_os import FaultyOS, is_killed
+from tests.storage.faulty_os import FaultyOS, is_killed
 
 LONGEST = 300  # bytes a write takes: many are killed in the middle of an array
 

@@ -9,50 +9,38 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
-from numpy_rnn.layers.embedding import Scatter, gather
 from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.layers.linear import affine, affine_backward
+from numpy_rnn.layers.projected_embedding import ProjectedEmbedding
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["CharRNN"]
 
 
 class CharRNNTape(Tape):
-    """The tapes of the layers, wired once: what one of them writes is what the next one reads.
+    """The tapes of the parts, and the arrays between them.
 
-    Three arrays serve twice, each after its first content has been read for the last time:
+    Three arrays are used twice, the second time after their first content has been read for the last time:
 
-    =============  ====================  ==========================================
-    array          after forward         after backward
-    =============  ====================  ==========================================
-    first.z        z of the first layer  1 - h^2, then scratch of the scatter
-    fc.y           logits                the same
-    criterion.e    exp(logits - max)     dlogits
-    fc.dx          (unused)              doutput, then dz
-    =============  ====================  ==========================================
+    ===============  =======================  =======================================
+    array            after forward            after backward
+    ===============  =======================  =======================================
+    rnn z            z                        dz
+    criterion.e      exp(logits - max)        dlogits
+    doutput          (unused)                 doutput, then scratch of the scatter
+    ===============  =======================  =======================================
     """
 
     def __init__(self, model: CharRNN, T: int, B: int) -> None:
         super().__init__(model, (T, B))
-        N, V, E, H = T * B, model.vocab_size, model.embedding_dim, model.hidden_size
-        self.tokens = np.empty(N, np.intp)
-        self.scatter = Scatter(N, V, model.dtype)
-        self.rnn, self.fc = model.rnn.new_tape(T, B), model.fc.new_tape(T, B)
+        N, V, H = T * B, model.vocab_size, model.hidden_size
+        self.embedding = model.projected_embedding.new_tape(N)
+        self.rnn = model.rnn.new_tape(T, B)
+        self.bottom, self.top = self.rnn.recurrences[0], self.rnn.recurrences[-1]
+        self.logits, self.doutput = np.empty((N, V), model.dtype), np.empty((N, H), model.dtype)
+        self.rnn.set_doutput(self.doutput.reshape(T, B, H))
         self.criterion = model.criterion.new_tape(N, V, model.dtype)
-        self.first = self.rnn.recurrences[0]
-        self.fc.x = self.rnn.recurrences[-1].h_rows
-        doutput = self.fc.dx.reshape(T, B, H)
-        self.rnn.set_doutput(doutput, dz=doutput)
-        self.criterion.logits = self.fc.y
-        self.criterion.dlogits = self.criterion.e
-        for part in (self.rnn, self.fc, self.criterion):
-            part.layer = model  # wired as they are, they are of no use to the layers by themselves
-        # What W_ih multiplies: the V rows of the embedding, or the N that were looked up, whichever are fewer. The
-        # arrays of the other way are empty.
-        self.table_first = V <= N
-        self.projected, self.dprojected = (np.empty((V if self.table_first else 0, H), model.dtype) for _ in range(2))
-        self.x, self.dx, self.ordered_dx = (
-            np.empty((0 if self.table_first else N, E), model.dtype) for _ in range(3)
-        )
+        self.rnn.layer = self.criterion.layer = model  # only the model itself may use them
 
 
 class CharRNN(Layer[CharRNNTape]):
@@ -67,9 +55,9 @@ class CharRNN(Layer[CharRNNTape]):
     hidden_size : int, default 32
         H.
     num_layers : int, default 1
-        L, layers of the RNN.
+        L, the layers of the RNN.
     dropout : float, default 0
-        Probability with which the output of each of its layers but the last is set to zero in training mode.
+        Probability with which a value between two layers of the RNN is set to zero in training mode.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -78,11 +66,11 @@ class CharRNN(Layer[CharRNNTape]):
     Attributes
     ----------
     embedding, rnn, fc : Embedding, RNN, Linear
-        The layers. Their parameters lie in the model's two vectors, as `embedding.weight`, `rnn.weight_ih_l0`, ...;
-        load values into them, do not put other layers in their place.
+        The layers. Their parameters are stored in the model's two vectors, as `embedding.weight`,
+        `rnn.weight_ih_l0`, ...: load values into them, but do not replace the layers themselves.
     criterion : CrossEntropyLoss
-        The loss that `loss_and_gradients` takes: the mean over all characters. For another, call `forward`, a loss of
-        your own, and `backward`.
+        The loss that `loss_and_gradients` computes: the mean over all characters. For any other loss, call `forward`,
+        your own loss, and `backward`.
     """
 
     def __init__(
@@ -104,6 +92,7 @@ class CharRNN(Layer[CharRNNTape]):
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
         self.rnn = RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)
+        self.projected_embedding = ProjectedEmbedding(self.embedding, self.rnn.layers[0][0])
         self._criterion = CrossEntropyLoss()
         self._step_tape: CharRNNTape | None = None
         self._parameters = Parameters.join(
@@ -111,7 +100,7 @@ class CharRNN(Layer[CharRNNTape]):
         )
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, in which dropout is on, and return the model itself."""
+        """Switch dropout on (or, with mode=False, off), and return the model itself."""
         self.rnn.train(mode)
         return super().train(mode)
 
@@ -120,7 +109,7 @@ class CharRNN(Layer[CharRNNTape]):
         return self._criterion
 
     def new_tape(self, T: int, B: int) -> CharRNNTape:
-        """Return a tape for T steps of B sequences, to hand to the methods below again and again."""
+        """Return a tape for T steps of B sequences, to reuse in any number of calls of the methods below."""
         return CharRNNTape(self, as_size("T", T), as_size("B", B, low=0))
 
     def forward(
@@ -142,9 +131,10 @@ class CharRNN(Layer[CharRNNTape]):
         logits : ndarray, shape (T, B, V)
         h_n : ndarray, shape (L, B, H)
         """
-        tape = self._read(self._check_tokens(tokens), h_0, tape)
+        tape = self._start(self._check_tokens(tokens), h_0, tape)
+        self._forward(tape)
         self.tape = tape
-        return tape.fc.y.reshape(*tape.shape, self.vocab_size), tape.rnn.h_n()
+        return tape.logits.reshape(*tape.shape, self.vocab_size), tape.rnn.h_n()
 
     def _check_tokens(self, tokens: ArrayLike) -> Array:
         tokens = as_indices("tokens", tokens, self.vocab_size)
@@ -154,15 +144,6 @@ class CharRNN(Layer[CharRNNTape]):
             raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
         return tokens
 
-    def _read(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
-        tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
-        tape.rnn.set_h_0(self.rnn.check_state("h_0", h_0, tape.rnn.layout))
-        tape.rnn.masks = self.rnn.draw_masks(*tape.shape)
-        tape.tokens[...] = tokens.reshape(-1)
-        self.forward_on(tape)
-        tape.written = True
-        return tape
-
     def backward(self, dlogits: ArrayLike, dh_n: ArrayLike | None = None, tape: CharRNNTape | None = None) -> Array:
         """Assign the gradient of every parameter (torch would add to it), and return that of h_0.
 
@@ -171,9 +152,9 @@ class CharRNN(Layer[CharRNNTape]):
         dlogits : array, shape (T, B, V)
             Gradient of the loss with respect to the logits.
         dh_n : array, shape (L, B, H), optional
-            Gradient with respect to h_n by any path but the logits. None: zeros.
+            Gradient with respect to h_n by any path other than the logits. None: zeros.
         tape : CharRNNTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
 
         Returns
         -------
@@ -185,35 +166,31 @@ class CharRNN(Layer[CharRNNTape]):
         check_shape("dlogits", dlogits, (*tape.shape, self.vocab_size), "(T, B, vocab_size)")
         dh_n = self.rnn.check_state("dh_n", dh_n, tape.rnn.layout)
         tape.rnn.dh[...] = 0 if dh_n is None else dh_n
-        tape.fc.dy = dlogits.reshape(-1, self.vocab_size)
-        self.backward_on(tape)
+        self._backward(dlogits.reshape(-1, self.vocab_size), tape)
         return tape.rnn.dh if handed_in else tape.rnn.dh.copy()
 
-    # A gather commutes with a linear map, W_ih (C[token]) = (W_ih C)[token]: with fewer characters than tokens the
-    # table C is multiplied once, V rows instead of N; and backward, dz is summed per character before W_ih sees it.
-    # (Products of zero and nan are nan: one that is not a number spreads further than in torch.)
+    def _start(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
+        """Return the tape with the inputs of a forward pass on it."""
+        tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
+        tape.rnn.set_h_0(self.rnn.check_state("h_0", h_0, tape.rnn.layout))
+        tape.rnn.masks = self.rnn.draw_masks(*tape.shape)
+        tape.embedding.tokens[...] = tokens.reshape(-1)
+        return tape
 
-    def forward_on(self, tape: CharRNNTape) -> None:
-        C, first, t = self.embedding.weight.data, self.rnn.layers[0][0], tape.first
-        if tape.table_first:
-            first.project(C, tape.projected, t.bias)
-            gather(tape.projected, tape.tokens, t.z_rows)
-        else:
-            gather(C, tape.tokens, tape.x)
-            first.project(tape.x, t.z_rows, t.bias)
-        self.rnn.recur(tape.rnn)
-        self.fc.forward_on(tape.fc)
+    # Each line of the forward pass has its line in the backward pass, in reverse order.
 
-    def backward_on(self, tape: CharRNNTape) -> None:
-        C, first, t = self.embedding.weight, self.rnn.layers[0][0], tape.first
-        self.fc.backward_on(tape.fc)
-        self.rnn.backward_recur(tape.rnn)
-        if tape.table_first:
-            tape.scatter.add(tape.tokens, t.dz_rows, tape.dprojected, t.z_rows)
-            first.backward_project(tape.dprojected, C.data, C.grad)
-        else:
-            first.backward_project(t.dz_rows, tape.x, tape.dx)
-            tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)
+    def _forward(self, tape: CharRNNTape) -> None:
+        bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
+        self.projected_embedding.forward(tape.embedding, bottom.z_rows, bottom.bias)  # W_ih C[token] + b_ih + b_hh
+        self.rnn.recur(tape.rnn)  # h
+        affine(top.h_rows, W.data, b.data, tape.logits)  # W h + b
+        tape.written = True
+
+    def _backward(self, dlogits: Array, tape: CharRNNTape) -> None:
+        bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
+        affine_backward(dlogits, top.h_rows, W.data, tape.doutput, W.grad, b.grad, top.ones)  # doutput, dW, db
+        self.rnn.backward_recur(tape.rnn)  # dz, dW_hh, dh_0
+        self.projected_embedding.backward(tape.embedding, bottom.z_rows, bottom.ones, tape.doutput)  # dW_ih, db, dC
 
     def loss_and_gradients(
         self,
@@ -224,8 +201,8 @@ class CharRNN(Layer[CharRNNTape]):
     ) -> tuple[float, Array]:
         """Return the mean cross-entropy and h_n, and assign the gradient of every parameter.
 
-        The arithmetic of one training step: forward, loss, backward. No gradient leaves through h_0: carrying h_n
-        into the next call is truncated backpropagation through time.
+        This is one training step without the update: forward, loss, backward. The gradient of h_0 is not returned, so
+        passing h_n to the next call is truncated backpropagation through time.
 
         Parameters
         ----------
@@ -234,8 +211,8 @@ class CharRNN(Layer[CharRNNTape]):
         h_0 : array, shape (L, B, H), optional
             The state before the first step. None: zeros.
         tape : CharRNNTape, optional
-            Where to write; see `new_tape`. None: one that the model keeps for this method alone, as long as (T, B)
-            stays the same.
+            Where to write; see `new_tape`. None: the model keeps one for this method and reuses it while (T, B) stays
+            the same.
 
         Returns
         -------
@@ -250,12 +227,14 @@ class CharRNN(Layer[CharRNNTape]):
             if self._step_tape is None or self._step_tape.shape != tokens.shape:
                 self._step_tape = self.new_tape(*tokens.shape)
             tape = self._step_tape
-        self._read(tokens, h_0, tape)
+        self._start(tokens, h_0, tape)
         tape.criterion.targets[...] = targets.reshape(-1)
-        self._criterion.forward_on(tape.criterion)
-        self._criterion.backward_on(tape.criterion)
-        tape.fc.dy = tape.criterion.dlogits
         tape.rnn.dh.fill(0)
-        self.backward_on(tape)
+        dlogits = tape.criterion.e
+
+        self._forward(tape)
+        self.criterion.forward_rows(tape.logits, tape.criterion)
+        self.criterion.backward_rows(dlogits, tape.criterion)
+        self._backward(dlogits, tape)
         h_n = tape.rnn.h_n()
         return tape.criterion.loss, h_n if handed_in else h_n.copy()

@@ -166,7 +166,7 @@ def steps(
             ("", parameters.views(parameters.data), dict(mirror.named_parameters())),
         ]
         differences = {
-            "logits": _difference(tape.fc.y, logits.flatten(0, 1)),
+            "logits": _difference(tape.logits, logits.flatten(0, 1)),
             "h_n": _difference(h_n, torch_h_n),
             "loss": _difference(np.array(loss), torch_loss),
         }

@@ -15,8 +15,8 @@ import numpy as np
 import numpy_rnn as nr
 from benchmarks.contestants import Work
 from benchmarks.problem import LR, Array, Problem
-from numpy_rnn.char_rnn import CharRNNTape
 from numpy_rnn.layers.embedding import Scatter
+from numpy_rnn.layers.projected_embedding import ProjectedEmbeddingTape
 from numpy_rnn.layers.recurrence import Recurrence, RecurrenceTape
 
 
@@ -35,24 +35,24 @@ def products_into_new_arrays() -> None:
     def backward_recur(recurrence: Recurrence, tape: Any) -> None:
         W_hh = recurrence.weight_hh
         tape.z_rows[...] = 1 - tape.h_rows**2
-        for dh, doutput_t, slope_t, dz_t in tape.backward_steps:
-            dz_t[...] = (doutput_t + dh) * slope_t
-            dh[...] = dz_t @ W_hh.data
-        W_hh.grad[...] = tape.dz_rows.T @ tape.h_previous_rows
+        for dh, doutput_t, z_t in tape.backward_steps:
+            z_t[...] = (doutput_t + dh) * z_t
+            dh[...] = z_t @ W_hh.data
+        W_hh.grad[...] = tape.z_rows.T @ tape.before.reshape(tape.h_rows.shape)
 
     Recurrence.recur, Recurrence.backward_recur = recur, backward_recur
 
 
 def gather_first() -> None:
     """Look the N embeddings up and multiply them all, whatever the size of the table."""
-    wire = CharRNNTape.__init__
+    allocate = ProjectedEmbeddingTape.__init__
 
-    def gathered(tape: Any, model: nr.CharRNN, T: int, B: int) -> None:
-        wire(tape, model, T, B)
+    def gathered(tape: Any, embedding: nr.Embedding, recurrence: Recurrence, N: int) -> None:
+        allocate(tape, embedding, recurrence, N)
         tape.table_first = False
-        tape.x, tape.dx, tape.ordered_dx = (np.empty((T * B, model.embedding_dim), model.dtype) for _ in range(3))
+        tape.x, tape.dx, tape.ordered_dx = (np.empty((N, embedding.embedding_dim), embedding.dtype) for _ in range(3))
 
-    CharRNNTape.__init__ = gathered
+    ProjectedEmbeddingTape.__init__ = gathered
 
 
 def scatter_with_add_at() -> None:
@@ -79,17 +79,17 @@ def transposed_view() -> None:
 def softmax_as_written() -> None:
     """Softmax, loss and gradient as the equations stand, each in a new array."""
 
-    def forward_on(criterion: nr.CrossEntropyLoss, tape: Any) -> None:
-        e = np.exp(tape.logits - tape.logits.max(axis=1, keepdims=True))
+    def forward_rows(criterion: nr.CrossEntropyLoss, logits: Array, tape: Any) -> None:
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
         tape.e[...] = e / e.sum(axis=1, keepdims=True)
         tape.loss = float(-np.log(tape.e[np.arange(len(e)), tape.targets]).mean())
 
-    def backward_on(criterion: nr.CrossEntropyLoss, tape: Any) -> None:
+    def backward_rows(criterion: nr.CrossEntropyLoss, dlogits: Array, tape: Any) -> None:
         one_hot = np.zeros_like(tape.e)
         one_hot[np.arange(len(one_hot)), tape.targets] = 1
-        tape.dlogits[...] = (tape.e - one_hot) / len(one_hot)
+        dlogits[...] = (tape.e - one_hot) / len(one_hot)
 
-    nr.CrossEntropyLoss.forward_on, nr.CrossEntropyLoss.backward_on = forward_on, backward_on
+    nr.CrossEntropyLoss.forward_rows, nr.CrossEntropyLoss.backward_rows = forward_rows, backward_rows
 
 
 def adam_by_tensor() -> None:

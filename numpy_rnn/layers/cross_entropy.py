@@ -21,6 +21,7 @@ probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,8 @@ __all__ = ["CrossEntropyLoss"]
 
 
 class CrossEntropyTape(LossTape):
-    """Those of LossTape, e (N, C), s (N,), dlogits (N, C); logits (N, C) come from outside."""
+    """The arrays of LossTape, e (N, C), s (N,) and dlogits (N, C)."""
 
-    logits: Array
     probabilities: Array | None = None  # (N, C), if that is what targets are
     dtargets: Array | None = None  # in the shape of targets, if they are probabilities
     q: Array | None = None  # (C,) or (N, C); None: 0 everywhere
@@ -46,12 +46,15 @@ class CrossEntropyTape(LossTape):
         self.e = np.empty((N, C), dtype)
         self.e_flat = self.e.reshape(-1)
         self.s = np.empty(N, dtype)
-        self.dlogits = np.empty((N, C), dtype)
         self.max = np.empty((N, 1), np.empty(0, dtype).real.dtype)
         self.row_starts = np.arange(0, N * C, C)  # where each row begins in a flat (N * C,) view
         self.flat_targets = np.empty(N, np.intp)
         self.log_s, self.scale = np.empty(N, dtype), np.empty((N, 1), dtype)
         self.ones_C = np.ones(C, dtype)
+
+    @cached_property
+    def dlogits(self) -> Array:
+        return np.empty_like(self.e)
 
 
 class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
@@ -121,9 +124,9 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         else:
             classes, ignored = self._check_classes("logits", logits, targets)
         tape = self._tape_for("logits", logits, tape)
-        tape.logits, tape.probabilities, tape.dtargets = as_rows(logits), probabilities, None
+        tape.probabilities, tape.dtargets = probabilities, None
         tape.targets[...], tape.ignored = classes, ignored
-        self.forward_on(tape)
+        self.forward_rows(as_rows(logits), tape)
         tape.written, self.tape = True, tape
         return tape.loss
 
@@ -150,16 +153,17 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         handed_in = tape is not None
         tape = self._written_tape(tape)
         tape.dloss = self._check_dloss(dloss, tape)
-        self.backward_on(tape)
+        self.backward_rows(tape.dlogits, tape)
         dlogits = tape.unrow(tape.dlogits)
         return dlogits if handed_in else dlogits.copy()
 
-    def forward_on(self, tape: CrossEntropyTape) -> None:
+    def forward_rows(self, logits: Array, tape: CrossEntropyTape) -> None:
+        """Set tape.loss for logits (N, C) and the targets on the tape."""
         e, s, nll, log_s = tape.e, tape.s, tape.nll, tape.log_s
         np.add(tape.row_starts, tape.targets, tape.flat_targets)
         # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
-        np.maximum.reduce(tape.logits.real, axis=1, out=tape.max, keepdims=True)
-        np.subtract(tape.logits, tape.max, e)  # (C1): the exponent
+        np.maximum.reduce(logits.real, axis=1, out=tape.max, keepdims=True)
+        np.subtract(logits, tape.max, e)  # (C1): the exponent
         tape.e_flat.take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
         np.exp(e, e)  # (C1)
         e.dot(tape.ones_C, s)  # (C2)
@@ -169,7 +173,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
             np.multiply(nll, tape.r, nll)
         tape.loss = self.reduce(nll, tape)
         if tape.q is not None:
-            tape.log_p = tape.logits - tape.max - log_s[:, None]
+            tape.log_p = logits - tape.max - log_s[:, None]
             spread = self.reduce(-(tape.log_p * tape.q).sum(axis=1), tape)
             if tape.probabilities is None:
                 spread += tape.loss  # (C3')
@@ -188,8 +192,9 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
             tape.r = (1 - eps) * (1.0 if tape.r is None else tape.r)
             tape.q = self.class_weights(tape) * (eps / C)
 
-    def backward_on(self, tape: CrossEntropyTape) -> None:
-        dlogits, g = tape.dlogits, self.upstream(tape)
+    def backward_rows(self, dlogits: Array, tape: CrossEntropyTape) -> None:
+        """Write dlogits (N, C), for tape.dloss; it may be the array tape.e."""
+        g = self.upstream(tape)
         picked = whole = g if tape.r is None else g * tape.r
         if tape.q is not None:
             g = np.asarray(g, dlogits.dtype).reshape(-1, 1)

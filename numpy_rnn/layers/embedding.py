@@ -19,9 +19,7 @@ __all__ = ["Embedding", "Scatter", "gather"]
 
 
 class EmbeddingTape(Tape):
-    """tokens (N,), y (N, E); dy (N, E) comes from outside."""
-
-    dy: Array
+    """tokens (N,), y (N, E), and scratch of the same shape as y."""
 
     def __init__(self, layer: Embedding, shape: tuple[int, ...]) -> None:
         super().__init__(layer, shape)
@@ -100,7 +98,7 @@ class Embedding(Layer[EmbeddingTape]):
         tokens = as_indices("tokens", tokens, self.num_embeddings)
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
         tape.tokens[...] = tokens.reshape(-1)
-        self.forward_on(tape)
+        gather(self.weight.data, tape.tokens, tape.y)  # (E1)
         tape.written, self.tape = True, tape
         return tape.y.reshape(*tape.shape, self.embedding_dim)
 
@@ -118,8 +116,13 @@ class Embedding(Layer[EmbeddingTape]):
         tape = self._written_tape(tape)
         dy = as_array("dy", dy, self.dtype)
         check_shape("dy", dy, (*tape.shape, self.embedding_dim), "(*tokens.shape, embedding_dim)")
-        tape.dy = dy.reshape(-1, self.embedding_dim)
-        self.backward_on(tape)
+        dy, grad = dy.reshape(-1, self.embedding_dim), self.weight.grad
+        tape.scatter.add(tape.tokens, dy, grad, tape.ordered_dy)  # (E2)
+        if not np.isfinite(grad).all():  # 0 * inf is nan: the one-hot product spreads it to every row
+            grad.fill(0)
+            np.add.at(grad, tape.tokens, dy)
+        if self.padding_idx is not None:
+            grad[self.padding_idx] = 0
 
     def _check_padding_idx(self, padding_idx: int) -> int:
         V = self.num_embeddings
@@ -128,19 +131,6 @@ class Embedding(Layer[EmbeddingTape]):
                 f"padding_idx must lie in [-num_embeddings, num_embeddings) = [{-V}, {V}), got {padding_idx}"
             )
         return int(padding_idx) % V
-
-    def forward_on(self, tape: EmbeddingTape) -> None:
-        gather(self.weight.data, tape.tokens, tape.y)  # (E1)
-
-    def backward_on(self, tape: EmbeddingTape) -> None:
-        tape.scatter.add(tape.tokens, tape.dy, self.weight.grad, tape.ordered_dy)  # (E2)
-        if not np.isfinite(
-            self.weight.grad
-        ).all():  # 0 times infinity is nan: a one-hot product spreads it to all rows
-            self.weight.grad.fill(0)
-            np.add.at(self.weight.grad, tape.tokens, tape.dy)
-        if self.padding_idx is not None:
-            self.weight.grad[self.padding_idx] = 0
 
 
 def gather(table: Array, indices: Array, out: Array) -> None:

@@ -1,9 +1,9 @@
-"""Linear: an affine map of the last dimension, here for the N rows of a matrix.
+"""Linear: an affine map of the last dimension. For the N rows of x, with W the weight and b the bias:
 
-y = x @ weight.T + bias                                    (L1)
-dx = dy @ weight                                           (L2)
-dweight = sum over n of dy[n] x[n].T = dy.T @ x            (L3)
-dbias = sum over n of dy[n]                                (L4)
+y = x @ W.T + b                                     (L1)
+dx = dy @ W                                         (L2)
+dW = sum over n of dy[n] x[n].T = dy.T @ x          (L3)
+db = sum over n of dy[n]                            (L4)
 """
 
 from __future__ import annotations
@@ -17,21 +17,35 @@ from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_size, check_
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.parameters import Parameters
 
-__all__ = ["Linear"]
+__all__ = ["Linear", "affine", "affine_backward"]
+
+
+def affine(x: Array, W: Array, b: Array | None, y: Array) -> None:
+    """Write y (N, O) for x (N, I), W (O, I) and b (O,), equation (L1); b None: zero."""
+    x.dot(W.T, y)  # (L1)
+    if b is not None:
+        np.add(y, b, y)
+
+
+def affine_backward(dy: Array, x: Array, W: Array, dx: Array, dW: Array, db: Array | None, ones: Array) -> None:
+    """Write dx (N, I), dW (O, I) and db (O,) for dy (N, O), equations (L2) to (L4); `ones` has at least N of them."""
+    dy.dot(W, dx)  # (L2)
+    dy.T.dot(x, dW)  # (L3)
+    if db is not None:
+        ones[: len(dy)].dot(dy, db)  # (L4): BLAS sums rows faster than NumPy
 
 
 class LinearTape(Tape):
-    """y (N, out_features), dx (N, in_features); x (N, in_features) and dy (N, out_features) come from outside."""
+    """x and dx (N, in_features), y (N, out_features)."""
 
-    x: Array
-    dy: Array
+    x: Array  # the caller's
 
     def __init__(self, layer: Linear, shape: tuple[int, ...]) -> None:
         super().__init__(layer, shape)
         N = math.prod(shape)
         self.y = np.empty((N, layer.out_features), layer.dtype)
         self.dx = np.empty((N, layer.in_features), layer.dtype)
-        self.ones = np.ones(N, layer.dtype)  # BLAS sums over rows, ones @ dy, faster than NumPy
+        self.ones = np.ones(N, layer.dtype)
 
 
 class Linear(Layer[LinearTape]):
@@ -75,7 +89,7 @@ class Linear(Layer[LinearTape]):
         self.weight, self.bias = self._parameters["weight"], self._parameters.get("bias")
 
     def new_tape(self, *shape: int) -> LinearTape:
-        """Return a tape for inputs of leading dimensions `shape`, to hand to `forward` and `backward`."""
+        """Return a tape for inputs of leading dimensions `shape`, to reuse in any number of passes."""
         return LinearTape(self, shape)
 
     def forward(self, x: ArrayLike, tape: LinearTape | None = None) -> Array:
@@ -97,7 +111,7 @@ class Linear(Layer[LinearTape]):
             raise ValueError(f"x has shape {x.shape}, expected (*, in_features) = (*, {self.in_features})")
         tape = self.new_tape(*x.shape[:-1]) if tape is None else self._check_tape(tape, x.shape[:-1])
         tape.x = x.reshape(-1, self.in_features)
-        self.forward_on(tape)
+        affine(tape.x, self.weight.data, None if self.bias is None else self.bias.data, tape.y)
         tape.written, self.tape = True, tape
         return tape.y.reshape(*tape.shape, self.out_features)
 
@@ -120,18 +134,7 @@ class Linear(Layer[LinearTape]):
         tape = self._written_tape(tape)
         dy = as_array("dy", dy, self.dtype)
         check_shape("dy", dy, (*tape.shape, self.out_features), "(*, out_features)")
-        tape.dy = dy.reshape(-1, self.out_features)
-        self.backward_on(tape)
+        dy, db = dy.reshape(-1, self.out_features), None if self.bias is None else self.bias.grad
+        affine_backward(dy, tape.x, self.weight.data, tape.dx, self.weight.grad, db, tape.ones)
         dx = tape.dx.reshape(*tape.shape, self.in_features)
         return dx if handed_in else dx.copy()
-
-    def forward_on(self, tape: LinearTape) -> None:
-        tape.x.dot(self.weight.data.T, tape.y)  # (L1)
-        if self.bias is not None:
-            np.add(tape.y, self.bias.data, tape.y)
-
-    def backward_on(self, tape: LinearTape) -> None:
-        tape.dy.dot(self.weight.data, tape.dx)  # (L2)
-        tape.dy.T.dot(tape.x, self.weight.grad)  # (L3)
-        if self.bias is not None:
-            tape.ones.dot(tape.dy, self.bias.grad)  # (L4)

@@ -17,10 +17,7 @@ __all__ = ["LogSoftmax"]
 
 
 class LogSoftmaxTape(Tape):
-    """y and dx in the shape of x; max and sum, of length 1 along dim; x and dy come from outside."""
-
-    x: Array
-    dy: Array
+    """y and dx in the shape of x; max and sum, of length 1 along dim."""
 
     def __init__(self, layer: LogSoftmax, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         super().__init__(layer, shape)
@@ -79,8 +76,12 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         tape = self.new_tape(*x.shape, dtype=x.dtype) if tape is None else self._check_tape(tape, x.shape)
         if tape.y.dtype != x.dtype:
             raise TypeError(f"tape was made for x of dtype {tape.y.dtype}, got {x.dtype}")
-        tape.x = x
-        self.forward_on(tape)
+        y, e, s = tape.y, tape.dx, tape.sum  # dx is free to hold exp(x - max) until backward
+        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
+        np.maximum.reduce(x.real, axis=self.dim, out=tape.max, keepdims=True, initial=-np.inf)
+        np.subtract(x, tape.max, y)
+        np.add.reduce(np.exp(y, e), axis=self.dim, out=s, keepdims=True)
+        np.subtract(y, np.log(s, s), y)  # (1)
         tape.written, self.tape = True, tape
         return tape.y
 
@@ -103,20 +104,8 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         tape = self._written_tape(tape)
         dy = as_array("dy", dy, tape.y.dtype)
         check_shape("dy", dy, tape.shape, "the shape of x")
-        tape.dy = dy
-        self.backward_on(tape)
-        return tape.dx if handed_in else tape.dx.copy()
-
-    def forward_on(self, tape: LogSoftmaxTape) -> None:
-        x, y, e, s = tape.x, tape.y, tape.dx, tape.sum  # until backward, dx is free to hold exp(x - max)
-        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
-        np.maximum.reduce(x.real, axis=self.dim, out=tape.max, keepdims=True, initial=-np.inf)
-        np.subtract(x, tape.max, y)
-        np.add.reduce(np.exp(y, e), axis=self.dim, out=s, keepdims=True)
-        np.subtract(y, np.log(s, s), y)  # (1)
-
-    def backward_on(self, tape: LogSoftmaxTape) -> None:
-        dy, dx, s = tape.dy, tape.dx, tape.sum
+        dx, s = tape.dx, tape.sum
         np.add.reduce(dy, axis=self.dim, out=s, keepdims=True)
         np.multiply(np.exp(tape.y, dx), s, dx)
         np.subtract(dy, dx, dx)  # (2)
+        return dx if handed_in else dx.copy()

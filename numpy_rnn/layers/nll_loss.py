@@ -20,9 +20,7 @@ __all__ = ["NLLLoss"]
 
 
 class NLLLossTape(LossTape):
-    """Those of LossTape, and dlog_p (N, C); log_p (N, C) comes from outside."""
-
-    log_p: Array
+    """The arrays of LossTape, and dlog_p (N, C)."""
 
     def __init__(self, layer: NLLLoss, N: int, C: int, dtype: DTypeLike) -> None:
         super().__init__(layer, N, C, dtype)
@@ -79,9 +77,12 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
         log_p = self._check_scores("log_p", log_p)
         classes, ignored = self._check_classes("log_p", log_p, targets)
         tape = self._tape_for("log_p", log_p, tape)
-        tape.log_p = as_rows(log_p)
         tape.targets[...], tape.ignored = classes, ignored
-        self.forward_on(tape)
+        np.negative(as_rows(log_p)[tape.n, tape.targets], tape.nll)  # (1)
+        self.weigh(tape)
+        if tape.r is not None:
+            np.multiply(tape.nll, tape.r, tape.nll)
+        tape.loss = self.reduce(tape.nll, tape)
         tape.written, self.tape = True, tape
         return tape.loss
 
@@ -99,18 +100,8 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
         handed_in = tape is not None
         tape = self._written_tape(tape)
         tape.dloss = self._check_dloss(dloss, tape)
-        self.backward_on(tape)
-        dlog_p = tape.unrow(tape.dlog_p)
-        return dlog_p if handed_in else dlog_p.copy()
-
-    def forward_on(self, tape: NLLLossTape) -> None:
-        np.negative(tape.log_p[tape.n, tape.targets], tape.nll)  # (1)
-        self.weigh(tape)
-        if tape.r is not None:
-            np.multiply(tape.nll, tape.r, tape.nll)
-        tape.loss = self.reduce(tape.nll, tape)
-
-    def backward_on(self, tape: NLLLossTape) -> None:
         g = self.upstream(tape)
         tape.dlog_p.fill(0)
         tape.dlog_p[tape.n, tape.targets] = -g if tape.r is None else -g * tape.r  # (2)
+        dlog_p = tape.unrow(tape.dlog_p)
+        return dlog_p if handed_in else dlog_p.copy()

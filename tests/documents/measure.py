@@ -77,7 +77,7 @@ def state_gradients(rnn: nr.RNN, x: Array, doutput: Array, h_0: Array | None = N
     rnn.forward(x, h_0)
     rnn.backward(doutput)
     dh = doutput.copy()
-    dh[:-1] += rnn.tape.recurrences[0].dz[1:] @ rnn.weight_hh_l0.data
+    dh[:-1] += rnn.tape.recurrences[0].z[1:] @ rnn.weight_hh_l0.data
     return dh
 
 
@@ -118,7 +118,7 @@ def truncated(model: nr.CharRNN, tokens: Array, targets: Array, k: int) -> Array
     """Return the gradient of the mean loss if each step's loss reaches back k steps: all parameters, one vector."""
     T = len(tokens)
     model.forward(tokens)
-    h = model.tape.first.h.copy()  # (T + 1, B, H)
+    h = model.tape.bottom.h.copy()  # (T + 1, B, H)
     gradient = np.zeros_like(model.parameters().grad)
     for s in range(T):
         start = max(0, s + 1 - k)
@@ -151,7 +151,7 @@ def detached(model: nr.CharRNN, tokens: Array, targets: Array, cut: int) -> tupl
     criterion, V = nr.CrossEntropyLoss(), model.vocab_size
     criterion.forward(logits.reshape(-1, V), targets.reshape(-1))
     doutput = criterion.backward().reshape(logits.shape) @ model.fc.weight.data
-    x, h = model.embedding.forward(tokens), model.tape.first.h.copy()
+    x, h = model.embedding.forward(tokens), model.tape.bottom.h.copy()
     whole = state_gradients(model.rnn, x, doutput)
     parts = [
         state_gradients(model.rnn, x[:cut], doutput[:cut]),
@@ -207,7 +207,7 @@ def row(name: str, model: nr.CharRNN, tokens: Array, targets: Array) -> str:
     """Return a row of the table: spectral radius and largest singular value of W_hh, mean slope of tanh, and loss."""
     loss, _ = model.loss_and_gradients(tokens, targets)
     model.forward(tokens)
-    W_hh, h = model.rnn.weight_hh_l0.data, model.tape.first.h[1:]
+    W_hh, h = model.rnn.weight_hh_l0.data, model.tape.bottom.h[1:]
     radius, sigma_max = np.abs(np.linalg.eigvals(W_hh)).max(), np.linalg.norm(W_hh, 2)
     return f"| {name} | {radius:.2f} | {sigma_max:.2f} | {(1 - h**2).mean():.2f} | {loss:.4f} |"
 

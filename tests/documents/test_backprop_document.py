@@ -73,12 +73,13 @@ def by_the_layers(p, h_0):
     e, s = criterion.tape.e.copy(), criterion.tape.s.copy()
     losses = [nr.CrossEntropyLoss().forward(logits[t], TARGETS[t]) for t in (0, 1)]
     dlogits = criterion.backward()
+    slope = 1 - output**2
     doutput = fc.backward(dlogits.reshape(2, 1, 3))
     dx, dh_0 = rnn.backward(doutput)
     embedding.backward(dx)
     found = of_each_step(
         x=x, z=z, h=output, logits=logits, e=e, s=s, p=e / s[:, None], loss=losses, dlogits=dlogits,
-        doutput=doutput, slope=tape.z, dz=tape.dz, dh=tape.dz / tape.z, dx=dx,
+        doutput=doutput, slope=slope, dz=tape.z, dh=tape.z / slope, dx=dx,
     )  # fmt: skip
     found |= {"loss": loss, "dh_0": dh_0[0, 0]}
     gradients = {name: parameter.grad.copy() for name, parameter in parameters.items()}

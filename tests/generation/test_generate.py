@@ -166,7 +166,7 @@ def test_generating_leaves_the_model_as_it_was(training):
     model.train(training)
     dlogits = np.random.default_rng(0).standard_normal((5, 2, 9))
     model.forward(np.random.default_rng(0).integers(0, 9, (5, 2)))
-    tape, logits, rng_state = model.tape, model.tape.fc.y.copy(), model.rnn.rng.bit_generator.state
+    tape, logits, rng_state = model.tape, model.tape.logits.copy(), model.rnn.rng.bit_generator.state
     dh_0, gradients = model.backward(dlogits), model.parameters().grad.copy()
     model.parameters().grad[...] = 7
     values = model.parameters().data.copy()
@@ -181,7 +181,7 @@ def test_generating_leaves_the_model_as_it_was(training):
     assert model.rnn.rng.bit_generator.state == rng_state
     assert (model.parameters().grad == 7).all()
     np.testing.assert_array_equal(model.parameters().data, values)
-    np.testing.assert_array_equal(tape.fc.y, logits)
+    np.testing.assert_array_equal(tape.logits, logits)
     np.testing.assert_array_equal(model.backward(dlogits), dh_0)
     np.testing.assert_array_equal(model.parameters().grad, gradients)
     # And dropout was off, whatever the mode.

@@ -1,0 +1,64 @@
+"""An embedding and the linear map W_ih of the recurrence that reads it, in the cheaper order.
+
+A lookup commutes with a linear map: row n of C[tokens] @ W_ih.T is row tokens[n] of C @ W_ih.T. So with fewer
+characters than tokens the table C is projected once, V rows instead of N:
+
+    z = C[tokens] @ W_ih.T + b  =  (C @ W_ih.T + b)[tokens]                          (E1) (R1)
+
+and backward, dz is summed per character before W_ih sees it: with S = onehot(tokens),
+
+    dC = S.T @ (dz @ W_ih)  =  (S.T @ dz) @ W_ih                                     (R6) (E2)
+
+(0 * nan is nan in these products, so a value that is not a number spreads further than in torch.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.layers.embedding import Embedding, Scatter, gather
+from numpy_rnn.layers.recurrence import Recurrence
+
+__all__ = ["ProjectedEmbedding", "ProjectedEmbeddingTape"]
+
+
+class ProjectedEmbeddingTape:
+    """tokens (N,), and the arrays of the order that is taken; those of the other one are empty."""
+
+    def __init__(self, embedding: Embedding, recurrence: Recurrence, N: int) -> None:
+        V, E, H, dtype = embedding.num_embeddings, embedding.embedding_dim, recurrence.hidden_size, embedding.dtype
+        self.table_first = V <= N
+        self.tokens, self.scatter = np.empty(N, np.intp), Scatter(N, V, dtype)
+        self.table, self.dtable = (np.empty((V if self.table_first else 0, H), dtype) for _ in range(2))
+        self.x, self.dx, self.ordered_dx = (np.empty((0 if self.table_first else N, E), dtype) for _ in range(3))
+
+
+class ProjectedEmbedding:
+    """z = W_ih C[tokens] + b, and its backward pass; `embedding` and `recurrence` hold the parameters."""
+
+    def __init__(self, embedding: Embedding, recurrence: Recurrence) -> None:
+        self.embedding, self.recurrence = embedding, recurrence
+
+    def new_tape(self, N: int) -> ProjectedEmbeddingTape:
+        return ProjectedEmbeddingTape(self.embedding, self.recurrence, N)
+
+    def forward(self, tape: ProjectedEmbeddingTape, z: Array, bias: Array | None) -> None:
+        """Write z (N, H); bias (H,) receives b_ih + b_hh."""
+        C = self.embedding.weight.data
+        if tape.table_first:
+            self.recurrence.project(C, tape.table, bias)  # (R1)
+            gather(tape.table, tape.tokens, z)  # (E1)
+        else:
+            gather(C, tape.tokens, tape.x)  # (E1)
+            self.recurrence.project(tape.x, z, bias)  # (R1)
+
+    def backward(self, tape: ProjectedEmbeddingTape, dz: Array, ones: Array, scratch: Array) -> None:
+        """Assign dC, dW_ih, db_ih and db_hh for dz (N, H); `scratch` (N, H) is overwritten, `ones` is N of them."""
+        C = self.embedding.weight
+        if tape.table_first:
+            tape.scatter.add(tape.tokens, dz, tape.dtable, scratch)  # (E2)
+            self.recurrence.backward_project(tape.dtable, C.data, C.grad, ones)  # (R5) (R6)
+        else:
+            self.recurrence.backward_project(dz, tape.x, tape.dx, ones)  # (R5) (R6)
+            tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)  # (E2)

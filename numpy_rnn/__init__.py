@@ -1,4 +1,4 @@
-"""A character-level recurrent language model in NumPy alone, every backward pass by hand.
+"""A character-level recurrent language model in pure NumPy, with every backward pass written by hand.
 
 >>> import numpy_rnn as nr
 >>> text = "Hello, how are you?"
@@ -12,7 +12,7 @@
 >>> nr.generate(model, vocabulary, prompt="H", length=len(text))
 'Hello, how are you?'
 
-`numpy_rnn.textbook` is the page to read first; `numpy_rnn.layers` has one layer a file.
+Read `numpy_rnn.textbook` first; `numpy_rnn.layers` has one file per layer.
 """
 
 from importlib import import_module
@@ -85,7 +85,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what few programs need when it is asked for: with it, `import numpy_rnn` would take twice as long."""
+    """Import rarely needed names on first use: importing them here would double the time of `import numpy_rnn`."""
     if name in _LATER:
         return getattr(import_module(f"numpy_rnn.{_LATER[name]}"), name)
     raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")

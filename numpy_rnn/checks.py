@@ -1,4 +1,4 @@
-"""Argument checks shared by the layers: each error names the argument, what it was and what was expected."""
+"""Argument checks: each error names the argument, what it was, and what was expected."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def as_probability(name: str, value: float) -> float:
 
 
 def as_flag(name: str, value: bool) -> bool:
-    """Return `value` if it is True or False: a number here is most often one argument in the place of another."""
+    """Return `value` if it is True or False: a number is most likely an argument in the wrong position."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
 def to_numpy(name: str, value: ArrayLike) -> Array:
-    """Return `value` as an array: a list, an array, or a torch tensor, off its graph and device."""
+    """Return `value` as an array: a list, an array, or a torch tensor (detached and moved to the CPU)."""
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ma.MaskedArray):
@@ -95,7 +95,7 @@ def to_numpy(name: str, value: ArrayLike) -> Array:
     try:
         return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} is no array: {error}") from None
+        raise type(error)(f"{name} is not an array: {error}") from None
 
 
 def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
@@ -117,7 +117,10 @@ def as_floats(name: str, value: ArrayLike) -> Array:
 
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...], words: str, slip: str = "") -> None:
-    """Raise ValueError unless `array` has `shape` (None: any length), called `words`; `slip` says what is likely."""
+    """Raise ValueError unless `array` has `shape` (None: any length).
+
+    The message calls the shape `words`, and ends with `slip`, the likely mistake.
+    """
     if array.shape == shape:
         return
     if len(array.shape) != len(shape) or any(
@@ -138,15 +141,15 @@ def check_keys(name: str, keys: Collection[Any], expected: Collection[Any]) -> N
 def as_indices(name: str, value: ArrayLike, count: int) -> Array:
     """Return `value` as intp indices, all of them in [0, count).
 
-    NumPy would let a negative index wrap around; here, as in torch, it is an IndexError.
+    In NumPy a negative index would wrap around; here it is an IndexError, as in torch.
     """
     array = to_numpy(name, value)
     if array.dtype.kind not in "iu" and not (isinstance(value, list | tuple) and array.size == 0):
-        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")  # an empty list has no dtype to blame
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")  # an empty list is an array of floats
     indices = array if array.dtype == np.intp else array.astype(np.intp)
-    # Read as unsigned, a negative number is larger than any size: one reduction finds both faults.
+    # As unsigned integers, negative numbers are larger than any size: one reduction finds both errors.
     if indices.size and np.maximum.reduce(indices.view(np.uintp), axis=None) >= count:
         where = tuple(np.argwhere((indices < 0) | (indices >= count))[0].tolist())
         place = f" at {list(where)}" if where else ""
-        raise IndexError(f"{name} must lie in [0, {count}), got {array[where]}{place}")
+        raise IndexError(f"{name} must be in [0, {count}), got {array[where]}{place}")
     return indices

@@ -15,7 +15,7 @@ __all__ = ["Parameter", "Parameters", "as_real_parameters"]
 
 
 class Parameter:
-    """A tensor and its gradient. Assigning to either writes into the memory it has: aliases stay aliases."""
+    """A tensor and its gradient. Assigning to either writes into its existing memory, so views stay views."""
 
     __slots__ = ("_data", "_grad")
 
@@ -43,7 +43,7 @@ class Parameter:
 
 
 def _write(name: str, value: ArrayLike, out: Array) -> None:
-    """Set all of `out` to an array of its shape, or to one number."""
+    """Set `out` to an array of the same shape, or to one number everywhere."""
     if value is not out:  # `p.data -= ...` assigns the array to itself
         array = as_array(name, value, out.dtype)
         if array.shape:
@@ -52,11 +52,11 @@ def _write(name: str, value: ArrayLike, out: Array) -> None:
 
 
 class Parameters(Parameter, Mapping[str, Parameter]):
-    """The parameters of a layer or a model, in one piece of memory.
+    """The parameters of a layer or a model, stored in one piece of memory.
 
-    `data` and `grad` are contiguous vectors of the same layout; `self[name]` gives the views of one tensor.
-    So an optimizer is a few operations on a vector, a norm is one reduction, a numerical gradient check
-    perturbs one vector, and gradients of micro-batches add as vectors.
+    `data` and `grad` are contiguous vectors with the same layout; `self[name]` is a view of one tensor. So an
+    optimizer step is a few vector operations, a norm is one reduction, a numerical gradient check perturbs one
+    vector, and the gradients of micro-batches add up as vectors.
 
     Parameters
     ----------
@@ -84,21 +84,21 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
     @classmethod
     def join(cls, parts: Mapping[str, Parameters]) -> Parameters:
-        """Move several `Parameters` into one new pair of vectors, one behind the other.
+        """Move several `Parameters` into one new pair of vectors, one after the other.
 
-        Tensor `name` of part `prefix` becomes `prefix.name`. The parts keep working: their `data` and `grad`
-        become slices of the new vectors, and each `Parameter` follows. Arrays taken from a part before stay behind.
+        Tensor `name` of part `prefix` becomes `prefix.name`. The parts keep working: their `data` and `grad` become
+        slices of the new vectors. Arrays taken from a part earlier still refer to the old memory.
 
         Raises
         ------
         ValueError
-            A part belongs to another join already: its values cannot lie in two places.
+            A part has been joined already: its values cannot be in two places.
         TypeError
             The parts differ in dtype.
         """
         for prefix, part in parts.items():
             if part._joined or any(part is other for name, other in parts.items() if name != prefix):
-                raise ValueError(f"part {prefix!r} is joined already: its values cannot lie in two places")
+                raise ValueError(f"part {prefix!r} has been joined already: its values cannot be in two places")
         dtypes = {prefix: part.data.dtype for prefix, part in parts.items()}
         if len(set(dtypes.values())) > 1:
             raise TypeError(f"parts must share one dtype, got {', '.join(f'{p}: {d}' for p, d in dtypes.items())}")
@@ -145,7 +145,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         shapes = ", ".join(f"{name}: {shape}" for name, shape in self._shapes.items())
         return f"Parameters({shapes}; {self.data.size} values, {self.data.dtype})"
 
-    # Copies (copy.deepcopy, pickling) are rebuilt from the vectors: arrays copied one by one would not alias.
+    # Copies (copy.deepcopy, pickle) are rebuilt from the vectors: arrays copied one by one would not share memory.
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("_shapes", "_named", "_parts", "_joined", "_data", "_grad")}
 
@@ -155,7 +155,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         self._bind(self._data, self._grad)
 
     def views(self, vector: Array) -> dict[str, Array]:
-        """Name the pieces of any vector that has this layout, such as `Adam.exp_avg`.
+        """Return named views of a vector with this layout, such as `Adam.exp_avg`.
 
         Parameters
         ----------
@@ -171,20 +171,20 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         return dict(zip(self._shapes, self._split(vector), strict=True))
 
     def state_dict(self) -> dict[str, Array]:
-        """Return a copy of every tensor by name. (torch returns references; these stay as they are.)"""
+        """Return a copy of every tensor by name (torch returns references)."""
         return {name: p.data.copy() for name, p in self.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
-        """Set every tensor from a mapping of arrays or of torch tensors; all of them, or none.
+        """Set every tensor from a mapping of arrays or torch tensors: all of them, or none if there is an error.
 
         Raises
         ------
         KeyError
-            A tensor is missing, or one is not known.
+            A tensor is missing or unknown.
         ValueError
             A shape differs.
         TypeError
-            A value is no array of real (for complex parameters: real or complex) numbers.
+            A value is not an array of real numbers (for complex parameters, real or complex).
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
@@ -197,7 +197,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
 
 
 def as_real_parameters(parameters: Parameters) -> Parameters:
-    """Return `parameters` if they are what an optimizer can take: `Parameters` of a real dtype."""
+    """Return `parameters` if an optimizer can use them: `Parameters` with a real dtype."""
     if not isinstance(parameters, Parameters):
         raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
     if parameters.data.dtype.kind == "c":

@@ -1,13 +1,12 @@
 """The whole model on one page: forward, backpropagation through time, and Adam.
 
-This is the text to read first. It is written for the eye alone: one line an equation, no buffers, no options.
-`numpy_rnn.layers` computes the same numbers faster; the tests hold both to PyTorch's autograd and to the
-complex step.
+Read this first. It is written to be read: one line per equation, no buffers, no options. `numpy_rnn.layers` computes
+the same numbers faster, and the tests compare both with PyTorch's autograd and with the complex step.
 
-Shapes: T time, B batch, E embedding_dim, H hidden_size, V vocab_size. A comment behind a line gives the shape of
-what it makes. `dx` is the gradient of the loss with respect to `x`. Parameters and gradients are dictionaries
-under torch's names: weight_ih_l0 is W_ih of layer 0, and so on. A label such as (R3) names an equation of
-docs/backprop.md, where each is derived.
+Shapes: T time, B batch, E embedding_dim, H hidden_size, V vocab_size. The comment at the end of a line gives the
+shape of its result. `dx` is the gradient of the loss with respect to `x`. Parameters and gradients are dictionaries
+with torch's names: weight_ih_l0 is W_ih of layer 0, and so on. A label such as (R3) refers to an equation in
+docs/backprop.md, which derives them all.
 """
 
 from __future__ import annotations
@@ -28,20 +27,19 @@ NAMES = (
 
 
 def init(V: int, E: int, H: int, rng: np.random.Generator) -> Arrays:
-    """Draw initial parameters from torch's distributions, in float64."""
+    """Draw the initial parameters from torch's distributions, in float64."""
     k = 1 / np.sqrt(H)
-    shapes = [(V, E), (H, E), (H, H), (H,), (H,), (V, H), (V,)]
-    p = {name: rng.uniform(-k, k, shape) for name, shape in zip(NAMES, shapes, strict=True)}
-    p["embedding.weight"] = rng.standard_normal((V, E))
-    return p
+    shapes = [(H, E), (H, H), (H,), (H,), (V, H), (V,)]
+    p = {"embedding.weight": rng.standard_normal((V, E))}
+    return p | {name: rng.uniform(-k, k, shape) for name, shape in zip(NAMES[1:], shapes, strict=True)}
 
 
 def forward(p: Arrays, tokens: Array, h_0: Array) -> tuple[Array, Array, Array]:
-    """Read tokens (T, B) from the state h_0 (B, H); return logits, all inputs x and all states h."""
+    """Read tokens (T, B), starting from the state h_0 (B, H); return the logits, all inputs x and all states h."""
     C, W_ih, W_hh, b_ih, b_hh, W, b = (p[name] for name in NAMES)
     T, B = tokens.shape
     x = C[tokens]  # (E1)  (T, B, E)
-    h = np.empty((T + 1, B, h_0.shape[1]), h_0.dtype)  # h[t] is the state before step t, h[t + 1] the one after
+    h = np.empty((T + 1, B, h_0.shape[1]), h_0.dtype)  # step t reads h[t] and computes h[t + 1]
     h[0] = h_0
     for t in range(T):
         z = x[t] @ W_ih.T + b_ih + h[t] @ W_hh.T + b_hh  # (R1)  (B, H)
@@ -54,7 +52,7 @@ def cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """Return the mean of -log softmax(logits)[target] and its gradient dlogits."""
     T, B, V = logits.shape
     onehot = np.eye(V, dtype=logits.dtype)[targets]  # (T, B, V)
-    shifted = logits - logits.max(axis=2, keepdims=True)  # cancels in p; without it exp would overflow
+    shifted = logits - logits.max(axis=2, keepdims=True)  # cancels in p, and keeps exp from overflowing
     log_p = shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))  # (C1) (C2)  (T, B, V)
     loss = -(onehot * log_p).sum(axis=2).mean()  # (C3)
     dlogits = (np.exp(log_p) - onehot) / (T * B)  # (C4)  (T, B, V)
@@ -65,7 +63,7 @@ def backward(p: Arrays, tokens: Array, x: Array, h: Array, dlogits: Array, dh_n:
     """Backpropagate dlogits (T, B, V) and dh_n (B, H); return the gradient of every parameter, and dh_0 (B, H)."""
     C, W_ih, W_hh, b_ih, b_hh, W, b = (p[name] for name in NAMES)
     dC, dW_ih, dW_hh, db_ih, db_hh, dW, db = (np.zeros_like(p[name]) for name in NAMES)
-    dh_next = dh_n  # (B, H), what reaches the state from the future
+    dh_next = dh_n  # (B, H), the gradient that comes from the future
     for t in reversed(range(len(tokens))):
         dW += dlogits[t].T @ h[t + 1]  # (L3)
         db += dlogits[t].sum(axis=0)  # (L4)
@@ -76,14 +74,14 @@ def backward(p: Arrays, tokens: Array, x: Array, h: Array, dlogits: Array, dh_n:
         db_ih += dz.sum(axis=0)  # (R5)
         db_hh += dz.sum(axis=0)  # (R5)
         dx = dz @ W_ih  # (R6)  (B, E)
-        np.add.at(dC, tokens[t], dx)  # (E2)  a token that occurs twice collects both
-        dh_next = dz @ W_hh  # (R3)  (B, H), and in the end dh_0 (R6)
+        np.add.at(dC, tokens[t], dx)  # (E2)  a token that occurs twice adds up both
+        dh_next = dz @ W_hh  # (R3)  (B, H), after the loop dh_0 (R6)
     gradients = (dC, dW_ih, dW_hh, db_ih, db_hh, dW, db)
     return dict(zip(NAMES, gradients, strict=True)), dh_next
 
 
 def adam(p: Arrays, g: Arrays, m: Arrays, v: Arrays, k: int, lr: float = 0.01) -> None:
-    """Take Adam's step number k = 1, 2, ... in place; m and v, zero before the first, are its two averages."""
+    """Take Adam's step k = 1, 2, ... in place; m and v are its two averages, zero before the first step."""
     beta1, beta2, eps = 0.9, 0.999, 1e-8
     for name in p:
         m[name] = beta1 * m[name] + (1 - beta1) * g[name]  # (A1)
@@ -94,7 +92,7 @@ def adam(p: Arrays, g: Arrays, m: Arrays, v: Arrays, k: int, lr: float = 0.01) -
 
 
 def generate(p: Arrays, token: int, length: int) -> list[int]:
-    """Start from one token and append the most probable next one until there are `length`."""
+    """Start from one token and keep appending the most probable next one, up to `length` tokens."""
     tokens = [token]
     h = np.zeros((1, len(p["rnn.weight_hh_l0"])))
     while len(tokens) < length:
@@ -105,7 +103,7 @@ def generate(p: Arrays, token: int, length: int) -> list[int]:
 
 
 def train(text: str, epochs: int = 100, E: int = 32, H: int = 32, seed: int = 0) -> str:
-    """Learn `text` by heart, print the loss now and then, and return what the model makes of its first letter."""
+    """Memorise `text`, print the loss every ten epochs, and return what the model generates from its first letter."""
     characters = sorted(set(text))
     data = np.array([[characters.index(c)] for c in text])  # (len(text), 1)
     tokens, targets = data[:-1], data[1:]

@@ -182,9 +182,9 @@ def test_sizes_of_any_integer_type_and_inputs_of_any_kind_will_do():
 
 def test_bad_input_is_named():
     model = nr.CharRNN(5, 3, 4, rng=0)
-    with pytest.raises(IndexError, match=r"tokens must lie in \[0, 5\), got 5 at \[0, 0\]"):
+    with pytest.raises(IndexError, match=r"tokens must be in \[0, 5\), got 5 at \[0, 0\]"):
         model.forward([[5]])
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 5\), got -1"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 5\), got -1"):
         model.loss_and_gradients([[4]], [[-1]])
     with pytest.raises(TypeError, match="tokens must be integers, got dtype float64"):
         model.forward([[0.5]])

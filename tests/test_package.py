@@ -3,7 +3,6 @@ import subprocess
 import sys
 
 import numpy_rnn as nr
-from numpy_rnn import textbook
 
 
 def test_importing_pulls_in_nothing_but_numpy_and_the_standard_library():
@@ -34,8 +33,3 @@ def test_the_example_in_the_package_runs():
 
 def test_the_exports_are_there():
     assert all(hasattr(nr, name) for name in nr.__all__)
-
-
-def test_the_textbook_learns_the_text_by_heart(capsys):
-    assert textbook.train("Hello, how are you?") == "Hello, how are you?"
-    assert capsys.readouterr().out.count("loss") == 10

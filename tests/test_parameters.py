@@ -89,7 +89,7 @@ def test_assignment_writes_into_the_memory_that_is_there():
         (1j, TypeError, "grad has dtype complex128"),
         ("1.5", TypeError, "grad has dtype <U3"),
         ([1.0, 2.0], ValueError, r"grad has shape \(2,\), expected the parameter's shape = \(2, 3\)"),
-        ([[1.0], [2.0, 3.0]], ValueError, "grad is no array: "),
+        ([[1.0], [2.0, 3.0]], ValueError, "grad is not an array: "),
     ],
 )
 def test_what_does_not_fit_is_not_assigned(value, error, words):
@@ -182,9 +182,9 @@ def test_joins_nest():
 
 def test_a_part_lies_in_one_place_only():
     model, part = make_model(), nr.Parameters({"w": (2,)})
-    with pytest.raises(ValueError, match="part 'fc' is joined already"):
+    with pytest.raises(ValueError, match="part 'fc' has been joined already"):
         nr.Parameters.join({"fc": model.fc.parameters()})
-    with pytest.raises(ValueError, match="part 'a' is joined already"):
+    with pytest.raises(ValueError, match="part 'a' has been joined already"):
         nr.Parameters.join({"a": part, "b": part})
 
 

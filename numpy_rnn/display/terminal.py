@@ -35,7 +35,7 @@ def shade(text: str, probabilities: Iterable[float]) -> str:
         raise ValueError(f"probabilities has length {len(probabilities)}, expected one per character = {len(text)}")
     for position, p in enumerate(probabilities):
         if not (0 <= p <= 1 or math.isnan(p)):
-            raise ValueError(f"probabilities must lie in [0, 1], got {p} at position {position}")
+            raise ValueError(f"probabilities must be in [0, 1], got {p} at position {position}")
     colours = [None if character == "\n" else _colour(p) for character, p in zip(text, probabilities, strict=True)]
     runs = groupby(zip(text, colours, strict=True), key=lambda pair: pair[1])
     return "".join(_paint(escape("".join(character for character, _ in run)), colour) for colour, run in runs)

@@ -1,18 +1,18 @@
 """CrossEntropyLoss: softmax and the negative log-likelihood of the target, averaged over N rows.
 
-e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p; without it exp overflows)     (C1)
+e[n, c] = exp(logits[n, c] - max_c logits[n])    (the shift cancels in p, and keeps exp finite)       (C1)
 s[n] = sum_c e[n, c],  p[n, c] = e[n, c] / s[n]                                                         (C2)
 loss = -1/N sum_n log p[n, targets[n]]                                                                  (C3)
 dlogits = (p - onehot(targets)) / N                                                                     (C4)
 
-That is all, without options. With them, a target is a share r[n] of one class and shares q[n, c] of every class,
+These are the equations without options. With options, a target is a share r[n] of one class and shares q[n, c] of
+every class,
 
 nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                                         (C3')
 dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (C4')
 
-where the losses nll[n], which have the weights in them, are summed, or averaged over the sum of weight[targets[n]]
-(over N for probabilities), as `weighted_loss` does it; g[n] is the gradient of that, 1/N above; and with
-eps = label_smoothing,
+where the losses nll[n], which include the weights, are summed, or averaged over the sum of weight[targets[n]] (for
+probabilities, over N) as in `weighted_loss`; g[n] is the gradient of that, 1/N above; and with eps = label_smoothing,
 
 class indices:   r[n] = (1 - eps) weight[targets[n]]     q[n, c] = eps / C weight[c]                    (5)
 probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1 - eps) targets[n, c] + eps / C)
@@ -63,13 +63,13 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
     Parameters
     ----------
     weight : array, shape (C,), optional
-        The weight of each class. None: 1. It is in the `state_dict`, as in torch, and no parameter.
+        The weight of each class. None: 1. It is in the `state_dict`, as in torch, but is not a parameter.
     ignore_index : int, default -100
-        Rows whose target is this index have zero loss and zero gradient. Not for probabilities.
+        Rows whose target is this index have zero loss and zero gradient. Not used with probabilities.
     reduction : "mean", "sum" or "none", default "mean"
         The mean divides by the sum of the weights of the target classes; with probabilities, by the number of rows.
     label_smoothing : float, default 0
-        In [0, 1]: the share of the target that is spread evenly over all classes.
+        In [0, 1]: the fraction of the target that is spread evenly over all classes.
 
     References
     ----------
@@ -89,7 +89,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         super().__init__(weight, ignore_index, reduction)
         self.label_smoothing = as_probability("label_smoothing", label_smoothing)
 
-    @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
+    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
     def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> Any:
         """Return the loss in nats.
 
@@ -140,15 +140,15 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
     def backward(self, dloss: ArrayLike | None = None, tape: CrossEntropyTape | None = None) -> Array:
         """Return the gradient with respect to the logits, in their shape.
 
-        Where targets are probabilities, the gradient with respect to them is left in `tape.dtargets`, in their shape
-        (without a tape of your own: `criterion.tape.dtargets`).
+        If the targets are probabilities, the gradient with respect to them is in `tape.dtargets` afterwards (for a
+        call without a tape, `criterion.tape.dtargets`).
 
         Parameters
         ----------
         dloss : float, or array in the shape of the loss, optional
-            Gradient with respect to what `forward` returned. None: 1; with reduction "none" it is needed.
+            Gradient with respect to the loss. None: 1; required for reduction "none".
         tape : CrossEntropyTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
         """
         handed_in = tape is not None
         tape = self._written_tape(tape)
@@ -161,7 +161,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         """Set tape.loss for logits (N, C) and the targets on the tape."""
         e, s, nll, log_s = tape.e, tape.s, tape.nll, tape.log_s
         np.add(tape.row_starts, tape.targets, tape.flat_targets)
-        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
+        # The maximum of the real part keeps the function analytic for the complex step.
         np.maximum.reduce(logits.real, axis=1, out=tape.max, keepdims=True)
         np.subtract(logits, tape.max, e)  # (C1): the exponent
         tape.e_flat.take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
@@ -180,7 +180,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
             tape.loss = spread
 
     def weigh(self, tape: CrossEntropyTape) -> None:
-        """Set r and q, equation (5), and what the mean divides by."""
+        """Set r and q, equation (5), and the divisor of the mean."""
         eps, C = self.label_smoothing, tape.shape[1]
         if tape.probabilities is not None:
             tape.r, tape.total = 0.0, tape.count if self.reduction == "mean" else 1

@@ -40,8 +40,8 @@ class Embedding(Layer[EmbeddingTape]):
     embedding_dim : int
         E, the length of each vector.
     padding_idx : int, optional
-        A token that stands for padding: its vector is zero at the start and gets no gradient. Negative: counted from
-        the end of the table.
+        The padding token: its vector is initialised to zero and gets no gradient. A negative index counts from the
+        end of the table.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -72,11 +72,11 @@ class Embedding(Layer[EmbeddingTape]):
             self.weight.data[self.padding_idx] = 0
 
     def new_tape(self, *shape: int) -> EmbeddingTape:
-        """Return a tape for tokens of `shape`, to hand to `forward` and `backward` again and again."""
+        """Return a tape for tokens of `shape`, to reuse in any number of passes."""
         return EmbeddingTape(self, shape)
 
     def forward(self, tokens: ArrayLike, tape: EmbeddingTape | None = None) -> Array:
-        """Return the rows of `weight` that `tokens` name.
+        """Return the rows of `weight` that `tokens` select.
 
         Parameters
         ----------
@@ -102,16 +102,16 @@ class Embedding(Layer[EmbeddingTape]):
         tape.written, self.tape = True, tape
         return tape.y.reshape(*tape.shape, self.embedding_dim)
 
-    @np.errstate(invalid="ignore", over="ignore")  # as in torch, inf and nan come without a warning
+    @np.errstate(invalid="ignore", over="ignore")  # inf and nan without a warning, as in torch
     def backward(self, dy: ArrayLike, tape: EmbeddingTape | None = None) -> None:
-        """Assign `weight.grad` (torch would add to it); tokens have no gradient, so nothing is returned.
+        """Assign `weight.grad` (torch would add to it). Tokens have no gradient, so nothing is returned.
 
         Parameters
         ----------
         dy : array, shape (*tokens.shape, E)
             Gradient of the loss with respect to what `forward` returned.
         tape : EmbeddingTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
         """
         tape = self._written_tape(tape)
         dy = as_array("dy", dy, self.dtype)
@@ -128,14 +128,14 @@ class Embedding(Layer[EmbeddingTape]):
         V = self.num_embeddings
         if not -V <= as_integer("padding_idx", padding_idx) < V:
             raise ValueError(
-                f"padding_idx must lie in [-num_embeddings, num_embeddings) = [{-V}, {V}), got {padding_idx}"
+                f"padding_idx must be in [-num_embeddings, num_embeddings) = [{-V}, {V}), got {padding_idx}"
             )
         return int(padding_idx) % V
 
 
 def gather(table: Array, indices: Array, out: Array) -> None:
     """out[n] = table[indices[n]], equation (E1); table (V, E), valid indices (N,), out (N, E)."""
-    # Any mode but "raise" lets take write into `out` without a buffer of its own.
+    # With any mode but "raise", take writes into `out` without a buffer of its own.
     table.take(indices, axis=0, out=out, mode="clip")
 
 
@@ -150,14 +150,14 @@ class Scatter:
         self.keys, self.order, self.is_first = np.empty(N, np.intp), np.empty(N, np.intp), np.ones(N, bool)
 
     def add(self, indices: Array, rows: Array, out: Array, ordered_rows: Array) -> None:
-        """out[v] = sum of rows[n] over all n with indices[n] == v; rows and the scratch ordered_rows (N, E)."""
-        if self.onehot is not None:  # a product as small as 16384 numbers costs less than sorting
+        """out[v] = sum of rows[n] over all n with indices[n] == v; rows and the scratch ordered_rows are (N, E)."""
+        if self.onehot is not None:  # below 16384 elements this product costs less than sorting
             self.onehot.fill(0)
             self.onehot[indices, self.n] = 1
             self.onehot.dot(rows, out)
             return
-        # Sorted by (v, n), the rows of one v lie together, and a vector of ones sums them in one BLAS call. Both
-        # numbers are packed into one, which can be sorted in place.
+        # Sorted by (v, n), the rows of each v are adjacent, and one BLAS call sums them (ones @ rows). The pair is
+        # packed into a single integer, which can be sorted in place.
         keys, order, is_first = self.keys, self.order, self.is_first
         np.left_shift(indices, self.shift, keys)
         np.add(keys, self.n, keys)  # v * 2^shift + n

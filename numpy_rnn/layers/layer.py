@@ -1,13 +1,11 @@
-"""The face that every layer and model shares, and the tape between its forward and its backward pass.
+"""The interface that all layers and models share, and the tape between a forward and a backward pass.
 
-A *tape* is what one forward pass leaves for its backward pass: named arrays, made for one layer and one input shape.
-`forward` and `backward` check what they are given and put it on the tape; `forward_on` and `backward_on` are the
-equations, from tape to tape.
+A *tape* is what a forward pass saves for its backward pass: named arrays, allocated for one layer and one shape.
 
-Who owns an array: a forward that is handed no tape makes a new one and keeps it as `layer.tape`, so what it returns
-is never written to again. A backward that is handed none belongs to `layer.tape`, the most recent forward, and
-returns copies. A caller that hands in the same tape again and again allocates nothing, and each call overwrites what
-the one before returned.
+Who owns an array: a forward pass without a tape allocates a new one and stores it as `layer.tape`, so the arrays that
+it returns are never overwritten. A backward pass without a tape uses `layer.tape`, the one of the most recent forward
+pass, and returns copies. A caller that passes the same tape each time allocates nothing, and each call overwrites the
+arrays returned by the previous one.
 """
 
 from __future__ import annotations
@@ -24,13 +22,13 @@ __all__ = ["Layer", "Tape"]
 
 
 class Tape:
-    """The layer and the input shape that it was made for, and whether a forward has written to it."""
+    """The layer and the input shape that it was made for, and whether a forward pass has written to it."""
 
     def __init__(self, layer: Any, shape: tuple[int, ...]) -> None:
         self.layer, self.shape, self.written = layer, shape, False
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to be copied or pickled: copied one by one, arrays that share memory would no longer do so."""
+        """Refuse to be copied or pickled: arrays copied one by one would no longer share memory."""
         raise TypeError(
             f"a {type(self).__name__} cannot be copied or pickled: make one with new_tape of the copied layer"
         )
@@ -44,10 +42,10 @@ class Layer(Generic[AnyTape]):
 
     _parameters: Parameters
     tape: AnyTape | None = None
-    training = True  # dropout, where there is any, is on
+    training = True  # dropout, if there is any, is on
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, the one that a layer starts in, and return the layer itself."""
+        """Set training mode, which is the default, and return the layer itself."""
         self.training = as_flag("mode", mode)
         return self
 
@@ -56,11 +54,11 @@ class Layer(Generic[AnyTape]):
         return self.train(False)
 
     def parameters(self) -> Parameters:
-        """Return the parameters: flat vectors `data` and `grad`, and named views into them."""
+        """Return the parameters: flat vectors `data` and `grad`, and named views of them."""
         return self._parameters
 
     def state_dict(self) -> dict[str, Array]:
-        """Return a copy of every parameter, under torch's names and in torch's shapes."""
+        """Return a copy of every parameter, with torch's names and shapes."""
         return self._parameters.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
@@ -68,7 +66,7 @@ class Layer(Generic[AnyTape]):
         self._parameters.load_state_dict(state_dict)
 
     def _check_tape(self, tape: AnyTape, shape: tuple[int, ...] | None = None) -> AnyTape:
-        """Return a tape that the caller handed in, if it is this layer's and, unless None, made for `shape`."""
+        """Return the caller's tape if it was made for this layer and, unless None, for `shape`."""
         if getattr(tape, "layer", None) is not self:
             given = f"a {type(tape).__name__}" + " of another layer" * isinstance(tape, Tape)
             raise ValueError(f"tape must be one that new_tape of this {type(self).__name__} made, got {given}")
@@ -77,12 +75,12 @@ class Layer(Generic[AnyTape]):
         return tape
 
     def _written_tape(self, tape: AnyTape | None) -> AnyTape:
-        """Return the tape that a backward belongs to: the one handed in, or that of the most recent forward."""
+        """Return the tape for a backward pass: the caller's, or that of the most recent forward pass."""
         tape = self.tape if tape is None else self._check_tape(tape)
         if tape is None or not tape.written:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         return tape
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy of a layer starts without tapes: copied one by one, their views would no longer be views.
+        # A copy of a layer starts without tapes: arrays copied one by one would no longer share memory.
         return {name: None if isinstance(value, Tape) else value for name, value in self.__dict__.items()}

@@ -1,4 +1,4 @@
-"""How a caller lays sequences out, and how the recurrences see them: time first, a batch axis, the longest first."""
+"""Conversion between the caller's layout of sequences and that of the recurrences: time-major, longest first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Layout"]
 
 
 class Layout:
-    """The way from the caller's arrays to (T, B, ...), the longest sequence first, and back.
+    """Converts the caller's arrays to (T, B, ...) with the longest sequence first, and back.
 
     Parameters
     ----------
@@ -19,17 +19,17 @@ class Layout:
     batch_first : bool, default False
         The caller's sequences are (B, T, ...) instead of (T, B, ...).
     single : bool, default False
-        They have no batch axis: (T, ...).
+        The caller's arrays have no batch axis: (T, ...).
     """
 
-    order: Array | None = None  # row b inside is the caller's sequence order[b]
+    order: Array | None = None  # row b is the caller's sequence order[b]
 
     def __init__(self, T: int, B: int, batch_first: bool = False, single: bool = False) -> None:
         self.T, self.B, self.batch_first, self.single = T, B, batch_first, single
 
     @classmethod
     def of(cls, x: Array, input_size: int, batch_first: bool) -> Layout:
-        """Return the layout of x, (T, B, input_size), with batch_first (B, T, input_size), or (T, input_size)."""
+        """Return the layout of x: (T, B, input_size), with batch_first (B, T, input_size), or (T, input_size)."""
         words = f"({'B, T' if batch_first else 'T, B'}, input_size) or, a single sequence, (T, input_size)"
         if x.ndim not in (2, 3) or x.shape[-1] != input_size:
             at = [axis for axis, size in enumerate(x.shape[:-1]) if size == input_size]
@@ -42,17 +42,17 @@ class Layout:
         return cls(T, B, batch_first and not single, single)
 
     def sort(self, lengths: ArrayLike | None) -> Array | None:
-        """Check the caller's lengths and return them in falling order, the order of rows from here on."""
+        """Check the caller's lengths and return them in falling order, which becomes the order of the rows."""
         if lengths is None:
             return None
         if self.single:
-            raise ValueError("lengths must be None for a single sequence: they belong to a batch")
+            raise ValueError("lengths must be None for a single sequence: they need a batch")
         lengths = to_numpy("lengths", lengths)
         if lengths.dtype.kind not in "iu" and lengths.size:
             raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}")
         check_shape("lengths", lengths, (self.B,), "(B,)", self._swapped * (lengths.shape == (self.T,)))
         for wrong in lengths[(lengths < 1) | (lengths > self.T)]:
-            raise ValueError(f"lengths must lie in [1, T] = [1, {self.T}], got {wrong}")
+            raise ValueError(f"lengths must be in [1, T] = [1, {self.T}], got {wrong}")
         lengths = lengths.astype(np.intp)
         self.order = np.argsort(-lengths, kind="stable")
         return lengths[self.order]
@@ -89,22 +89,22 @@ class Layout:
         return "a sequence looks batch-first: transpose it, or make the RNN with batch_first=True"
 
     def enter(self, sequence: Array) -> Array:
-        """Return the caller's sequence as (T, B, ...), in the order of rows."""
+        """Return the caller's sequence as (T, B, ...), in the order of the rows."""
         return self.enter_state(sequence.swapaxes(0, 1) if self.batch_first else sequence)
 
     def leave(self, sequence: Array) -> Array:
-        """Return (T, B, ...) as the caller lays it out."""
+        """Return (T, B, ...) in the caller's layout."""
         sequence = self.leave_state(sequence)
         return sequence.swapaxes(0, 1) if self.batch_first else sequence
 
     def enter_state(self, state: Array) -> Array:
-        """Return the caller's h_0 or dh_n as (L * D, B, H), in the order of rows."""
+        """Return the caller's h_0 or dh_n as (L * D, B, H), in the order of the rows."""
         if self.single and state.ndim == 2:
             return state[:, None]
         return state if self.order is None else state[:, self.order]
 
     def leave_state(self, state: Array) -> Array:
-        """Return (L * D, B, H) as the caller lays it out."""
+        """Return (L * D, B, H) in the caller's layout."""
         if self.single:
             return state[:, 0]
         return state if self.order is None else state[:, self.order.argsort()]

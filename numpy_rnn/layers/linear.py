@@ -123,7 +123,7 @@ class Linear(Layer[LinearTape]):
         dy : array, shape (*, out_features)
             Gradient of the loss with respect to what `forward` returned.
         tape : LinearTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
 
         Returns
         -------

@@ -46,20 +46,20 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         self._parameters = Parameters({})
 
     def new_tape(self, *shape: int, dtype: DTypeLike = np.float32) -> LogSoftmaxTape:
-        """Return a tape for inputs of `shape`, to hand to `forward` and `backward` again and again."""
+        """Return a tape for inputs of `shape`, to reuse in any number of passes."""
         ndim = max(len(shape), 1)
         if not -ndim <= self.dim < ndim:
-            raise IndexError(f"dim must lie in [{-ndim}, {ndim}) for x of shape {shape}, got {self.dim}")
+            raise IndexError(f"dim must be in [{-ndim}, {ndim}) for x of shape {shape}, got {self.dim}")
         return LogSoftmaxTape(self, shape, as_dtype(dtype))
 
-    @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
+    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
     def forward(self, x: ArrayLike, tape: LogSoftmaxTape | None = None) -> Array:
         """Return log softmax(x).
 
         Parameters
         ----------
         x : array of float32, float64 or complex128, any shape
-            A single number counts as a vector of one.
+            A single number counts as a vector of length one.
         tape : LogSoftmaxTape, optional
             Where to write; see `new_tape`.
 
@@ -77,7 +77,7 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         if tape.y.dtype != x.dtype:
             raise TypeError(f"tape was made for x of dtype {tape.y.dtype}, got {x.dtype}")
         y, e, s = tape.y, tape.dx, tape.sum  # dx is free to hold exp(x - max) until backward
-        # The real part orders complex numbers as a perturbation of the real ones: the complex step passes through.
+        # The maximum of the real part keeps the function analytic for the complex step.
         np.maximum.reduce(x.real, axis=self.dim, out=tape.max, keepdims=True, initial=-np.inf)
         np.subtract(x, tape.max, y)
         np.add.reduce(np.exp(y, e), axis=self.dim, out=s, keepdims=True)
@@ -94,7 +94,7 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         dy : array, in the shape of x
             Gradient of the loss with respect to what `forward` returned.
         tape : LogSoftmaxTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
 
         Returns
         -------

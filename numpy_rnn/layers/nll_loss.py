@@ -3,7 +3,7 @@
 nll[n] = -log_p[n, targets[n]]                                          (1)
 dlog_p[n, c] = -g[n] r[n] if c = targets[n], else 0                     (2)
 
-The class weights r, the loss from nll, and the gradient g that reaches row n: see `weighted_loss`.
+`weighted_loss` defines the class weights r, the reduction of nll to a loss, and g, the gradient at row n.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
     Parameters
     ----------
     weight : array, shape (C,), optional
-        The weight of each class. None: 1. In the `state_dict`, as in torch, and no parameter.
+        The weight of each class. None: 1. It is in the `state_dict`, as in torch, but is not a parameter.
     ignore_index : int, default -100
         Rows with this target have zero loss and zero gradient.
     reduction : "mean", "sum" or "none", default "mean"
@@ -47,14 +47,14 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
 
     tape_type = NLLLossTape
 
-    @np.errstate(all="ignore")  # as in torch, inf and nan come without a warning
+    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
     def forward(self, log_p: ArrayLike, targets: ArrayLike, tape: NLLLossTape | None = None) -> Any:
         """Return the loss in nats.
 
         Parameters
         ----------
         log_p : array of float32, float64 or complex128, shape (N, C), (N, C, d1, ...) or (C,)
-            Log-probabilities, such as `LogSoftmax` returns.
+            Log-probabilities, such as those of `LogSoftmax`.
         targets : array of int, shape (N,), (N, d1, ...) or ()
             The right class of each row.
         tape : NLLLossTape, optional
@@ -93,9 +93,9 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
         Parameters
         ----------
         dloss : float, or array in the shape of the loss, optional
-            Gradient with respect to what `forward` returned. None: 1; with reduction "none" it is needed.
+            Gradient with respect to the loss. None: 1; required for reduction "none".
         tape : NLLLossTape, optional
-            The tape of the forward pass that this belongs to. None: the most recent one.
+            The tape of the forward pass to differentiate. None: the most recent one.
         """
         handed_in = tape is not None
         tape = self._written_tape(tape)

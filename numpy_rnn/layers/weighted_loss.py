@@ -1,12 +1,12 @@
 """What NLLLoss and CrossEntropyLoss share: class weights, ignored rows, and the reduction of N losses to one.
 
-With nll[n] the loss of row n by itself, and targets[n] the index of its class:
+With nll[n] the loss of row n alone, and targets[n] the index of its class:
 
 r[n] = weight[targets[n]], and 0 where targets[n] is ignore_index                                       (1)
 loss = r[n] nll[n] ("none")    sum_n r[n] nll[n] ("sum")    sum_n r[n] nll[n] / sum_n r[n] ("mean")     (2)
 g[n] = dloss[n]                dloss                        dloss / sum_n r[n]                          (3)
 
-so that the gradient of the loss with respect to nll[n] is g[n] r[n].
+so the gradient of the loss with respect to nll[n] is g[n] r[n].
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["LossTape", "WeightedLoss", "as_rows"]
 
 
 class LossTape(Tape):
-    """targets, nll, r and ignored (N,); total, loss, dloss. What the options need is made anew by each pass."""
+    """targets, nll, r and ignored (N,); total, loss, dloss. Each pass allocates what the options need."""
 
     loss: Any  # a number, or for "none" an array
     dloss: Any = 1.0  # a number, or for "none" (N,)
@@ -48,7 +48,7 @@ class LossTape(Tape):
         super().__init__(layer, (N, C))
         self.rows_shape: tuple[int, ...] = (N,)  # the targets' own: (N,), (N, d1, ...) or ()
         self.targets = np.empty(N, np.intp)
-        self.nll, self.ones_N = np.empty(N, dtype), np.ones(N, dtype)  # sums are products with ones: BLAS is fast
+        self.nll, self.ones_N = np.empty(N, dtype), np.ones(N, dtype)  # BLAS sums as a product with ones
         self.count = N or math.nan  # the mean over no rows is nan
 
     def unrow(self, rows: Array) -> Array:
@@ -60,7 +60,7 @@ AnyLossTape = TypeVar("AnyLossTape", bound=LossTape)
 
 
 class WeightedLoss(Layer[AnyLossTape]):
-    """The weight of each class, which is a buffer and no parameter; ignore_index; the reduction."""
+    """The weight of each class (a buffer, not a parameter), ignore_index, and the reduction."""
 
     tape_type: type[AnyLossTape]
 
@@ -90,7 +90,7 @@ class WeightedLoss(Layer[AnyLossTape]):
         self._buffers.load_state_dict(state_dict)
 
     def new_tape(self, N: int, C: int, dtype: DTypeLike = np.float32) -> AnyLossTape:
-        """Return a tape for N rows of C classes, to hand to `forward` and `backward` again and again.
+        """Return a tape for N rows of C classes, to reuse in any number of passes.
 
         Scores of shape (N, C, d1, ...) are N * d1 * ... rows; those of shape (C,) are one.
         """
@@ -105,7 +105,7 @@ class WeightedLoss(Layer[AnyLossTape]):
         return scores
 
     def _check_classes(self, name: str, scores: Array, targets: ArrayLike) -> tuple[Array, Array | None]:
-        """Return targets as N indices, 0 in the place of ignore_index, and where that was (None: nowhere)."""
+        """Return the targets as N indices, with 0 for ignore_index, and where that was (None: nowhere)."""
         targets = to_numpy("targets", targets)
         if targets.shape != _rows_shape(scores):
             raise ValueError(_explain(name, scores, targets))
@@ -127,7 +127,7 @@ class WeightedLoss(Layer[AnyLossTape]):
         """Return dloss as one number, or for "none" as an array of shape (N,)."""
         shape = tape.rows_shape if self.reduction == "none" else ()
         if dloss is None and self.reduction == "none":
-            raise ValueError(f'dloss is needed, of shape {shape}: with reduction="none" the loss is no single number')
+            raise ValueError(f'dloss of shape {shape} is required: with reduction="none" the loss is an array')
         dloss = as_array("dloss", 1.0 if dloss is None else dloss, tape.nll.dtype)
         check_shape("dloss", dloss, shape, f'the shape of the loss with reduction="{self.reduction}"')
         return dloss.reshape(-1) if self.reduction == "none" else dloss.item()
@@ -141,7 +141,7 @@ class WeightedLoss(Layer[AnyLossTape]):
         return as_array("weight", self.weight, dtype)
 
     def weigh(self, tape: AnyLossTape) -> None:
-        """Set r, equation (1), and total, which (2) and (3) divide by."""
+        """Set r, equation (1), and total, the divisor in (2) and (3)."""
         tape.r, tape.total = None, tape.count
         if self.weight is not None or tape.ignored is not None:
             tape.r = self.class_weights(tape).take(tape.targets)
@@ -152,15 +152,15 @@ class WeightedLoss(Layer[AnyLossTape]):
             tape.total = 1
 
     def reduce(self, losses: Array, tape: AnyLossTape) -> Any:
-        """Return the loss, equation (2), of the rows' losses (N,), which are weighted by now."""
+        """Return the loss, equation (2), given the weighted losses of the rows (N,)."""
         if tape.ignored is not None:
-            losses[tape.ignored] = 0  # also where 0 times infinity made nan of them
+            losses[tape.ignored] = 0  # also where 0 * inf gave nan
         if self.reduction == "none":
             return losses.reshape(tape.rows_shape)
         return (tape.ones_N.dot(losses) / tape.total).item()
 
     def upstream(self, tape: AnyLossTape) -> Any:
-        """Return g, equation (3): one number for all rows, or (N,) with 0 for what is ignored."""
+        """Return g, equation (3): one number for all rows, or (N,) with 0 for ignored rows."""
         g = tape.dloss / tape.total
         return g if tape.ignored is None else np.where(tape.ignored, 0, g)
 
@@ -181,7 +181,7 @@ def as_rows(scores: Array) -> Array:
 
 
 def _explain(name: str, scores: Array, targets: Array) -> str:
-    """Say what targets should have been, and what the likely slip is."""
+    """Return the message about targets of the wrong shape, with the likely mistake."""
     shape, expected = scores.shape, _rows_shape(scores)
     slip = ""
     if targets.shape == shape:

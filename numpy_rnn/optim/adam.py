@@ -1,4 +1,4 @@
-"""Adam, with AMSGrad and AdamW among its options.
+"""Adam, with AMSGrad and AdamW as options.
 
 With g the gradient at step k = 1, 2, ...:
 
@@ -6,12 +6,12 @@ With g the gradient at step k = 1, 2, ...:
     exp_avg_sq <- beta2 exp_avg_sq + (1 - beta2) g^2                                 (A2)
     p          <- p - lr/(1 - beta1^k) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^k)) + eps)     (A3)
 
-Both averages start at zero and are therefore too small at first, by the factor 1 - beta^k that (A3) divides by. The
-code multiplies numerator and denominator of (A3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
+Both averages start at zero, so at first they are too small by the factor 1 - beta^k, by which (A3) divides. The code
+multiplies the numerator and denominator of (A3) by r = sqrt(1 - beta2^k), which saves one pass over the vector.
 
-The options change what goes into these equations:
+The options change the inputs of these equations:
 
-    maximize                  g <- -g, before all else                               (4)
+    maximize                  g <- -g, before everything else                        (4)
     decoupled_weight_decay    p <- p - lr weight_decay p, as in AdamW                (5)
     weight_decay otherwise    g <- g + weight_decay p, an L2 penalty                 (6)
     amsgrad                   max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq), instead of exp_avg_sq in (A3)    (7)
@@ -31,7 +31,7 @@ from numpy_rnn.parameters import Parameters, as_real_parameters
 __all__ = ["Adam"]
 
 _OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay")
-_BLOCK = 32768  # elements: five blocks stay in the L2 cache from one operation to the next
+_BLOCK = 32768  # elements, so that five blocks stay in the L2 cache between operations
 
 
 class Adam:
@@ -40,28 +40,28 @@ class Adam:
     Parameters
     ----------
     parameters : Parameters
-        What `layer.parameters()` returns. They share one set of options (torch's parameter groups are left out).
+        The value of `layer.parameters()`. All share one set of options (there are no parameter groups).
     lr : float, default 1e-3
-        Step size; may be set between steps, for instance from `numpy_rnn.schedules`.
+        Learning rate; it may be changed between steps, for example by `numpy_rnn.schedules`.
     betas : tuple of two floats, default (0.9, 0.999)
         Decay rates of the two averages, in [0, 1).
     eps : float, default 1e-8
-        Added to the root.
+        Added to the square root.
     weight_decay : float, default 0.0
-        Pulls the parameters towards zero, by way of the gradient (an L2 penalty) or, if decoupled, directly.
-        (torch's AdamW has a default of 0.01.)
+        Pulls the parameters towards zero, through the gradient (an L2 penalty) or, if decoupled, directly. (The
+        default of torch's AdamW is 0.01.)
     amsgrad : bool, default False
-        Divide by the root of the largest `exp_avg_sq` so far, so that the steps cannot grow when it shrinks. As in
-        torch, the maximum is taken over the averages before their bias is corrected.
+        Divide by the square root of the largest `exp_avg_sq` so far, so that steps cannot grow when it shrinks. As in
+        torch, the maximum is taken before bias correction.
     maximize : bool, default False
-        Climb instead of descend.
+        Maximize the loss instead of minimizing it.
     decoupled_weight_decay : bool, default False
-        Weight decay as in AdamW: the averages do not see it.
+        Apply weight decay as in AdamW, so that it does not enter the averages.
 
     Attributes
     ----------
     exp_avg, exp_avg_sq : ndarray, shape (number of values,)
-        The averages; `parameters.views(optimizer.exp_avg)` names their pieces.
+        The averages of the gradient and of its square; `parameters.views(optimizer.exp_avg)` gives them by name.
     max_exp_avg_sq : ndarray, shape (number of values,), or None
         The largest `exp_avg_sq` so far; None without amsgrad.
     step_count : int
@@ -101,7 +101,7 @@ class Adam:
         self.max_exp_avg_sq = np.zeros_like(parameters.data) if as_flag("amsgrad", amsgrad) else None
         self.step_count = 0
         self._scratch = np.empty_like(parameters.data[:_BLOCK])
-        self._g = np.empty_like(parameters.data[:_BLOCK])  # the gradient, where an option changes it
+        self._g = np.empty_like(parameters.data[:_BLOCK])  # the gradient, if an option changes it
 
     @property
     def lr(self) -> float:
@@ -109,7 +109,7 @@ class Adam:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        self._lr = as_number("lr", value)  # torch lets nan pass here, and the parameters become nan
+        self._lr = as_number("lr", value)  # torch accepts nan here, and then the parameters become nan
 
     @property
     def amsgrad(self) -> bool:
@@ -150,9 +150,9 @@ class Adam:
         Returns
         -------
         dict
-            `state` maps 0, 1, ... for the parameters in their order to `step`, `exp_avg`, `exp_avg_sq` and, with
-            amsgrad, `max_exp_avg_sq`; before the first step it is empty. `param_groups` is a list of one dictionary:
-            the options, and 0, 1, ... as `params`.
+            `state` maps the index of each parameter to a dictionary of `step`, `exp_avg`, `exp_avg_sq` and, with
+            amsgrad, `max_exp_avg_sq`; it is empty before the first step. `param_groups` is a list of one dictionary:
+            the options, and the indices as `params`.
         """
         averages = self._averages()
         state = {
@@ -164,21 +164,21 @@ class Adam:
         return {"state": state if self.step_count else {}, "param_groups": [group]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict()` of this class or of torch's Adam or AdamW; all of it is set, or nothing.
+        """Restore a `state_dict()` of this class or of torch's Adam or AdamW: all of it, or nothing on an error.
 
-        What only chooses torch's implementation (foreach, fused, capturable, differentiable) is ignored, and so is
-        whatever else torch keeps beside the options. States of older torch lack `maximize` and
-        `decoupled_weight_decay`: these then stay as they are. The averages are new arrays afterwards.
+        Options that only select torch's implementation (foreach, fused, capturable, differentiable) and other extra
+        entries are ignored. States of older torch versions lack `maximize` and `decoupled_weight_decay`, which then
+        keep their values. The averages become new arrays.
 
         Raises
         ------
         KeyError
-            An option, a parameter or an average is missing, or one is not known.
+            An option, a parameter or an average is missing or unknown.
         ValueError
             An option is out of range, a shape differs, there are several parameter groups, or the parameters have
             taken different numbers of steps.
         TypeError
-            A value is no number, or no array of real numbers.
+            A value is not a number, or not an array of real numbers.
         """
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
             raise TypeError("state_dict must have 'state' and 'param_groups', as Adam.state_dict() returns them")
@@ -212,6 +212,6 @@ class Adam:
         self.step_count = int(min(steps))
 
     def _averages(self) -> dict[str, dict[str, Array]]:
-        """The averages' pieces by torch's name of the average and the name of the parameter."""
+        """Return views of the averages, by torch's name of the average and the name of the parameter."""
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if self.amsgrad else 2]
         return {name: self.parameters.views(getattr(self, name)) for name in names}

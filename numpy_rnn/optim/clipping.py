@@ -1,11 +1,11 @@
-"""Clipping: bounds on the gradients, between the backward pass and the optimizer's step.
+"""Gradient clipping, between the backward pass and the optimizer's step.
 
-By the norm, all gradients together, which keeps their direction:
+By the norm of all gradients together, which keeps their direction:
 
     g <- g min(1, max_norm / (norm + 1e-6))                   (N1)
     norm = (sum_i |g_i|^norm_type)^(1/norm_type)              (2)    norm_type = inf: max_i |g_i|
 
-By the value, each for itself:
+By value, each element by itself:
 
     g_i <- min(max(g_i, -clip_value), clip_value)             (3)
 """
@@ -30,14 +30,14 @@ def clip_grad_norm_(
     Parameters
     ----------
     parameters : Parameters
-        What `layer.parameters()` returns.
+        The value of `layer.parameters()`.
     max_norm : float
-        At least 0; inf measures the norm, and leaves gradients of finite norm alone.
+        At least 0. inf only measures the norm: gradients of finite norm are not changed.
     norm_type : float, default 2.0
         Above 0: 2 for the Euclidean norm, inf (or "inf") for the largest magnitude.
     error_if_nonfinite : bool, default False
-        Raise if the norm is nan or inf. Otherwise a nan spreads to all gradients, as in torch; and with a norm of
-        inf, which in float32 is that of gradients beyond 1e19, finite ones become 0 and infinite ones nan.
+        Raise an error if the norm is nan or inf. Otherwise, as in torch, a norm of nan makes all gradients nan, and a
+        norm of inf (in float32, gradients beyond 1e19) makes finite gradients 0 and infinite ones nan.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def clip_grad_norm_(
     Raises
     ------
     RuntimeError
-        The norm is not finite and `error_if_nonfinite` is set; the gradients are as they were.
+        The norm is not finite and `error_if_nonfinite` is set; the gradients are unchanged.
     ValueError
-        `max_norm` is negative (torch would turn the gradients round), `norm_type` is 0 (torch would count the
-        tensors) or negative, or either is nan.
+        `max_norm` is negative (torch would reverse the gradients), `norm_type` is 0 (torch would count the tensors)
+        or negative, or either is nan.
 
     References
     ----------
@@ -68,13 +68,13 @@ def clip_grad_norm_(
         if error_if_nonfinite and not math.isfinite(norm):
             raise RuntimeError(f"the gradients have a norm of {norm}, expected a finite one: they were not clipped")
         scale = max_norm / (norm + 1e-6)
-        if not scale >= 1:  # written so that a nan gets through
+        if not scale >= 1:  # written so that nan passes
             grad *= scale  # (N1)
     return norm
 
 
 def _norm(vector: Array, p: float) -> float:
-    """The p-norm, equation (2)."""
+    """Return the p-norm, equation (2)."""
     if p == 2:
         return math.sqrt(vector.dot(vector))
     magnitudes = np.abs(vector)
@@ -85,14 +85,14 @@ def _norm(vector: Array, p: float) -> float:
 
 
 def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
-    """Bring every gradient into [-clip_value, clip_value], equation (3); nan stays nan.
+    """Limit every gradient to [-clip_value, clip_value], equation (3); nan stays nan.
 
     Parameters
     ----------
     parameters : Parameters
-        What `layer.parameters()` returns.
+        The value of `layer.parameters()`.
     clip_value : float
-        At least 0 (with a negative one, torch would set all gradients to it).
+        At least 0 (torch would set all gradients to a negative value).
 
     References
     ----------

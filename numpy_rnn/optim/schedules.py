@@ -1,6 +1,6 @@
-"""Learning-rate schedules: the step size as a plain function of the step.
+"""Learning-rate schedules: the learning rate as a plain function of the step.
 
-First comes a linear warm-up, the same for all. With W = warmup_steps, while step < W:
+All begin with the same linear warm-up. With W = warmup_steps, while step < W:
 
     lr (step + 1) / (W + 1)                                                             (1)
 
@@ -11,16 +11,16 @@ Then, with k = step - W:
     exponential    lr gamma^k                                                           (4)
     cosine         lr_min + (lr - lr_min) (1 + cos(pi k / (total_steps - W))) / 2       (5)
 
-In torch, this is SequentialLR of LinearLR(start_factor=1/(W + 1), total_iters=W) and of each one's namesake.
+In torch, this is SequentialLR of LinearLR(start_factor=1/(W + 1), total_iters=W) and the scheduler named below.
 
-`step` counts the steps taken, from 0 on, so that the step size is set before the step that it is for:
+`step` is the number of steps taken so far, so the learning rate is set before the step that uses it:
 
     for step in range(1000):
         model.loss_and_gradients(tokens, targets)
         optimizer.lr = nr.schedules.cosine(step, lr=0.01, total_steps=1000, warmup_steps=50)
         optimizer.step()
 
-`optimizer.step_count` is that number too, and goes on where a loaded optimizer left off.
+`optimizer.step_count` is the same number, and continues after an optimizer's state has been loaded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["constant", "cosine", "exponential", "staircase"]
 
 
 def constant(step: int, *, lr: float, warmup_steps: int = 0) -> float:
-    """Return `lr`, after a linear warm-up: equation (2), and torch's LinearLR.
+    """Return `lr`, after a linear warm-up: equation (2), torch's LinearLR.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def constant(step: int, *, lr: float, warmup_steps: int = 0) -> float:
         Steps taken so far, at least 0.
     lr : float
     warmup_steps : int, default 0
-        Steps with a smaller step size: lr/(W + 1), 2 lr/(W + 1), ..., W lr/(W + 1).
+        Number of steps with a smaller learning rate: lr/(W + 1), 2 lr/(W + 1), ..., W lr/(W + 1).
 
     References
     ----------
@@ -52,7 +52,7 @@ def constant(step: int, *, lr: float, warmup_steps: int = 0) -> float:
 
 
 def staircase(step: int, *, lr: float, every: int, gamma: float = 0.1, warmup_steps: int = 0) -> float:
-    """Return `lr`, multiplied by `gamma` after every so many steps: equation (3), and torch's StepLR.
+    """Return `lr`, multiplied by `gamma` once every `every` steps: equation (3), torch's StepLR.
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ def staircase(step: int, *, lr: float, every: int, gamma: float = 0.1, warmup_st
         Steps taken so far, at least 0.
     lr : float
     every : int
-        The length of a stair, in steps (torch's step_size).
+        Number of steps between two reductions (torch's step_size).
     gamma : float, default 0.1
     warmup_steps : int, default 0
-        As in `constant`; the first stair begins after them.
+        As in `constant`; counting begins after them.
 
     References
     ----------
@@ -74,7 +74,7 @@ def staircase(step: int, *, lr: float, every: int, gamma: float = 0.1, warmup_st
 
 
 def exponential(step: int, *, lr: float, gamma: float, warmup_steps: int = 0) -> float:
-    """Return `lr`, multiplied by `gamma` after each step: equation (4), and torch's ExponentialLR.
+    """Return `lr`, multiplied by `gamma` after each step: equation (4), torch's ExponentialLR.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def exponential(step: int, *, lr: float, gamma: float, warmup_steps: int = 0) ->
 def cosine(step: int, *, lr: float, total_steps: int, warmup_steps: int = 0, lr_min: float = 0.0) -> float:
     """Return half a cosine wave from `lr` to `lr_min` (torch's eta_min): equation (5), torch's CosineAnnealingLR.
 
-    From `total_steps` on it stays at `lr_min`; torch's would rise again.
+    After `total_steps` it stays at `lr_min`, where torch's would rise again.
 
     Parameters
     ----------
@@ -122,6 +122,6 @@ def cosine(step: int, *, lr: float, total_steps: int, warmup_steps: int = 0, lr_
 
 
 def _warmup(step: int, warmup_steps: int) -> tuple[float, int]:
-    """The factor of the warm-up, equation (1), and k, the steps since it ended (0 before that)."""
+    """Return the warm-up factor, equation (1), and k, the steps since the warm-up ended (0 during it)."""
     step, warmup_steps = as_size("step", step, 0), as_size("warmup_steps", warmup_steps, 0)
     return min(1.0, (step + 1) / (warmup_steps + 1)), max(0, step - warmup_steps)

@@ -25,7 +25,7 @@ def labels(trace: Trace, vocabulary: Vocabulary, sequence: int) -> tuple[list[st
         raise ValueError(f"vocabulary has {len(vocabulary)} characters, expected the model's {V}")
     B = trace.tokens.shape[1]
     if not 0 <= sequence < B:
-        raise IndexError(f"sequence must lie in [0, {B}), the batch, got {sequence}")
+        raise IndexError(f"sequence must be in [0, {B}), the batch, got {sequence}")
     characters = [visible(character) for character in vocabulary.characters]
     tokens, targets = trace.tokens[:, sequence].tolist(), trace.targets[:, sequence].tolist()
     return [characters[i] for i in tokens], [characters[i] for i in targets]

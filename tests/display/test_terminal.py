@@ -101,5 +101,5 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="probabilities has length 1, expected one per character = 2"):
         nr.shade("ab", [0.5])
     for bad in (-0.1, 1.5, math.inf):
-        with pytest.raises(ValueError, match=rf"probabilities must lie in \[0, 1\], got {bad} at position 1"):
+        with pytest.raises(ValueError, match=rf"probabilities must be in \[0, 1\], got {bad} at position 1"):
             nr.shade("ab", [0.5, bad])

@@ -309,13 +309,13 @@ def test_bad_input_is_named():
     criterion = nr.CrossEntropyLoss()
     with pytest.raises(RuntimeError, match=r"CrossEntropyLoss\.backward was called before forward"):
         criterion.backward()
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got 3 at \[1\]"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got 3 at \[1\]"):
         criterion.forward(np.zeros((2, 3)), [0, 3])
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got -1 at \[0\]"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got -1 at \[0\]"):
         criterion.forward(np.zeros((2, 3)), [-1, 2])
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got 255 at \[2, 0\]"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got 255 at \[2, 0\]"):
         criterion.forward(np.zeros((3, 3, 2)), [[0, -100], [1, -100], [255, 0]])
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got 5$"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got 5$"):
         criterion.forward(np.zeros(3), 5)
     with pytest.raises(TypeError, match="targets must be integers, got dtype float64"):
         criterion.forward(np.zeros((2, 3)), [0.0, 1.0])
@@ -388,7 +388,7 @@ def test_probabilities_of_another_shape_are_an_error():
 def test_a_dloss_that_does_not_fit_is_an_error():
     criterion = nr.CrossEntropyLoss(reduction="none")
     criterion.forward(np.zeros((2, 3, 4)), np.zeros((2, 4), int))
-    with pytest.raises(ValueError, match=r'dloss is needed, of shape \(2, 4\): with reduction="none" the loss is'):
+    with pytest.raises(ValueError, match=r'dloss of shape \(2, 4\) is required: with reduction="none" the loss is'):
         criterion.backward()
     with pytest.raises(
         ValueError, match=r'dloss has shape \(\), expected the shape of the loss with reduction="none" '

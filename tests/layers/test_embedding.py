@@ -99,7 +99,7 @@ def test_no_tokens_will_do():
 @pytest.mark.parametrize("bad", [-1, 5, 99, -(2**40)])
 def test_an_index_outside_the_table_is_an_error(bad):
     layer = nr.Embedding(5, 2, rng=0)
-    with pytest.raises(IndexError, match=rf"tokens must lie in \[0, 5\), got {bad} at \[1, 0\]"):
+    with pytest.raises(IndexError, match=rf"tokens must be in \[0, 5\), got {bad} at \[1, 0\]"):
         layer.forward([[0], [bad]])
 
 
@@ -123,7 +123,7 @@ def test_bad_arguments_are_named():
     with pytest.raises(TypeError, match=r"dtype must be float32, float64 or complex128, got <class 'numpy.int64'>"):
         nr.Embedding(5, 2, dtype=np.int64)
     for bad in (5, -6):
-        with pytest.raises(ValueError, match=rf"padding_idx must lie in \[-num_embeddings, .* \[-5, 5\), got {bad}"):
+        with pytest.raises(ValueError, match=rf"padding_idx must be in \[-num_embeddings, .* \[-5, 5\), got {bad}"):
             nr.Embedding(5, 2, padding_idx=bad)
     with pytest.raises(TypeError, match=r"padding_idx must be an integer, got 1\.0"):
         nr.Embedding(5, 2, padding_idx=1.0)

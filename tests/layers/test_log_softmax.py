@@ -65,11 +65,11 @@ def test_bad_input_is_named():
     layer = nr.LogSoftmax(1)
     with pytest.raises(RuntimeError, match=r"LogSoftmax\.backward was called before forward"):
         layer.backward(0.0)
-    with pytest.raises(IndexError, match=r"dim must lie in \[-1, 1\) for x of shape \(3,\), got 1"):
+    with pytest.raises(IndexError, match=r"dim must be in \[-1, 1\) for x of shape \(3,\), got 1"):
         layer.forward(np.zeros(3))
-    with pytest.raises(IndexError, match=r"dim must lie in \[-1, 1\) for x of shape \(\), got 1"):
+    with pytest.raises(IndexError, match=r"dim must be in \[-1, 1\) for x of shape \(\), got 1"):
         layer.forward(np.zeros(()))
-    with pytest.raises(IndexError, match=r"dim must lie in \[-2, 2\) for x of shape \(3, 4\), got -3"):
+    with pytest.raises(IndexError, match=r"dim must be in \[-2, 2\) for x of shape \(3, 4\), got -3"):
         nr.LogSoftmax(-3).forward(np.zeros((3, 4)))
     with pytest.raises(TypeError, match="x must be float32, float64 or complex128, got dtype int64"):
         layer.forward([[1, 2]])

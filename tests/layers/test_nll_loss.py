@@ -117,7 +117,7 @@ def test_bad_input_is_named():
     criterion = nr.NLLLoss()
     with pytest.raises(RuntimeError, match=r"NLLLoss\.backward was called before forward"):
         criterion.backward()
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 3\), got 3 at \[1\]"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got 3 at \[1\]"):
         criterion.forward(np.zeros((2, 3)), [0, 3])
     with pytest.raises(TypeError, match="targets must be integers, got dtype float64"):
         criterion.forward(np.zeros((2, 3)), [0.0, 1.0])
@@ -137,5 +137,5 @@ def test_bad_input_is_named():
         nr.NLLLoss(reduction=None)
     criterion = nr.NLLLoss(reduction="none")
     criterion.forward(np.zeros((2, 3)), [0, 1])
-    with pytest.raises(ValueError, match=r'dloss is needed, of shape \(2,\): with reduction="none"'):
+    with pytest.raises(ValueError, match=r'dloss of shape \(2,\) is required: with reduction="none"'):
         criterion.backward()

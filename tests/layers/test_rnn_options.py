@@ -338,7 +338,7 @@ def test_bad_options_are_named():
         nr.RNN(3, 4, 0)
     layer, x = nr.RNN(3, 4, 2, rng=0), np.zeros((5, 2, 3))
     for lengths, wrong in (([6, 1], 6), ([5, 0], 0), ([-1, 5], -1)):
-        with pytest.raises(ValueError, match=rf"lengths must lie in \[1, T\] = \[1, 5\], got {wrong}"):
+        with pytest.raises(ValueError, match=rf"lengths must be in \[1, T\] = \[1, 5\], got {wrong}"):
             layer.forward(x, lengths=lengths)
     with pytest.raises(TypeError, match="lengths must be integers, got dtype float64"):
         layer.forward(x, lengths=[5.0, 3.0])

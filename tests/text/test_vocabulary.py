@@ -119,7 +119,7 @@ def test_bad_input_is_named():
     vocabulary = nr.Vocabulary.from_text("Hello")
     with pytest.raises(ValueError, match="text has the character '!' at position 5, which is not among the 4"):
         vocabulary.encode("Hello!")
-    with pytest.raises(IndexError, match=r"tokens must lie in \[0, 4\), got 4 at \[1\]"):
+    with pytest.raises(IndexError, match=r"tokens must be in \[0, 4\), got 4 at \[1\]"):
         vocabulary.decode([0, 4])
     with pytest.raises(TypeError, match="tokens must be integers"):
         vocabulary.decode([0.5])

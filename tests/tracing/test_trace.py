@@ -208,7 +208,7 @@ def test_what_cannot_be_traced_is_said_in_one_line():
         nr.trace(model, tokens, targets[:2])
     with pytest.raises(ValueError, match=r"tokens has shape \(0, 2\): a sequence needs at least one"):
         nr.trace(model, tokens[:0], targets[:0])
-    with pytest.raises(IndexError, match=r"targets must lie in \[0, 4\), got 4"):
+    with pytest.raises(IndexError, match=r"targets must be in \[0, 4\), got 4"):
         nr.trace(model, tokens, targets * 0 + 4)
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 5\), expected \(1, B, hidden_size\) = \(1, 2, 5\)"):
         nr.trace(model, tokens, targets, np.zeros((2, 5)))

@@ -127,7 +127,7 @@ def test_wrong_arguments_are_named():
     vocabulary, trace = make()
     with pytest.raises(ValueError, match="vocabulary has 2 characters, expected the model's 13"):
         trace.heatmap(nr.Vocabulary("ab"))
-    with pytest.raises(IndexError, match=r"sequence must lie in \[0, 1\), the batch, got 1"):
+    with pytest.raises(IndexError, match=r"sequence must be in \[0, 1\), the batch, got 1"):
         trace.plot(vocabulary, sequence=1)
     with pytest.raises(ValueError, match="width must be at least 40 characters, got 39"):
         trace.heatmap(vocabulary, width=39)

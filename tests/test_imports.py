@@ -36,8 +36,8 @@ ROOMS = [
 ]
 
 # What `import numpy_rnn` loads: the model, the optimizer, generation and traces. The rest waits until it is used.
-LOADED = ["display.terminal", "text.vocabulary", "tracing.items", "tracing.trace", "generation", *ROOMS[9:12]]
-LOADED += ["parameters", "checks", "textbook", "version"]
+LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "textbook", "version"]
+LOADED += ["display.terminal", "text.vocabulary", "tracing.items", "tracing.trace"]
 
 
 class Import(NamedTuple):

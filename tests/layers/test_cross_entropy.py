@@ -5,14 +5,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_loss_equals_torch, tensor
-from torch_reference import to_torch
 
 smoothings = st.sampled_from([0.0, 0.1, 0.7, 1.0])
 INF, NAN = math.inf, math.nan
@@ -235,7 +234,7 @@ def test_one_tape_serves_any_shape_of_as_many_rows():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_weight_travels_in_the_state_dict_both_ways(dtype):
     ours, theirs = twins(weight=np.array([0.5, 2, 0], dtype))
-    state = to_torch(ours.state_dict())
+    state = torch_reference.to_torch(ours.state_dict())
     assert state["weight"].dtype == theirs.weight.dtype
     theirs.weight.zero_()
     theirs.load_state_dict(state, strict=True)
@@ -253,7 +252,7 @@ def test_the_weight_travels_in_the_state_dict_both_ways(dtype):
 def test_without_a_weight_the_state_dict_is_empty_both_ways():
     ours, theirs = twins()
     assert ours.state_dict() == {}
-    theirs.load_state_dict(to_torch(ours.state_dict()), strict=True)
+    theirs.load_state_dict(torch_reference.to_torch(ours.state_dict()), strict=True)
     ours.load_state_dict(theirs.state_dict())
     with pytest.raises(KeyError, match=r"unexpected \['weight'\]"):
         ours.load_state_dict({"weight": np.ones(3)})

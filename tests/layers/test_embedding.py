@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.layers.embedding import Scatter
 from tests import strategies as some
+from tests.optional import torch
 from tests.references import assert_complex_step, assert_equals_torch, tensor
 
 

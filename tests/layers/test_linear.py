@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
-from torch_reference import to_torch
 
 leading = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 
@@ -16,7 +15,7 @@ leading = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 def test_forward_and_gradients_equal_torch(rng, shape, I, O, bias: bool, dtype, layout):  # noqa: E741
     layer = nr.Linear(I, O, bias, dtype=dtype, rng=rng)
     mirror = torch.nn.Linear(I, O, bias, dtype=leaf(np.zeros(1, dtype)).dtype)
-    mirror.load_state_dict(to_torch(layer.state_dict()))
+    mirror.load_state_dict(torch_reference.to_torch(layer.state_dict()))
     x = some.normal(rng, *shape, I, dtype=dtype, layout=layout)
     torch_x = leaf(x)
 

@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
 
 shapes = st.lists(st.integers(0, 4), max_size=4).map(tuple)

@@ -4,13 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_loss_equals_torch, tensor
-from torch_reference import to_torch
 
 INF, NAN = math.inf, math.nan
 
@@ -99,7 +98,7 @@ def test_corners_are_torchs(corner):
 
 def test_the_weight_travels_in_the_state_dict_both_ways():
     ours, theirs = twins(weight=np.array([0.5, 2, 0]))
-    theirs.load_state_dict(to_torch(ours.state_dict()), strict=True)
+    theirs.load_state_dict(torch_reference.to_torch(ours.state_dict()), strict=True)
     ours.load_state_dict({"weight": [1, 1, 1]})
     ours.load_state_dict(theirs.state_dict())
     np.testing.assert_array_equal(ours.weight, [0.5, 2, 0])

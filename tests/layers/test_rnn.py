@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
-from torch_reference import to_torch
 
 
 @given(
@@ -25,7 +24,7 @@ def test_forward_and_gradients_equal_torch(rng, T, B, I, H, dtype, layout, with_
     x = some.normal(rng, T, B, I, dtype=dtype, layout=layout)
     h_0 = some.normal(rng, 1, B, H, dtype=dtype, layout=layout) if with_h_0 else None
     mirror = torch.nn.RNN(I, H, dtype=leaf(x).dtype)
-    mirror.load_state_dict(to_torch(layer.state_dict()))
+    mirror.load_state_dict(torch_reference.to_torch(layer.state_dict()))
     torch_x, torch_h_0 = leaf(x), leaf(h_0)
 
     output, h_n = layer.forward(x, h_0)

@@ -4,14 +4,13 @@ import copy
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
-from torch_reference import from_packed, to_packed, to_torch
 
 options = st.fixed_dictionaries(
     {
@@ -51,7 +50,7 @@ class Case:
         if self.kind != "lengths":
             return mirror(x, h_0)
         batch_first = self.options["batch_first"]
-        output, h_n = mirror(to_packed(x, self.lengths, batch_first), h_0)
+        output, h_n = mirror(torch_reference.to_packed(x, self.lengths, batch_first), h_0)
         unpacked, _ = torch.nn.utils.rnn.pad_packed_sequence(output, batch_first, total_length=self.sizes[0])
         return unpacked, h_n
 
@@ -71,7 +70,7 @@ def test_forward_gradients_and_state_dict_equal_torch(rng, T, B, I, H, options, 
     case = Case(rng, T, B, I, H, options, kind, dtype, with_state)
     layer = case.layer
     mirror = torch.nn.RNN(I, H, **options, dtype=leaf(case.x).dtype)
-    mirror.load_state_dict(to_torch(layer.state_dict()), strict=True)
+    mirror.load_state_dict(torch_reference.to_torch(layer.state_dict()), strict=True)
     assert list(mirror.state_dict()) == list(layer.state_dict())
     x, h_0 = leaf(case.x), leaf(case.h_0)
 
@@ -128,7 +127,7 @@ def test_dropout_equals_layers_of_torch_with_the_masks_between(rng, T, B, I, H, 
     assert len(masks) == options["num_layers"] - 1
 
     x, h_0 = leaf(case.x), leaf(case.h_0)
-    state, between, h_ns, mirrors = to_torch(layer.state_dict()), x, [], []
+    state, between, h_ns, mirrors = torch_reference.to_torch(layer.state_dict()), x, [], []
     for k in range(options["num_layers"]):
         mirror = torch.nn.RNN(between.shape[-1], H, **{**options, "num_layers": 1}, dtype=torch.float64)
         mirror.load_state_dict({n.replace(f"_l{k}", "_l0"): v for n, v in state.items() if f"_l{k}" in n})
@@ -289,7 +288,8 @@ def test_packed_sequences_come_and_go(rng, T, B, batch_first: bool):
     x, lengths = some.normal(rng, T, B, 3), rng.integers(1, T + 1, B)
     x[np.arange(T)[:, None] >= lengths] = 0
     x = x.swapaxes(0, 1) if batch_first else x
-    back, back_lengths = from_packed(to_packed(x, lengths, batch_first), batch_first, T)
+    packed = torch_reference.to_packed(x, lengths, batch_first)
+    back, back_lengths = torch_reference.from_packed(packed, batch_first, T)
     np.testing.assert_array_equal(back, x)
     np.testing.assert_array_equal(back_lengths, lengths)
 
@@ -349,7 +349,7 @@ def test_bad_options_are_named():
     ):
         layer.forward(x, masks=np.ones((5, 2, 4)))
     with pytest.raises(TypeError, match=r"x must be an array, got a PackedSequence: torch_reference\.from_packed"):
-        layer.forward(to_packed(x, [5, 3]))
+        layer.forward(torch_reference.to_packed(x, [5, 3]))
     with pytest.raises(TypeError, match="x is a masked array: fill it first"):
         layer.forward(np.ma.masked_array(x, x == 0))
     with pytest.raises(ValueError, match="T must be at least 1, got 0"):

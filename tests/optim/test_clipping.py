@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch
 from tests.references import assert_equals_torch, tensor
 
 NORM_TYPES = [0.5, 1, 1.5, 2, 2.0, 3, 7.5, math.inf, "inf"]

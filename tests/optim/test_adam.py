@@ -98,10 +98,10 @@ def assert_same(optimizer, mirror):
     assert group == {name: torch_group[name] for name in group}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     rng=some.rngs,
-    size=st.sampled_from([1, 4, 15000]),  # 45000 values are more than one block of the update
+    size=st.sampled_from([1, 4] * 4 + [15000]),  # 45000 values are more than one block of the update
     dtype=some.dtypes,
     options=options,
     implementation=implementations,

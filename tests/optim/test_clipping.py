@@ -103,10 +103,10 @@ def test_a_norm_that_is_not_finite_is_an_error_if_asked(odd, norm_type):
 
 
 @pytest.mark.parametrize("norm_type", [2, 1, math.inf])
-def test_no_gradients_have_no_norm(norm_type):
+def test_without_parameters_the_norm_is_zero_as_in_torch(norm_type):
     parameters = nr.CrossEntropyLoss().parameters()
-    assert nr.clip_grad_norm_(parameters, 1.0, norm_type) == 0
-    nr.clip_grad_value_(parameters, 1.0)
+    norm = nr.clip_grad_norm_(parameters, 1.0, norm_type, error_if_nonfinite=True)
+    assert norm == torch.nn.utils.clip_grad_norm_([], 1.0, norm_type).item() == 0
 
 
 @given(

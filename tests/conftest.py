@@ -30,6 +30,6 @@ def pytest_make_collect_report():
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if IN_CI and exitstatus == 0 and any(reporter.stats.get(kind) for kind in ("skipped", "xfailed")):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")  # None in the workers of pytest-xdist
+    if IN_CI and reporter and exitstatus == 0 and any(map(reporter.stats.get, ("skipped", "xfailed"))):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -2,7 +2,7 @@
 
 Each mutant gets its own copy of the project. The tests of the mutated package run first and, if they pass, all the
 others. Prints a table by module and the survivors; the exit status is 1 if docs/mutants.md does not explain one.
-Results are kept in mutants/sample.jsonl, so this command continues an interrupted run; `make mutants-sample` starts anew.
+Results are kept in mutants/sample.jsonl. The command continues an interrupted run; `make mutants-sample` starts over.
 """
 
 import argparse

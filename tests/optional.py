@@ -12,6 +12,8 @@ class Optional:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):  # pytest looks for marks of its own when it collects a module
+            raise AttributeError(attribute)
         return getattr(pytest.importorskip(self._name, exc_type=ImportError), attribute)
 
 

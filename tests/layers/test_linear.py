@@ -49,13 +49,8 @@ def test_bad_input_is_named():
     layer = nr.Linear(3, 2, rng=0)
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\), expected \(\*, in_features\) = \(\*, 3\)"):
         layer.forward(np.zeros((4, 2)))
-    with pytest.raises(TypeError, match="x has dtype complex128, expected one that casts to float32"):
-        layer.forward(np.zeros((4, 3), complex))
     with pytest.raises(RuntimeError, match=r"Linear\.backward was called before forward"):
         layer.backward(np.zeros((4, 2)))
-    layer.forward(np.zeros((4, 3)))
-    with pytest.raises(ValueError, match=r"dy has shape \(4, 3\), expected \(\*, out_features\) = \(4, 2\)"):
-        layer.backward(np.zeros((4, 3)))
 
 
 def test_initial_values_fill_torchs_interval():

@@ -71,8 +71,6 @@ def test_bad_input_is_named():
         layer.forward(np.zeros(()))
     with pytest.raises(IndexError, match=r"dim must be in \[-2, 2\) for x of shape \(3, 4\), got -3"):
         nr.LogSoftmax(-3).forward(np.zeros((3, 4)))
-    with pytest.raises(TypeError, match="x must be float32, float64 or complex128, got dtype int64"):
-        layer.forward([[1, 2]])
     with pytest.raises(TypeError, match="dim must be an integer, got None"):
         nr.LogSoftmax(None)
     layer.forward(np.zeros((3, 4)))

@@ -116,8 +116,6 @@ def test_bad_input_is_named():
     criterion = nr.NLLLoss()
     with pytest.raises(RuntimeError, match=r"NLLLoss\.backward was called before forward"):
         criterion.backward()
-    with pytest.raises(IndexError, match=r"targets must be in \[0, 3\), got 3 at \[1\]"):
-        criterion.forward(np.zeros((2, 3)), [0, 3])
     with pytest.raises(TypeError, match="targets must be integers, got dtype float64"):
         criterion.forward(np.zeros((2, 3)), [0.0, 1.0])
     with pytest.raises(ValueError, match=r"; if they are probabilities, pass floats, to CrossEntropyLoss"):

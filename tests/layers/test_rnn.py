@@ -80,16 +80,12 @@ def test_bad_input_is_named():
         ValueError, match=r"x has shape \(3,\), expected \(T, B, input_size\) or, a single .* input_size = 3"
     ):
         layer.forward(np.zeros(3))
-    with pytest.raises(ValueError, match=r"x has shape \(5, 2, 4\), expected \(T, B, input_size\) .* input_size = 3"):
-        layer.forward(np.zeros((5, 2, 4)))
     with pytest.raises(ValueError, match=r"x has shape \(5, 0, 4\), expected \(T, B, input_size\)"):
         layer.forward(np.zeros((5, 0, 4)))
     with pytest.raises(ValueError, match="at least one time step"):
         layer.forward(np.zeros((0, 2, 3)))
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 4\), expected .*, B, hidden_size\) = \(1, 2, 4\)"):
         layer.forward(np.zeros((5, 2, 3)), np.zeros((2, 4)))
-    with pytest.raises(TypeError, match="h_0 has dtype complex128"):
-        layer.forward(np.zeros((5, 2, 3)), np.zeros((1, 2, 4), complex))
     with pytest.raises(RuntimeError, match=r"RNN\.backward was called before forward"):
         layer.backward(np.zeros((5, 2, 4)))
     layer.forward(np.zeros((5, 2, 3)))

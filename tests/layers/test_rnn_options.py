@@ -302,9 +302,6 @@ def test_slips_are_explained():
         layer.forward(x.swapaxes(0, 1), h_0)
     with pytest.raises(ValueError, match=rf"lengths has shape \(2,\), expected \(B,\) = \(5,\); {looks}"):
         layer.forward(x.swapaxes(0, 1), lengths=[5, 3])
-    layer.forward(x)
-    with pytest.raises(ValueError, match=rf"doutput has shape \(2, 5, 4\), expected .* = \(5, 2, 4\); {looks}"):
-        layer.backward(np.zeros((2, 5, 4)))
     with pytest.raises(ValueError, match="a sequence looks time-first: transpose it, or leave out batch_first=True"):
         batch_first.forward(x, h_0)
     with pytest.raises(ValueError, match="h_0 is never batch-first: transpose it"):
@@ -325,17 +322,10 @@ def test_the_options_can_be_read_as_in_torch():
 def test_bad_options_are_named():
     with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu', got 'gelu'"):
         nr.RNN(3, 4, nonlinearity="gelu")
-    for name in ("bias", "batch_first", "bidirectional"):
-        with pytest.raises(TypeError, match=f"{name} must be True or False, got 1"):
-            nr.RNN(3, 4, **{name: 1})
-    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\], got 1.5"):
-        nr.RNN(3, 4, 2, dropout=1.5)
     with pytest.raises(TypeError, match="dropout must be a number, got True"):
         nr.RNN(3, 4, 2, dropout=True)
     with pytest.warns(UserWarning, match="dropout=0.5 does nothing with num_layers=1"):
         nr.RNN(3, 4, dropout=0.5)
-    with pytest.raises(ValueError, match="num_layers must be at least 1, got 0"):
-        nr.RNN(3, 4, 0)
     layer, x = nr.RNN(3, 4, 2, rng=0), np.zeros((5, 2, 3))
     for lengths, wrong in (([6, 1], 6), ([5, 0], 0), ([-1, 5], -1)):
         with pytest.raises(ValueError, match=rf"lengths must be in \[1, T\] = \[1, 5\], got {wrong}"):
@@ -360,8 +350,6 @@ def test_bad_options_are_named():
         layer.train("no")
     with pytest.raises(ValueError, match="masks has length 2, expected num_layers - 1 = 1"):
         layer.forward(x, masks=[np.ones((5, 2, 4))] * 2)
-    with pytest.raises(ValueError, match=r"masks\[0\] has shape \(5, 2, 3\), expected .* = \(5, 2, 4\)"):
-        layer.forward(x, masks=[np.ones((5, 2, 3))])
 
 
 def test_a_refused_forward_leaves_the_tape_as_it_was():

@@ -49,7 +49,7 @@ def test_from_a_file_to_text(book, capsys):
     status, out, err = run(capsys, "train", book, *SMALL)
     assert (status, err) == (0, "")
     first, *lines = out.splitlines()
-    assert first.startswith("193 characters, 48 to validate with, 9 distinct; 390 parameters; 12 steps of 3 x 7, ")
+    assert first.startswith("193 characters, 48 for validation, 9 distinct; 390 parameters; 12 steps of 3 x 7, ")
     assert first.endswith("RUN book-run")
     steps = [line for line in lines if line.startswith("step ")]
     pattern = (
@@ -80,7 +80,7 @@ def test_without_a_file_it_learns_the_tutorials_text(book, capsys):
 
 def test_the_library_of_this_python_is_a_text(book, capsys):
     out = run(capsys, "train", "--corpus", "stdlib", "--max-chars", 3000, "--hidden-size", 4, "--steps", 2)[1]
-    assert "2,850 characters, 150 to validate with" in out
+    assert "2,850 characters, 150 for validation" in out
     assert run(capsys, "train", "--resume", "stdlib-run")[0] == 0
 
 
@@ -109,7 +109,7 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
     assert not os.path.exists("stopped/metrics.jsonl")
     out = run(capsys, "train", "--resume", "stopped", "--minutes", 1e-9)[1]
     assert "\nresumed after step 0: no later step had been saved\n" in out
-    assert "time is up: saved after step 0; go on with: numpy-rnn train --resume stopped\n" in out
+    assert "time is up: saved after step 0; resume with: numpy-rnn train --resume stopped\n" in out
     os.mkdir("elsewhere")
     os.rename("book.txt", "elsewhere/moved.txt")
     assert run(capsys, "train", "--resume", "stopped")[2].startswith("numpy-rnn: error: cannot read 'book.txt'")
@@ -130,7 +130,9 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
 def test_resumed_with_other_options_is_told(trained, capsys, options):
     status, _, err = run(capsys, "train", "--resume", trained, *options)
     assert status == 1
-    assert re.fullmatch(r"numpy-rnn: error: --resume goes on with what the run began with: leave out .*\n", err)
+    assert re.fullmatch(
+        r"numpy-rnn: error: --resume keeps the options that the run was started with: leave out .*\n", err
+    )
 
 
 def test_generating_has_its_options(trained, capsys):

@@ -56,7 +56,7 @@ def test_a_signal_saves_and_the_run_can_be_resumed(number):
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    words = r"^interrupted: saved after step (\d+); go on with: numpy-rnn train --resume run$"
+    words = r"^interrupted: saved after step (\d+); resume with: numpy-rnn train --resume run$"
     at = int(re.search(words, out, re.MULTILINE)[1])
     assert 100 <= at < 3000
     assert saved_step() == at
@@ -156,7 +156,7 @@ def test_on_a_terminal_there_is_a_bar_with_the_samples_above_it_and_an_interrupt
         os.write(ours, b"\x03")  # Ctrl-C
         seen += read_until(ours, None)
         assert process.wait(timeout=60) == 130
-    at = int(re.search(r"interrupted: saved after step (\d+); go on with", seen)[1])
+    at = int(re.search(r"interrupted: saved after step (\d+); resume with", seen)[1])
     assert 500 <= at < 3000
     assert saved_step() == at
     assert re.search(r"\d+%\|.*\| \d+/3000 .*loss \d\.\d{4} \(\d\.\d{3} bits/char\)  norm", seen)
@@ -204,7 +204,7 @@ def test_a_full_disk_under_the_output_is_one_line_and_the_run_is_whole():
     done = shell(f"numpy-rnn train book.txt -o run {' '.join(SMALL)} > /dev/full")
     assert done.returncode == 1
     assert done.stderr == (
-        "numpy-rnn: output cannot be written: No space left on device: saved after step 0; go on with: "
+        "numpy-rnn: output cannot be written: No space left on device: saved after step 0; resume with: "
         "numpy-rnn train --resume run\n"
     )
     assert saved_step() == 0
@@ -220,7 +220,7 @@ def test_a_full_disk_under_the_output_is_one_line_and_the_run_is_whole():
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "No space left on device: saved after step 4; go on with" in done.stderr
+    assert "No space left on device: saved after step 4; resume with" in done.stderr
     assert saved_step() == 4
     assert main(["train", "--resume", "run"]) == 0
     assert main(["train", "book.txt", "-o", "through", *SMALL]) == 0

@@ -88,7 +88,7 @@ def test_a_mark_at_the_start_of_utf_8_is_dropped(write, encoding):
     paths = write("\ufeffone\ufeff".encode(), "a"), write("\ufefftwo".encode(), "b"), write(b"three", "c")
     assert read_text(paths, encoding) == "one\ufefftwothree"
     # The offset counts from the start of the file, mark included; a mark that is cut short is no mark.
-    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; name"):
+    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; set"):
         read_text(write(b"\xef\xbb\xbfab\xff", "d"), encoding)
     with pytest.raises(ValueError, match="byte 0xef at offset 0, unexpected end of data"):
         read_text(write(b"\xef\xbb", "e"), encoding)
@@ -105,7 +105,7 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
     big = np.frombuffer(little, f"u{swap}").byteswap().tobytes()
     for data in (little, big):
         path = write(data)
-        hint = f"it looks like {encoding.upper()}: encoding='{encoding}'"
+        hint = f"it looks like {encoding.upper()}: set the encoding to '{encoding}'"
         with pytest.raises(ValueError, match=f"at offset [02], .*; {hint}$"):
             read_text(path, given)
         assert read_text(path, encoding) == "Hello"
@@ -117,12 +117,12 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
         (
             b"caf\xe9 au lait",
             "utf-8",
-            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; name its encod",
+            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; set the right encod",
         ),
         (
             b"ab\xe2\x82",
             "utf-8",
-            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; name its encoding=, or",
+            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; set the right encoding, or",
         ),
         (b"\xed\xa0\x80", "utf-8", "is not utf-8: byte 0xed at offset 0, invalid continuation byte"),
         (b"x" * 3 * MB + b"\x80", "utf-8", f"is not utf-8: byte 0x80 at offset {3 * MB}, invalid start byte"),
@@ -186,7 +186,7 @@ def test_what_is_no_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied"), "permission denied; make it readable, or take a copy of your own"),
+        (PermissionError(13, "Permission denied"), "permission denied; make it readable, or use a copy"),
         (OSError(5, "Input/output error"), "Input/output error"),
     ],
 )
@@ -205,7 +205,7 @@ def test_what_the_system_refuses_is_named(monkeypatch, write, error, words):
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"])
 def test_no_text_at_all_is_named(write, data):
     one, two = write(data, "one"), write(data, "two")
-    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty; name a file with at least two"):
+    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty, expected at least two"):
         read_text([one, two])
     with pytest.raises(ValueError, match=f"^no text in '{one}': empty"):
         read_text(one, errors="ignore")
@@ -306,7 +306,7 @@ def test_the_standard_library_is_the_same_text_in_every_process_and_environment(
 
 def test_which_files_the_standard_library_is_made_of(tmp_path, monkeypatch):
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path) if name == "stdlib" else None)
-    with pytest.raises(FileNotFoundError, match=f"no sources of its standard library in '{tmp_path}': name a file"):
+    with pytest.raises(FileNotFoundError, match=f"no source code in '{tmp_path}': name a file"):
         stdlib_text()
     files = {
         "zipfile.py": "7",

@@ -20,7 +20,7 @@ from benchmarks.measure.machine import available_cores
 from benchmarks.measure.saved import keep
 from numpy_rnn.cli.arguments import argument, positive_int, seed, step_size
 from numpy_rnn.text.corpus import read_text
-from numpy_rnn.text.tokens import tokenize
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 
@@ -100,7 +100,7 @@ def _learn(arguments: argparse.Namespace, given: dict[str, Any]) -> Learning:
     require("threadpoolctl", "reading thread counts back needs")
     text = read_text(arguments.file)
     length: dict[str, Any] = {} if "steps" in given else {"epochs": EPOCHS}
-    trainer = Trainer(tokenize(text), Options(**length | given))
+    trainer = Trainer(*tokenize(text), Options(**length | given))
     if not trainer.plan.val_length:
         raise ValueError(
             f"the text has {len(text)} characters: none are kept to validate with; take a text of at least 2000, or "

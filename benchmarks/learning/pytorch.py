@@ -44,7 +44,7 @@ class TorchTrainer:
         # Tensors of int64 before the first step, so that within a step a window costs nothing (ours is looked up).
         streams, n = trainer.streams, trainer.plan.val_length
         self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
-        val_windows = validation_windows(trainer.text.tokens, n, streams.batch_size, streams.seq_len) if n else ()
+        val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
         self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
         self.hidden: Tensor | None = None
         self.step = 0

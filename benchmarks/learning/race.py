@@ -68,7 +68,7 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
             "chars": len(text),
             "train_chars": len(streams.tokens),
             "val_chars": trainer.plan.val_length,
-            "vocab_size": len(trainer.text.vocabulary),
+            "vocab_size": len(trainer.vocabulary),
         },
         options=dataclasses.asdict(trainer.plan.options()),
         parameters=trainer.model.parameters().data.size,
@@ -88,7 +88,9 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
 
 def _reference(trainer: Trainer) -> list[float]:
     """Return the first losses, of numpy_rnn in float64."""
-    reference = Trainer(trainer.text, dataclasses.replace(trainer.plan.options(), dtype="float64"))
+    reference = Trainer(
+        trainer.tokens, trainer.vocabulary, dataclasses.replace(trainer.plan.options(), dtype="float64")
+    )
     return [reference.validate(), *(reference.train_step()[0] for _ in range(_AGREEMENT_STEPS))]
 
 

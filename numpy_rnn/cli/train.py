@@ -19,7 +19,7 @@ from numpy_rnn.cli.stop import Stop
 from numpy_rnn.cli.watch import OutputLost, Watch
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.text.corpus import CORPUS_CHARS, Source
-from numpy_rnn.text.tokens import tokenize
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.loop import Training
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.run import Run, open_run
@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.resume is not None:
             return _resume(arguments, stop)
         source = _source(arguments)
-        trainer = Trainer(tokenize(source.read()), Options(**given_options(arguments)))
+        trainer = Trainer(*tokenize(source.read()), Options(**given_options(arguments)))
         directory = arguments.output or _new_name(source)
         with open_run(directory) as run:
             return _train(arguments, trainer, run, source, directory, stop)
@@ -145,7 +145,7 @@ def _heading(trainer: Trainer, directory: str) -> str:
     plan, size = trainer.plan, trainer.model.parameters().data.size
     val = f", {plan.val_length:,} for validation" if plan.val_length else ""
     return (
-        f"{len(trainer.streams.tokens):,} characters{val}, {len(trainer.text.vocabulary)} distinct; "
+        f"{len(trainer.streams.tokens):,} characters{val}, {len(trainer.vocabulary)} distinct; "
         f"{size:,} parameters; {plan.steps:,} steps of {plan.batch_size} x {plan.seq_len}, "
         f"{plan.windows:,} per epoch; RUN {directory}"
     )

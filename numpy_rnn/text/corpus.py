@@ -24,12 +24,6 @@ CORPUS_CHARS = 1_000_000
 
 PathLike = str | os.PathLike[str]
 
-_WHAT_TO_DO: dict[type[OSError], str] = {
-    FileNotFoundError: "there is no such file; check the name and the directory",
-    IsADirectoryError: "it is a directory; name the files in it",
-    PermissionError: "permission denied; make it readable, or use a copy",
-}
-
 # UTF-32's byte order mark, in little-endian order, starts with that of UTF-16, so it is tried first.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -170,8 +164,7 @@ def _read_bytes(name: str) -> bytes:
             raise OSError("there is no standard input; name a file")
         return bytes(stdin.read())
     except OSError as error:
-        reason = _WHAT_TO_DO.get(type(error)) or error.strerror or error
-        raise type(error)(f"cannot read {name!r}: {reason}") from None
+        raise type(error)(f"cannot read {name!r}: {error.strerror or error}") from None
     except ValueError as error:  # a NUL in the name, say
         raise ValueError(f"cannot read {name!r}: {error}") from None
 

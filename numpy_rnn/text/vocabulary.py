@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
 
-__all__ = ["Vocabulary", "visible"]
+__all__ = ["Vocabulary", "tokenize", "visible"]
 
 _PIECE = 65536  # characters that are converted at a time: what lies between text and numbers stays below 2 MB
 
@@ -118,6 +118,12 @@ class Vocabulary:
         if not tokens.size:  # an empty list is an array of floats
             return ""
         return "".join(self.characters[i] for i in as_indices("tokens", tokens, len(self)))
+
+
+def tokenize(text: str, vocabulary: Vocabulary | None = None) -> tuple[Array, Vocabulary]:
+    """Return the tokens of a text, in the narrowest dtype, and the vocabulary: that of the text if None is given."""
+    vocabulary = Vocabulary.from_text(text) if vocabulary is None else vocabulary
+    return vocabulary.encode(text, np.min_scalar_type(len(vocabulary) - 1)), vocabulary
 
 
 def _code_points(text: str) -> Iterator[tuple[int, Array]]:

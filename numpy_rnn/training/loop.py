@@ -12,8 +12,7 @@ from typing import Any
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.storage.model_file import model_options
 from numpy_rnn.text.corpus import Source
-from numpy_rnn.text.tokens import tokenize
-from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.text.vocabulary import Vocabulary, tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.progress import Progress
 from numpy_rnn.training.run import Run, open_run
@@ -177,7 +176,7 @@ def train(
             trainer = restore(text, *opened.read(), model, **options)
         else:
             del kind["vocab_size"]
-            trainer = Trainer(tokenize(text, vocabulary), Options(**kind, **options), model)
+            trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()
     return training

@@ -110,6 +110,8 @@ class Options(_Settings):
         ArgumentError
             The text is too short for `val_fraction`, or the run is too short for its warm-up or the steps taken.
         """
+        if length < 2:
+            raise ValueError(f"text has length {length}, expected at least 2: one to read and one to predict")
         val_fraction = self.val_fraction
         if val_fraction is None:
             val_fraction = 0.05 if length >= 2000 else 0.0
@@ -177,12 +179,11 @@ class Plan(_Settings):
         of `lr`, `cosine` at 0.
         """
         decay = self.steps - self.warmup_steps
-        if self.schedule == "constant":
-            return schedules.constant(step, lr=self.lr, warmup_steps=self.warmup_steps)
-        if self.schedule == "staircase":
-            every = math.ceil(decay / 4)
-            return schedules.staircase(step, lr=self.lr, every=every, gamma=0.3, warmup_steps=self.warmup_steps)
-        if self.schedule == "exponential":
-            gamma = 0.01 ** (1 / decay)
-            return schedules.exponential(step, lr=self.lr, gamma=gamma, warmup_steps=self.warmup_steps)
-        return schedules.cosine(step, lr=self.lr, total_steps=self.steps, warmup_steps=self.warmup_steps)
+        shape: dict[str, Any] = {
+            "constant": {},
+            "staircase": {"every": math.ceil(decay / 4), "gamma": 0.3},
+            "exponential": {"gamma": 0.01 ** (1 / decay)},
+            "cosine": {"total_steps": self.steps},
+        }[self.schedule]
+        rate: float = getattr(schedules, self.schedule)(step, lr=self.lr, warmup_steps=self.warmup_steps, **shape)
+        return rate

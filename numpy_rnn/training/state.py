@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,7 +13,7 @@ from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, one_line, unnamed
-from numpy_rnn.text.tokens import text_sha256, tokenize
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import SUMS, Trainer
 
@@ -47,9 +48,9 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
         "seconds": trainer.seconds,
         "sums": dict(trainer.sums),
         "generator": trainer.model.rnn.rng.bit_generator.state,
-        "text_sha256": trainer.text.sha256,
+        "text_sha256": trainer.text_sha256,
     }
-    return arrays, {**model_header(trainer.model, trainer.text.vocabulary, trainer.prompt), "training": training}
+    return arrays, {**model_header(trainer.model, trainer.vocabulary, trainer.prompt), "training": training}
 
 
 def restore(
@@ -88,7 +89,8 @@ def restore(
         as_size("step", step, 0)
     except _DAMAGE as error:
         raise _misfit(error) from error
-    if digest != text_sha256(text):
+    tokens, _ = tokenize(text, vocabulary)
+    if digest != hashlib.sha256(tokens.data).hexdigest():
         raise ValueError(
             "the text is not the one that this run was started with (its SHA-256 differs): restore the old text, or "
             "start a new run"
@@ -96,11 +98,11 @@ def restore(
     if model is not None and model_options(model) != header["model"]:
         raise ValueError(f"model has {model_options(model)}, expected that of the run, {header['model']}")
     try:
-        trainer = Trainer(tokenize(text, vocabulary), options, saved if model is None else model)
+        trainer = Trainer(tokens, vocabulary, options, saved if model is None else model)
     except ValueError as error:
         raise _misfit(error) from error
     if epochs is not None or steps is not None:
-        trainer.plan = replace(options, epochs=epochs, steps=steps).plan(len(text), taken=step)
+        trainer.plan = replace(options, epochs=epochs, steps=steps).plan(len(tokens), taken=step)
     try:
         _fill(trainer, saved, arrays, training)
     except _DAMAGE as error:

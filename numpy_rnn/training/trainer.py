@@ -8,6 +8,7 @@ window comes next.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -20,7 +21,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.generation.generate import generate
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_
-from numpy_rnn.text.tokens import TokenizedText
+from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import Streams
 from numpy_rnn.training.options import Options, Plan
 from numpy_rnn.training.validation import validation_loss
@@ -36,14 +37,15 @@ class Trainer:
 
     Parameters
     ----------
-    text : TokenizedText
+    tokens : ndarray, shape (N,), and vocabulary : Vocabulary
+        A text of at least two characters, see `tokenize`. The text itself need not stay in memory.
     options : Options
     model : CharRNN, optional
         Trained in place. None: a new one, made as the options say.
 
     Attributes
     ----------
-    text, model, optimizer
+    tokens, vocabulary, model, optimizer
     plan : Plan
         The options, with every number filled in.
     streams : Streams
@@ -58,16 +60,16 @@ class Trainer:
         Totals from which the next `metrics` are computed.
     """
 
-    def __init__(self, text: TokenizedText, options: Options, model: CharRNN | None = None) -> None:
-        n = len(text.vocabulary)
+    def __init__(self, tokens: Array, vocabulary: Vocabulary, options: Options, model: CharRNN | None = None) -> None:
+        n = len(vocabulary)
         if model is not None and model.vocab_size != n:
             raise ValueError(
                 f"the vocabulary has {n} characters, expected the model's {model.vocab_size}: make the model with "
                 f"CharRNN({n}, ...), or pass the vocabulary that it was made for"
             )
-        self.text, self.plan = text, options.plan(len(text.tokens))
-        train = text.tokens[: len(text.tokens) - self.plan.val_length]
-        self.streams = Streams(train, self.plan.batch_size, self.plan.seq_len)
+        self.tokens, self.vocabulary, self.plan = tokens, vocabulary, options.plan(len(tokens))
+        self.text_sha256 = hashlib.sha256(tokens.data).hexdigest()
+        self.streams = Streams(tokens[: len(tokens) - self.plan.val_length], self.plan.batch_size, self.plan.seq_len)
         self.model = self._new_model() if model is None else model
         self.optimizer = Adam(self.model.parameters(), lr=options.lr)
         self.hidden: Array | None = None
@@ -76,7 +78,7 @@ class Trainer:
         self._tapes: dict[tuple[int, ...], CharRNNTape] = {}
 
     def _new_model(self) -> CharRNN:
-        plan, V = self.plan, len(self.text.vocabulary)
+        plan, V = self.plan, len(self.vocabulary)
         _check_memory(V, min(plan.seq_len, self.streams.length), plan)
         sizes = (V, plan.embedding_dim, plan.hidden_size, plan.num_layers, plan.dropout)
         return CharRNN(*sizes, dtype=plan.dtype, rng=plan.seed)
@@ -94,7 +96,7 @@ class Trainer:
     @property
     def prompt(self) -> str:
         """The first character of the text."""
-        return self.text.vocabulary.decode(self.text.tokens[:1])
+        return self.vocabulary.decode(self.tokens[:1])
 
     def train_step(self) -> tuple[float, float]:
         """Take one step; return its loss, in nats per character, and the norm of the gradients before clipping.
@@ -142,7 +144,7 @@ class Trainer:
             return math.nan
         with np.errstate(all="ignore"):
             loss = validation_loss(
-                self.model, self.text.tokens, plan.val_length, plan.batch_size, plan.seq_len, self._tape
+                self.model, self.tokens, plan.val_length, plan.batch_size, plan.seq_len, self._tape
             )
         if not math.isfinite(loss):
             self.diverged(f"after step {self.step} the validation loss is {loss}")
@@ -185,7 +187,7 @@ class Trainer:
         rng, length = np.random.default_rng([self.plan.seed, self.step]), 1 + SAMPLE_CHARS
         try:
             with np.errstate(all="ignore"):
-                return generate(self.model, self.text.vocabulary, self.prompt, length, temperature=1.0, rng=rng)
+                return generate(self.model, self.vocabulary, self.prompt, length, temperature=1.0, rng=rng)
         except FloatingPointError as error:
             self.diverged(f"after step {self.step} {error}")
 

@@ -78,8 +78,8 @@ def test_a_text_that_cannot_be_learnt(capsys, data, words):
 
 
 def test_a_file_that_is_not_there(capsys):
-    assert "cannot read 'nowhere': there is no such file" in error(capsys, "train", "nowhere")
-    assert "it is a directory" in error(capsys, "train", ".")
+    assert "cannot read 'nowhere': No such file or directory" in error(capsys, "train", "nowhere")
+    assert "cannot read '.': Is a directory" in error(capsys, "train", ".")
     assert os.listdir() == []
 
 

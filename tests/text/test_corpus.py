@@ -166,12 +166,10 @@ def test_bad_options_are_named_whatever_is_in_the_file(write, options, words):
 
 def test_what_is_no_file_is_named(tmp_path):
     missing = str(tmp_path / "no\nfile")
-    with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': there is no such file; check") as raised:
+    with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': No such file or directory$") as raised:
         read_text(missing)
     assert "\n" not in str(raised.value)
-    with pytest.raises(
-        IsADirectoryError, match=f"^cannot read '{tmp_path}': it is a directory; name the files in it$"
-    ):
+    with pytest.raises(IsADirectoryError, match=f"^cannot read '{tmp_path}': Is a directory$"):
         read_text(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OSError, match=r"^cannot read '.*loop': Too many levels of symbolic links$"):
@@ -186,7 +184,7 @@ def test_what_is_no_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied"), "permission denied; make it readable, or use a copy"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
         (OSError(5, "Input/output error"), "Input/output error"),
     ],
 )

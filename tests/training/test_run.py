@@ -34,7 +34,7 @@ def advance(trainer, run, stop_at=None):
 
 def begin(directory, stop_at=None, options=OPTIONS):
     with open_run(directory) as run:
-        return advance(Trainer(TOKENS, options), run, stop_at)
+        return advance(Trainer(*TOKENS, options), run, stop_at)
 
 
 def resume(directory, stop_at=None, **length):
@@ -93,7 +93,7 @@ def test_stopped_again_and_again(tmp_path, uninterrupted):
 
 @pytest.mark.parametrize("at", range(1, 12))
 def test_killed_at_any_step_and_resumed(tmp_path, uninterrupted, at):
-    trainer = Trainer(TOKENS, OPTIONS)
+    trainer = Trainer(*TOKENS, OPTIONS)
     with open_run(tmp_path / "run") as run:
         training = Training(trainer, run, {})
         for _ in range(at):
@@ -121,7 +121,7 @@ def test_means_over_several_steps_survive_a_stop(tmp_path):
 
 
 def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
-    trainer = Trainer(TOKENS, OPTIONS)
+    trainer = Trainer(*TOKENS, OPTIONS)
     with open_run(tmp_path / "run") as run:
         training = Training(trainer, run, {})
         for _ in range(7):
@@ -133,7 +133,7 @@ def test_who_has_had_enough_has_it_saved(tmp_path, uninterrupted):
 
 
 def test_what_diverges_leaves_the_last_good_checkpoint(tmp_path):
-    trainer = Trainer(TOKENS, OPTIONS)
+    trainer = Trainer(*TOKENS, OPTIONS)
     with open_run(tmp_path / "run") as run:
         training = Training(trainer, run, {})
         for _ in range(6):
@@ -166,7 +166,7 @@ def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, un
 
 
 def test_a_second_training_is_told(tmp_path):
-    trainer = Trainer(TOKENS, OPTIONS)
+    trainer = Trainer(*TOKENS, OPTIONS)
     with open_run(tmp_path / "run") as run:
         advance(trainer, run, 2)
         with pytest.raises(LockError, match="in use by process"), open_run(tmp_path / "run", resume=True):
@@ -210,7 +210,7 @@ def test_the_model_of_a_run_is_its_best(tmp_path):
     trainer = begin(tmp_path / "run")
     arrays, header = state_of(trainer)
     model, vocabulary, _ = load_model(tmp_path / "run" / "last.npz")
-    assert vocabulary == trainer.text.vocabulary
+    assert vocabulary == trainer.vocabulary
     np.testing.assert_array_equal(model.parameters().data, trainer.model.parameters().data)
     arrays["model.fc.bias"] = arrays["model.fc.bias"] + 1
     write_checkpoint(tmp_path / "run" / "best.npz", arrays, header)
@@ -235,7 +235,7 @@ def test_the_best_is_kept_beside_the_last(tmp_path, monkeypatch):
 
 
 def altered(change):
-    arrays, header = state_of(Trainer(TOKENS, OPTIONS))
+    arrays, header = state_of(Trainer(*TOKENS, OPTIONS))
     arrays = {name: array.copy() for name, array in arrays.items()}
     header = json.loads(json.dumps(header))
     change(arrays, header)
@@ -309,7 +309,6 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, words):
             lambda arrays, header: arrays.update({"exp_avg.fc.bias": np.zeros(9)}),
             "exp_avg.fc.bias has dtype float64, expected float32",
         ),
-        (say("vocabulary", value=list("\n abcdefx")), "text has the character 'g'"),
         (say("training", "step", value=-1), "step must be at least 0"),
         (say("training", "step", value=5), "hidden"),
         (say("training", "sums", value={}), "sums does not fit"),
@@ -328,15 +327,17 @@ def test_a_checkpoint_of_another_training_is_refused(change, words):
 
 
 def test_another_text_is_refused():
-    state = state_of(Trainer(TOKENS, OPTIONS))
-    for text in (TEXT[:-1] + "a" * (TEXT[-1] != "a") + "b" * (TEXT[-1] == "a"), TEXT + "a", "z" + TEXT):
+    state = state_of(Trainer(*TOKENS, OPTIONS))
+    with pytest.raises(ValueError, match="text has the character 'z' at position 0"):
+        restore("z" + TEXT, *state)
+    for text in (TEXT[:-1] + "a" * (TEXT[-1] != "a") + "b" * (TEXT[-1] == "a"), TEXT + "a", TEXT[:2]):
         with pytest.raises(ValueError, match="the text is not the one that this run was started with"):
             restore(text, *state)
 
 
 def test_a_model_alone_is_not_resumed(tmp_path):
     with open_run(tmp_path) as run:
-        arrays, header = state_of(Trainer(TOKENS, OPTIONS))
+        arrays, header = state_of(Trainer(*TOKENS, OPTIONS))
         del header["training"]
         write_checkpoint(run.last, arrays, header)
         with pytest.raises(CheckpointError, match="holds a model alone"):

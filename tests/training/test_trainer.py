@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
-from numpy_rnn.text.tokens import tokenize
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.text.windows import Streams
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.state import restore, state_of
@@ -56,7 +56,7 @@ def run(trainer, steps):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_steps_are_those_made_by_hand(dtype):
-    trainer = Trainer(TOKENS, dataclasses.replace(SMALL, dtype=dtype))
+    trainer = Trainer(*TOKENS, dataclasses.replace(SMALL, dtype=dtype))
     vocabulary = nr.Vocabulary.from_text(TEXT)
     streams = Streams(vocabulary.encode(TEXT)[:193], 3, 7)
     assert [streams.window(s)[0].shape[0] for s in range(10)] == [7] * 9 + [1]
@@ -79,7 +79,7 @@ def test_the_steps_are_those_made_by_hand(dtype):
 
 
 def test_to_look_on_changes_nothing():
-    watched, unwatched = Trainer(TOKENS, SMALL), Trainer(TOKENS, SMALL)
+    watched, unwatched = Trainer(*TOKENS, SMALL), Trainer(*TOKENS, SMALL)
     for _ in range(12):
         watched.train_step()
         unwatched.train_step()
@@ -94,7 +94,7 @@ def test_to_look_on_changes_nothing():
 
 
 def test_the_metrics_are_means_since_the_last():
-    trainer = Trainer(TOKENS, SMALL)
+    trainer = Trainer(*TOKENS, SMALL)
     for steps in (3, 8):  # the second time over the short window
         sizes = [trainer.streams.window(trainer.step + i)[0].size for i in range(steps)]
         losses, norms = zip(*(trainer.train_step() for _ in range(steps)), strict=True)
@@ -120,7 +120,7 @@ def test_the_metrics_are_means_since_the_last():
 def test_restored_after_any_step_it_goes_on_bit_for_bit(tmp_path_factory, step, dtype, num_layers, dropout, given):
     dropout *= num_layers > 1
     options = dataclasses.replace(SMALL, dtype=dtype, num_layers=num_layers, dropout=dropout)
-    through = run(Trainer(TOKENS, options), step)
+    through = run(Trainer(*TOKENS, options), step)
     path = tmp_path_factory.mktemp("run") / "last.npz"
     write_checkpoint(path, *state_of(through))
     model = nr.CharRNN(9, 5, 8, num_layers, dropout, dtype=dtype, rng=99)  # its weights are written over
@@ -138,7 +138,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def start(self):
-        self.trainer = Trainer(TOKENS, SMALL)
+        self.trainer = Trainer(*TOKENS, SMALL)
         self.save()
 
     @rule(steps=st.integers(1, 7))
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 9))
     def generate(self, seed):
-        nr.generate(self.trainer.model, self.trainer.text.vocabulary, "a", 9, temperature=1, rng=seed)
+        nr.generate(self.trainer.model, self.trainer.vocabulary, "a", 9, temperature=1, rng=seed)
 
     @invariant()
     def is_where_the_uninterrupted_model_was(self):
@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def uninterrupted():
-    trainer = Trainer(TOKENS, SMALL)
+    trainer = Trainer(*TOKENS, SMALL)
     states = []
     for _ in range(41):
         arrays, header = state_of(trainer)
@@ -200,21 +200,21 @@ def test_a_model_that_no_machine_holds_is_refused_before_it_is_made(size):
     with pytest.raises(
         ValueError, match=r"a model of [\d,]+ parameters, in windows .* needs [\d,.]+ GiB, but this mac"
     ):
-        Trainer(tokenize("abc" * 10), Options(steps=3, **size))
+        Trainer(*tokenize("abc" * 10), Options(steps=3, **size))
 
 
 @pytest.mark.parametrize("L", [1, 3])
 def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
     options = Options(steps=20, num_layers=L, hidden_size=7, embedding_dim=5)
-    trainer = Trainer(tokenize("abc" * 10), options)
+    trainer = Trainer(*tokenize("abc" * 10), options)
     B, T, P = trainer.plan.batch_size, trainer.streams.length, trainer.model.parameters().data.size
     assert options.seq_len > T
     needed = 4 * (4 * P + B * T * (3 * L * 7 + 2 * 3))
     monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed)
-    Trainer(tokenize("abc" * 10), options)
+    Trainer(*tokenize("abc" * 10), options)
     monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed - 1)
     with pytest.raises(ValueError, match=f"a model of {P:,} parameters"):
-        Trainer(tokenize("abc" * 10), options)
+        Trainer(*tokenize("abc" * 10), options)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_the_defaults_fit_the_text(length, expected):
 
 def test_epochs_are_counted_in_windows():
     options = dataclasses.replace(SMALL, steps=None, epochs=3)
-    assert Trainer(TOKENS, options).plan.steps == 3 * 10
+    assert Trainer(*TOKENS, options).plan.steps == 3 * 10
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_the_learning_rate_follows_the_schedule(schedule, last):
 
 @pytest.mark.parametrize("sick", ["parameters", "gradients"])
 def test_what_is_not_finite_stops_before_the_update(sick):
-    trainer = run(Trainer(TOKENS, SMALL), 6)
+    trainer = run(Trainer(*TOKENS, SMALL), 6)
     if sick == "parameters":
         trainer.model.fc.weight.data[0, 0] = np.nan
     else:
@@ -266,7 +266,7 @@ def test_what_is_not_finite_stops_before_the_update(sick):
 
 
 def test_what_is_not_finite_is_not_saved():
-    trainer = run(Trainer(TOKENS, SMALL), 2)
+    trainer = run(Trainer(*TOKENS, SMALL), 2)
     trainer.model.fc.weight.data[0, 0] = np.inf
     with pytest.raises(FloatingPointError, match="parameters are not finite"):
         state_of(trainer)
@@ -304,13 +304,13 @@ def test_perplexity_is_told_as_long_as_it_is_a_number():
 )
 def test_options_that_cannot_be(changes, words):
     with pytest.raises(ValueError, match=words):
-        Trainer(TOKENS, dataclasses.replace(SMALL, **changes))
+        Trainer(*TOKENS, dataclasses.replace(SMALL, **changes))
 
 
 def test_the_tutorial_is_learnt_by_heart():
-    trainer = Trainer(tokenize(TUTORIAL_TEXT), Options(hidden_size=32, num_layers=1, lr=0.01))
+    trainer = Trainer(*tokenize(TUTORIAL_TEXT), Options(hidden_size=32, num_layers=1, lr=0.01))
     run(trainer, trainer.plan.steps)
-    assert nr.generate(trainer.model, trainer.text.vocabulary, "H", 19) == TUTORIAL_TEXT
+    assert nr.generate(trainer.model, trainer.vocabulary, "H", 19) == TUTORIAL_TEXT
     assert math.isnan(trainer.validate())
 
 
@@ -319,7 +319,7 @@ def test_memory_is_a_small_multiple_of_the_text():
     options = Options(hidden_size=1, num_layers=1, embedding_dim=1)
     tracemalloc.start()
     try:
-        trainer = Trainer(tokenize(text), options)
+        trainer = Trainer(*tokenize(text), options)
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -85,6 +85,13 @@ def test_a_wrong_one_is_an_exit_status_of_one(capsys, layers, tmp_path):
     assert (tmp_path / "report.png").exists()
 
 
+def test_the_seed_decides_the_numbers(capsys, layers):
+    one, two, again = (run(capsys, f"{layers}:Broken", "--input", "x=5,3", "--seed", seed)[1] for seed in "121")
+    assert one == again != two
+    shipped = [run(capsys, "--method", "differences", "--seed", seed)[1] for seed in "12"]
+    assert shipped[0] != shipped[1]
+
+
 def test_pairs_with_params_and_with_integers(capsys, layers):
     assert run(capsys, f"{layers}:fwd, bwd", "--input", "x=4,3", "--param", "w=3,2")[0] == 0
     status, out, _ = run(capsys, f"{layers}:lookup, lookup_back", "--input", "table=5,2", "--input", "rows=9:5")

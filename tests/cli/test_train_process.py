@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,24 @@ def book(tmp_path, monkeypatch):
     Path("book.txt").write_text(TEXT)
 
 
+def handle_signals():
+    """Undo what the parent ignores, as under nohup, so that the child starts as if from a terminal."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def start(command=COMMAND, **options):
+    """Run a process for the length of the block, or until a time limit, so that no read waits for ever."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-    return subprocess.Popen(command, env=ENVIRONMENT, **pipes)
+    with subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=handle_signals, **pipes) as process:
+        limit = threading.Timer(120, process.kill)
+        limit.start()
+        try:
+            yield process
+        finally:
+            limit.cancel()
+            process.kill()
 
 
 def saved_step():
@@ -76,16 +92,13 @@ SLEEPER = (
 )
 def test_a_second_signal_ends_it_at_once(first, second):
     with start([sys.executable, "-c", SLEEPER]) as process:
-        try:
-            process.stdout.readline()
-            assert process.stdout.readline() == "at work\n"
-            process.send_signal(getattr(signal, first))
-            process.stderr.readline()
-            assert "once more ends at once" in process.stderr.readline()
-            process.send_signal(getattr(signal, second))
-            out, err = process.communicate(timeout=20)
-        finally:
-            process.kill()  # asleep for ten minutes, if the second did not end it
+        process.stdout.readline()
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(getattr(signal, first))
+        process.stderr.readline()
+        assert "once more ends at once" in process.stderr.readline()
+        process.send_signal(getattr(signal, second))
+        out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (128 + getattr(signal, second), "", "")
     assert saved_step() == 0
 
@@ -133,7 +146,6 @@ def terminal(command):
         try:
             yield ours, process
         finally:
-            process.kill()
             with contextlib.suppress(OSError):
                 os.close(ours)
 

@@ -81,6 +81,17 @@ def test_it_yields_what_is_to_be_seen_and_writes_nothing(uninterrupted):
     np.testing.assert_array_equal(model.parameters().data, last.parameters().data)
 
 
+def test_the_seed_is_that_of_the_samples_alone():
+    models = [new_model(), new_model(), new_model()]
+    seeds = (3, 3, 4)
+    samples = [
+        [p.sample for p in nr.train(model, TEXT, **OPTIONS | {"seed": seed}) if p.sample is not None]
+        for model, seed in zip(models, seeds, strict=True)
+    ]
+    assert samples[0] == samples[1] != samples[2]
+    np.testing.assert_array_equal(models[0].parameters().data, models[2].parameters().data)
+
+
 def test_there_are_five_for_each_evaluation():
     seen = list(nr.train(new_model(), TEXT, **OPTIONS | {"steps": 33, "eval_every": 10}))
     assert [p.step for p in seen] == [*range(2, 33, 2), 33]

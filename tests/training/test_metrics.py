@@ -42,10 +42,12 @@ def curves(picture):
 
 def test_it_is_the_list_of_the_lines(tmp_path):
     lines = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 3')
-    metrics = nr.read_metrics(tmp_path)
-    assert isinstance(metrics, nr.Metrics)
-    assert metrics == lines
+    for broken in ('{"step": 3', "[1]\n", "7\n", '{"loss": 1.0}\n', '{"step": "3"}\n'):  # read up to such a line
+        later = json.dumps({"step": 4}) + "\n" if broken.endswith("\n") else ""
+        (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + broken + later)
+        metrics = nr.read_metrics(tmp_path)
+        assert isinstance(metrics, nr.Metrics)
+        assert metrics == lines
     with pytest.raises(FileNotFoundError, match=r"nowhere' has no metrics.jsonl: it is no RUN, or it was"):
         read_metrics(tmp_path / "nowhere")
 

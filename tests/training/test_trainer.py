@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import os
 import tracemalloc
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.text.windows import Streams
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.state import restore, state_of
-from numpy_rnn.training.trainer import Trainer, perplexity
+from numpy_rnn.training.trainer import Trainer, _memory, perplexity
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg \n"), 241))
 TOKENS = tokenize(TEXT)
@@ -215,6 +216,20 @@ def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
     monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed - 1)
     with pytest.raises(ValueError, match=f"a model of {P:,} parameters"):
         Trainer(*tokenize("abc" * 10), options)
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
+def test_a_system_that_does_not_tell_its_memory_refuses_nothing(monkeypatch, error):
+    def refuse(name):
+        raise error
+
+    monkeypatch.setattr("numpy_rnn.training.trainer.os.sysconf", refuse)
+    assert _memory() == math.inf
+    Trainer(*TOKENS, SMALL)
+
+
+def test_memory_is_counted_in_bytes():
+    assert _memory() == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > 2**28
 
 
 @pytest.mark.parametrize(

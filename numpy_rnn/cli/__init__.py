@@ -46,7 +46,7 @@ def _fail(message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
+    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN language model in NumPy.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain):

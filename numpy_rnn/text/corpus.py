@@ -37,9 +37,11 @@ def read_text(
     paths: PathLike | Iterable[PathLike],
     encoding: str = "utf-8",
     errors: str = "strict",
-    newline: str | None = None,
 ) -> str:
     """Return the text of one or several files, joined in the order given.
+
+    Line ends "\\r\\n" and "\\r" become "\\n", so that the model need not learn another character, and a typed prompt
+    matches the text.
 
     Parameters
     ----------
@@ -48,9 +50,6 @@ def read_text(
     encoding, errors : str
         As in `open`. A byte order mark at the start of a UTF-8 file is dropped. Everything else is kept, including
         NUL and, with a suitable `errors`, lone surrogates.
-    newline : {None, ""}
-        As in `open`. None: "\\r\\n" and "\\r" become "\\n", so that the model need not learn another character, and a
-        typed prompt matches the text. "": line ends are kept.
 
     Raises
     ------
@@ -62,11 +61,9 @@ def read_text(
     names = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     if not names:
         raise ValueError("paths is empty, expected at least one file")
-    if newline not in (None, ""):
-        raise ArgumentError("newline", f"must be None (all become '\\n') or '' (all are kept), got {newline!r}")
     _check_known("encoding", encoding, codecs.lookup, "'utf-8', 'utf-16' or 'latin-1'")
     _check_known("errors", errors, codecs.lookup_error, "'strict', 'replace' or 'surrogateescape'")
-    text = "".join([_read_file(name, encoding, errors, newline) for name in names])
+    text = "".join([_read_file(name, encoding, errors) for name in names])
     if not text:
         raise ValueError(f"no text in {', '.join(map(repr, names))}: empty, expected at least two characters")
     return text
@@ -101,7 +98,7 @@ def stdlib_text(max_chars: int | None = None) -> str:
         if max_chars is not None and length >= max_chars:
             break
         try:
-            texts.append(_read_file(str(path), "utf-8", "strict", None))
+            texts.append(_read_file(str(path), "utf-8", "strict"))
         except ValueError as error:
             warnings.warn(f"left out of the text: {error}", stacklevel=2)
         else:
@@ -127,7 +124,7 @@ def _check_known(name: str, value: str, look_up: Callable[[str], object], exampl
         raise ArgumentError(name, f"must be one that Python knows, such as {examples}, got {value!r}") from None
 
 
-def _read_file(name: str, encoding: str, errors: str, newline: str | None) -> str:
+def _read_file(name: str, encoding: str, errors: str) -> str:
     data = _read_bytes(name)
     dropped = 0
     if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
@@ -147,7 +144,7 @@ def _read_file(name: str, encoding: str, errors: str, newline: str | None) -> st
         ) from None
     except (LookupError, TypeError, UnicodeError) as error:  # a codec or error handler that is not for decoding text
         raise ValueError(f"{name!r} cannot be read with encoding={encoding!r}, errors={errors!r}: {error}") from None
-    if newline is None and "\r" in text:
+    if "\r" in text:
         del data
         text = text.replace("\r\n", "\n")  # two statements, so that at most two texts are in memory
         text = text.replace("\r", "\n")

@@ -134,7 +134,7 @@ def test_what_cannot_be_run_is_one_line(capsys, tmp_path):
         assert words in err
     assert "there is no file" in run(capsys, f"{tmp_path / 'none.py'}:Layer")[2]
     assert "expected path/to/file.py:ClassOrPair, got 'Layer'" in run(capsys, "Layer")[2]
-    assert "--input and --param belong to a file's layer" in run(capsys, "--input", "x=3")[2]
+    assert "--input and --param need a layer to check" in run(capsys, "--input", "x=3")[2]
 
 
 def test_an_expression_may_hold_a_colon(capsys, layers):

@@ -221,7 +221,7 @@ def test_plot_draws_what_is_there(trained, capsys, monkeypatch):
 
 def test_plot_says_what_is_missing(trained, capsys, monkeypatch):
     assert run(capsys, "plot", "nowhere")[2] == (
-        "numpy-rnn: error: 'nowhere' has no metrics.jsonl: it is no RUN, or it was stopped before its first line\n"
+        "numpy-rnn: error: 'nowhere' has no metrics.jsonl: it is not a RUN, or it was stopped before its first line\n"
     )
     Path("run/metrics.jsonl").write_text("")
     assert "'run' has no metrics yet" in run(capsys, "plot", "run")[2]
@@ -237,15 +237,15 @@ def test_a_model_goes_out_and_comes_back(trained, capsys):
     np.testing.assert_array_equal(ours[0].parameters().data, theirs[0].parameters().data)
     assert ours[1] == theirs[1]
     assert theirs[0].rnn.dropout == 0.3
-    assert "holds a model alone" in run(capsys, "train", "--resume", "imported")[2]
-    assert "holds a training already" in run(capsys, "import", "model.safetensors", "-o", "imported")[2]
+    assert "has only a model" in run(capsys, "train", "--resume", "imported")[2]
+    assert "already has a run" in run(capsys, "import", "model.safetensors", "-o", "imported")[2]
 
 
 @pytest.mark.parametrize(
     ("metadata", "words"),
     [
         ({}, "has no 'model' in its metadata, expected what numpy-rnn export writes"),
-        ({"model": "{", "vocabulary": "[]", "prompt": '""'}, "metadata that are no JSON"),
+        ({"model": "{", "vocabulary": "[]", "prompt": '""'}, "metadata that is not JSON"),
         ({"model": "{}", "vocabulary": "[]", "prompt": '""'}, "holds no model: embedding.weight is missing"),
     ],
 )

@@ -223,7 +223,7 @@ def test_numbers_that_mean_nothing(capsys, options):
 def test_a_model_that_is_not_there(capsys):
     assert "'nowhere' does not exist" in error(capsys, "generate", "nowhere")
     assert "is no RUN" in error(capsys, "generate", ".")
-    assert "is no RUN to resume" in error(capsys, "train", "--resume", "nowhere")
+    assert "is not a RUN: it has no last.npz to resume from" in error(capsys, "train", "--resume", "nowhere")
 
 
 # The RUN
@@ -232,11 +232,11 @@ def test_a_model_that_is_not_there(capsys):
 def test_a_run_that_is_a_file(capsys):
     Path("file").touch()
     assert "'file' is a file, expected a directory" in error(capsys, "train", "-o", "file")
-    assert "'file/run' cannot be made: Not a directory" in error(capsys, "train", "-o", "file/run")
+    assert "'file/run' cannot be created: Not a directory" in error(capsys, "train", "-o", "file/run")
 
 
 def test_a_run_that_exists(trained, capsys):
-    assert "'run' holds a training already: go on with --resume run" in error(capsys, "train", "-o", "run")
+    assert "'run' already has a run: continue it with --resume run" in error(capsys, "train", "-o", "run")
 
 
 @pytest.mark.parametrize("command", ["train book.txt -o mine", "import x.safetensors -o mine"])
@@ -246,7 +246,7 @@ def test_a_directory_with_other_things_in_it(trained, capsys, command):
     os.mkdir("mine")
     Path("mine/.hidden").touch()
     Path("mine/thesis.tex").touch()
-    words = "'mine' is a directory with other things in it, 'thesis.tex' for one: name a new or an empty one"
+    words = "'mine' is a directory with other files in it, such as 'thesis.tex': name a new or an empty one"
     assert words in error(capsys, *command.split())
     assert sorted(os.listdir("mine")) == [".hidden", "thesis.tex"]
     os.remove("mine/thesis.tex")
@@ -255,7 +255,7 @@ def test_a_directory_with_other_things_in_it(trained, capsys, command):
 
 def test_a_file_is_not_exported_over(trained, capsys):
     Path("x.safetensors").write_text("mine")
-    words = "'x.safetensors' exists already: name another file, or remove it"
+    words = "'x.safetensors' already exists: name another file, or remove it"
     assert words in error(capsys, "export", "run", "x.safetensors")
     assert Path("x.safetensors").read_text() == "mine"
 
@@ -288,7 +288,7 @@ def test_a_read_only_run(trained, capsys, monkeypatch):
         raise read_only
 
     monkeypatch.setattr(os, "mkdir", refuse)
-    assert "'newer' cannot be made: Read-only file system" in error(capsys, "train", "-o", "newer")
+    assert "'newer' cannot be created: Read-only file system" in error(capsys, "train", "-o", "newer")
 
 
 def test_a_full_disk(trained, capsys, monkeypatch):
@@ -358,7 +358,7 @@ def test_a_newer_format(trained, capsys, monkeypatch):
         ),
         (lambda header: header["training"]["options"].pop("lr") and None, None),
         (lambda header: header["training"].update(step=-1), "step must be at least 0"),
-        (lambda header: header.update(training=None), "holds a model alone"),
+        (lambda header: header.update(training=None), "has only a model"),
     ],
 )
 def test_a_header_that_does_not_fit(trained, capsys, change, words):

@@ -76,7 +76,7 @@ def test_a_signal_saves_and_the_run_can_be_resumed(number):
     at = int(re.search(words, out, re.MULTILINE)[1])
     assert 100 <= at < 3000
     assert saved_step() == at
-    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n"
+    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; interrupt again to quit at once\n"
     assert goes_on_as_if_never_stopped()
 
 
@@ -96,7 +96,7 @@ def test_a_second_signal_ends_it_at_once(first, second):
         assert process.stdout.readline() == "at work\n"
         process.send_signal(getattr(signal, first))
         process.stderr.readline()
-        assert "once more ends at once" in process.stderr.readline()
+        assert "interrupt again to quit at once" in process.stderr.readline()
         process.send_signal(getattr(signal, second))
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (128 + getattr(signal, second), "", "")

@@ -234,7 +234,7 @@ def test_the_smallest_text():
         ({"resume": True}, ValueError, "resume=True needs the directory of a run: pass run=..."),
         ({"resume": True, "run": "nowhere"}, ValueError, "the run was started with: leave out seq_len"),
         ({"run": "file"}, FileExistsError, "'file' is a file, expected a directory"),
-        ({"run": "full"}, FileExistsError, "'full' is a directory with other things in it, 'mine' for one"),
+        ({"run": "full"}, FileExistsError, "'full' is a directory with other files in it, such as 'mine'"),
     ],
 )
 def test_what_is_wrong_is_said_at_the_call(change, error, words):
@@ -268,8 +268,8 @@ def test_a_shorter_training_than_its_warm_up(steps):
         ({"steps": 11}, ValueError, "steps must be at least 12, got 11: 12 steps are done"),
         ({"epochs": 1}, ValueError, "epochs must be at least 2, got 1: 12 steps are done"),
         ({"lr": 1}, ValueError, "resume=True keeps the options that the run was started with: leave out lr"),
-        ({"run": "nowhere"}, FileNotFoundError, "'nowhere' is no RUN to resume"),
-        ({"resume": False}, FileExistsError, r"go on with --resume uninterrupted \(in Python resume=True\)"),
+        ({"run": "nowhere"}, FileNotFoundError, "'nowhere' is not a RUN: it has no last.npz to resume from"),
+        ({"resume": False}, FileExistsError, r"continue it with --resume uninterrupted \(in Python, resume=True\)"),
     ],
 )
 def test_what_cannot_be_resumed(uninterrupted, change, error, words):

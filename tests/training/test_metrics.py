@@ -48,7 +48,7 @@ def test_it_is_the_list_of_the_lines(tmp_path):
         metrics = nr.read_metrics(tmp_path)
         assert isinstance(metrics, nr.Metrics)
         assert metrics == lines
-    with pytest.raises(FileNotFoundError, match=r"nowhere' has no metrics.jsonl: it is no RUN, or it was"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere' has no metrics.jsonl: it is not a RUN, or it was"):
         read_metrics(tmp_path / "nowhere")
 
 

@@ -177,7 +177,7 @@ def test_a_second_training_is_told(tmp_path):
 
 def test_a_run_is_not_written_over(tmp_path):
     begin(tmp_path / "run", 1)
-    with pytest.raises(FileExistsError, match=r"holds a training already: go on with --resume"):
+    with pytest.raises(FileExistsError, match=r"already has a run: continue it with --resume"):
         begin(tmp_path / "run")
     assert resume(tmp_path / "run", 2).step == 2
 
@@ -189,7 +189,7 @@ def test_an_empty_directory_may_become_a_run(tmp_path):
 
 def test_no_run_to_resume(tmp_path):
     for name in ("nowhere", ""):
-        with pytest.raises(FileNotFoundError, match="is no RUN to resume"), open_run(tmp_path / name, resume=True):
+        with pytest.raises(FileNotFoundError, match="is not a RUN"), open_run(tmp_path / name, resume=True):
             pass
     assert os.listdir(tmp_path) == []
     (tmp_path / "file").touch()
@@ -340,7 +340,7 @@ def test_a_model_alone_is_not_resumed(tmp_path):
         arrays, header = state_of(Trainer(*TOKENS, OPTIONS))
         del header["training"]
         write_checkpoint(run.last, arrays, header)
-        with pytest.raises(CheckpointError, match="holds a model alone"):
+        with pytest.raises(CheckpointError, match="has only a model"):
             run.read()
 
 

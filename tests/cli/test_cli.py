@@ -37,6 +37,7 @@ def test_options_reach_the_training(capsys):
 
 @pytest.mark.parametrize("options", [[], ["--carry-hidden"]])
 def test_side_by_side_with_torch(capsys, options):
+    pytest.importorskip("torch")
     status, out, err = run(capsys, "tutorial", "--torch", "--dtype", "float64", *options)
     assert (status, err) == (0, "")
     rows = re.findall(r"^ *(\d+) +(\d\.\d{4}) +(\d\.\d{4}) +(\d\.\de-\d\d)$", out, re.M)
@@ -58,6 +59,8 @@ def test_side_by_side_with_torch(capsys, options):
     ],
 )
 def test_an_error_is_one_line(capsys, argv, words):
+    if "--torch" in argv:
+        pytest.importorskip("torch")
     status, _, err = run(capsys, "tutorial", *argv)
     assert status == 1
     assert err.startswith("numpy-rnn: error: ")

@@ -79,6 +79,7 @@ def test_a_layer_of_the_users_own(capsys, layers, what):
 
 
 def test_a_wrong_one_is_an_exit_status_of_one(capsys, layers, tmp_path):
+    pytest.importorskip("matplotlib")
     status, out, err = run(capsys, f"{layers}:Broken", "--input", "x=5,3", "--plot", str(tmp_path / "report.png"))
     assert (status, err) == (1, "")
     assert "twice what it should be" in out

@@ -163,6 +163,7 @@ def read_until(terminal, words):
 
 
 def test_on_a_terminal_there_is_a_bar_with_the_samples_above_it_and_an_interrupt_saves():
+    pytest.importorskip("tqdm")
     with terminal(COMMAND) as (ours, process):
         seen = read_until(ours, b"validation: loss")
         os.write(ours, b"\x03")  # Ctrl-C

@@ -1,14 +1,10 @@
 import builtins
-import hashlib
 import os
 import re
 import shlex
-import string
 import subprocess
 import sys
 import threading
-import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.text.corpus import read_text, stdlib_text
+from numpy_rnn.text.corpus import read_text
 
 MB = 2**20
 
@@ -230,102 +226,3 @@ def test_standard_input_is_read(write):
     assert done.stdout.decode().strip() == ascii("zwölf\nfile")
     done = subprocess.run(f"{shlex.join(run)} <&-", shell=True, capture_output=True, check=False)
     assert done.stderr.endswith(b"OSError: cannot read '-': there is no standard input; name a file\n")
-
-
-LINE = b"It was the best of times, it was the worst of times.\n"
-BOOK = (LINE * (8 * MB // len(LINE) + 1))[: 8 * MB]
-# Python widens a text when it meets a character that needs more bytes: the most of it when that is the last one.
-WIDENED = "€".encode() + BOOK[:-7] + "😀".encode()
-
-
-@pytest.mark.parametrize(
-    ("files", "multiple"),
-    [
-        ([BOOK], 2),
-        ([BOOK, BOOK], 2),
-        ([b"\xef\xbb\xbf" + BOOK], 2),
-        ([BOOK.replace(b"\n", b"\r\n")], 2),
-        ([BOOK.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 2),
-        ([WIDENED], 8),
-        ([WIDENED, WIDENED], 8),
-        ([WIDENED.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 8),
-    ],
-)
-def test_memory_stays_within_the_multiple_that_is_stated(write, files, multiple):
-    paths = [write(data, str(i)) for i, data in enumerate(files)]
-    size = sum(map(len, files))
-    tracemalloc.start()
-    text = read_text(paths)
-    reading = tracemalloc.get_traced_memory()[1]
-    vocabulary = nr.Vocabulary.from_text(text)
-    held = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
-    tokens = vocabulary.encode(text, np.uint8)
-    encoding = tracemalloc.get_traced_memory()[1] - held
-    tracemalloc.stop()
-    spare = 2 * MB  # pieces on their way to numbers, and the table of a vocabulary with an emoji
-    assert reading <= multiple * size + spare
-    assert held <= multiple / 2 * size + spare
-    assert len(tokens) <= encoding <= size + spare
-
-
-def test_the_standard_library_is_a_text():
-    text = stdlib_text()
-    assert Path(string.__file__).read_text(encoding="utf-8") in text
-    assert text.index("class JSONDecoder(") < text.index("class ZipFile:")
-    assert len(text) > 5 * MB
-    assert "\r" not in text
-    assert stdlib_text(max_chars=100_003) == text[:100_003]
-    assert stdlib_text(max_chars=1) == text[0]
-    with pytest.raises(ValueError, match="max_chars must be at least 1, got 0"):
-        stdlib_text(max_chars=0)
-
-
-def test_the_standard_library_is_the_same_text_in_every_process_and_environment(tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    code = (
-        "import hashlib; from numpy_rnn.text.corpus import stdlib_text; "
-        "print(hashlib.sha256(stdlib_text(10**6).encode()).hexdigest())"
-    )
-    path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (nr, np))
-    for python, seed in ((sys.executable, "1"), (tmp_path / "venv" / "bin" / "python", "2")):
-        done = subprocess.run(
-            [python, "-c", code],
-            env={"PYTHONPATH": path, "PYTHONHASHSEED": seed},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.strip() == hashlib.sha256(stdlib_text(10**6).encode()).hexdigest()
-
-
-def test_which_files_the_standard_library_is_made_of(tmp_path, monkeypatch):
-    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path) if name == "stdlib" else None)
-    with pytest.raises(FileNotFoundError, match=f"no source code in '{tmp_path}': name a file"):
-        stdlib_text()
-    files = {
-        "zipfile.py": "7",
-        "json/tool.py": "4",
-        "json/__init__.py": "2",
-        "json/decoder.py": "3",
-        "xml/dom/minidom.py": "6",
-        "ast.py": "1",
-        "os.py": "5",
-        "site-packages/json.py": "x",
-        "sitecustomize.py": "x",
-        "test/test_json.py": "x",
-        "unittest/test/case.py": "x",
-        "ctypes/tests/a.py": "x",
-        "idlelib/idle_test/b.py": "x",
-        "json/grammar.txt": "x",
-        "json/__pycache__/tool.pyc": "x",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "csv.py").mkdir()
-    assert stdlib_text() == "1234567"
-    (tmp_path / "os.py").write_bytes(b"caf\xe9")
-    with pytest.warns(UserWarning, match=f"^left out of the text: '{tmp_path / 'os.py'}' is not utf-8: byte 0xe9"):
-        assert stdlib_text() == "123467"

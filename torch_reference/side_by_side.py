@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 import numpy_rnn as nr
-from numpy_rnn.training.tutorial import inputs_and_targets
+from numpy_rnn.text.windows import inputs_and_targets
 from torch_reference.lockstep import make_mirror, steps
 from torch_reference.tutorial import generate
 

@@ -67,10 +67,10 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
             "name": name,
             "chars": len(text),
             "train_chars": len(streams.tokens),
-            "val_chars": trainer.val_length,
+            "val_chars": trainer.plan.val_length,
             "vocab_size": len(trainer.vocabulary),
         },
-        options=dataclasses.asdict(trainer.options),
+        options=dataclasses.asdict(trainer.plan.options()),
         parameters=trainer.model.parameters().data.size,
         windows=len(streams),
         machine=describe(),
@@ -78,7 +78,7 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
     with tempfile.TemporaryDirectory(prefix="learning-") as cache:
         # The text as it was read: from a pipe, or a file that changes meanwhile, nobody could read it again.
         (Path(cache) / "text").write_text(text, "utf-8", newline="")
-        runner = _Runner(learning, _reference(text, trainer), cache)
+        runner = _Runner(learning, _reference(trainer), cache)
         runner.probe({Entrant(c.name, n): c for c in (NUMPY_RNN, *TORCH) for n in threads})
         runner.learn(watch)
     if not learning.levels():
@@ -86,9 +86,11 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
     return learning
 
 
-def _reference(text: str, trainer: Trainer) -> list[float]:
+def _reference(trainer: Trainer) -> list[float]:
     """Return the first losses, of numpy_rnn in float64."""
-    reference = Trainer(text, dataclasses.replace(trainer.options, dtype="float64"))
+    reference = Trainer(
+        trainer.tokens, trainer.vocabulary, dataclasses.replace(trainer.plan.options(), dtype="float64")
+    )
     return [reference.validate(), *(reference.train_step()[0] for _ in range(_AGREEMENT_STEPS))]
 
 

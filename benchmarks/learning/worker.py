@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from benchmarks.contestants import Work
 from benchmarks.measure.worker import Worker, main
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 
@@ -33,10 +34,10 @@ class LearningWorker(Worker):
 
     def begin(self, text: str, options: Mapping[str, Any], steps: int) -> dict[str, Any]:
         """Take a few steps, whose losses the parent compares; then make ready to begin anew, with all warm."""
-        content, chosen = Path(text).read_text("utf-8"), Options(**options)
-        rehearsal: Learner = self.module.learner(Trainer(content, chosen), **self.options)
+        content, chosen = tokenize(Path(text).read_text("utf-8")), Options(**options)
+        rehearsal: Learner = self.module.learner(Trainer(*content, chosen), **self.options)
         losses = [rehearsal.validate(), *(rehearsal.train_step()[0] for _ in range(steps))]
-        self.learner = self.module.learner(Trainer(content, chosen), **self.options)
+        self.learner = self.module.learner(Trainer(*content, chosen), **self.options)
         self.work = Work(self.learner.train_step, answer=None)
         return {"losses": losses}
 

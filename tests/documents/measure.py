@@ -12,7 +12,8 @@ import numpy as np
 
 import numpy_rnn as nr
 from numpy_rnn import textbook
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = [
     "bias_paths",

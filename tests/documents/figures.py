@@ -97,23 +97,22 @@ def truncation(pyplot: Any) -> Any:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5))
     cases = [("recall", measure.recall(100), RED, "o"), ("tutorial", measure.tutorial(100), BLUE, "^")]
     ways = [("each loss reaches back k steps", measure.truncated, "-"), ("windows of k", measure.windows, ":")]
-    for name, (model, tokens, targets), colour, marker in cases:
-        whole = _recurrent_part(model, measure.truncated(model, tokens, targets, len(tokens)))
-        k = np.arange(1, len(tokens) + 1)
+    for name, case, colour, marker in cases:
+        full = measure.truncated(*case)[-1].ravel()
         for words, way, style in ways:
-            parts = [_recurrent_part(model, way(model, tokens, targets, int(n))) for n in k]
-            norms = np.array([np.linalg.norm(part) for part in parts])
-            cosines = np.array([part @ whole for part in parts]) / (norms * np.linalg.norm(whole))
+            parts = way(*case).reshape(-1, full.size)  # one row for each k = 1, ..., T
+            k, norms = np.arange(1, len(parts) + 1), np.linalg.norm(parts, axis=1)
+            cosines = parts @ full / (norms * np.linalg.norm(full))
             angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
             left.plot(k, angles, marker + style, color=colour, label=f"{name}: {words}")
-            right.plot(k, norms / np.linalg.norm(whole), marker + style, color=colour)
+            right.plot(k, norms / np.linalg.norm(full), marker + style, color=colour)
     left.axhline(90, color=GREY, linewidth=1)
     left.set_ylim(0, 180)
     left.set_yticks([0, 45, 90, 135, 180], ["0°", "45°", "90°", "135°", "180°"])
-    left.set_title("Angle between the truncated dW_hh and the whole")
+    left.set_title("Angle between truncated and full dW_hh")
     right.axhline(1, color=GREY, linewidth=1)
     right.set_ylim(0, 1.5)
-    right.set_title("Norm of the truncated dW_hh, relative to the whole")
+    right.set_title("Norm of truncated dW_hh, relative to full")
     for axes in (left, right):
         axes.set_xlim(0.5, 18.5)
         axes.set_xticks([1, *range(2, 19, 2)])
@@ -122,20 +121,16 @@ def truncation(pyplot: Any) -> Any:
     return figure
 
 
-def _recurrent_part(model: Any, gradient: Any) -> Any:
-    return model.parameters().views(gradient)["rnn.weight_hh_l0"].ravel()
-
-
 def detaching(pyplot: Any) -> Any:
     figure, axes = pyplot.subplots(figsize=(10, 4.4))
     model, tokens, targets = measure.recall(100)
     cut = 5
-    whole, parts = measure.detached(model, tokens, targets, cut)
+    full, parts = measure.detached(model, tokens, targets, cut)
     t = np.arange(1, len(tokens) + 1)
-    axes.plot(t, whole, "o-", color=RED, markersize=10)
+    axes.plot(t, full, "o-", color=RED, markersize=10)
     for part in (slice(0, cut), slice(cut, None)):
         axes.plot(t[part], parts[part], "s--", color=BLUE)
-    _label(axes, "whole", (t[0], whole[0]), RED, 18, x=-14)
+    _label(axes, "full", (t[0], full[0]), RED, 18, x=-14)
     _label(axes, "h_5 detached", (t[0], parts[0]), BLUE, 12, x=8)
     axes.axvline(cut + 0.5, color=GREY, linewidth=1.5)
     axes.annotate("cut", (cut + 0.5, 0.02), (6, 0), xycoords=("data", "axes fraction"),

@@ -201,37 +201,35 @@ def test_table_of_the_tutorials_model():
 def test_state_gradients_equal_dh_0_of_the_rest(rng, T, H):
     rnn = nr.RNN(2, H, dtype=np.float64, rng=rng)
     x, h_0, doutput = some.normal(rng, T, 3, 2), some.normal(rng, 1, 3, H), some.normal(rng, T, 3, H)
-    dh = measure.state_gradients(rnn, x, doutput, h_0)
     output, _ = rnn.forward(x, h_0)
-    np.testing.assert_array_equal(dh[-1], doutput[-1])
+    dh = measure.state_gradients(rnn.weight_hh_l0.data, output, doutput)
     for t in range(T - 1):
         rnn.forward(x[t + 1 :], output[t][None])
         _, dh_0 = rnn.backward(doutput[t + 1 :])
         np.testing.assert_allclose(dh[t], doutput[t] + dh_0[0], rtol=1e-12, atol=1e-14)  # the same products
+    np.testing.assert_array_equal(dh[-1], doutput[-1])
 
 
 @given(rng=some.rngs, T=some.T, H=some.sizes)
 def test_gradients_stay_below_their_bound(rng, T, H):
     rnn = nr.RNN(2, H, dtype=np.float64, rng=rng)
+    h, _ = rnn.forward(some.normal(rng, T, 1, 2))
     doutput = np.zeros((T, 1, H))
     doutput[-1] = some.normal(rng, 1, H)
-    dh = measure.state_gradients(rnn, some.normal(rng, T, 1, 2), doutput)
-    slope = (1 - rnn.tape.recurrences[0].h[1:] ** 2).max()
-    bound = slope * np.linalg.norm(rnn.weight_hh_l0.data, 2)
-    norms = np.linalg.norm(dh, axis=2)[:, 0]
+    norms = np.linalg.norm(measure.state_gradients(rnn.weight_hh_l0.data, h, doutput), axis=2)[:, 0]
+    bound = (1 - h**2).max() * np.linalg.norm(rnn.weight_hh_l0.data, 2)
     assert (norms <= (1 + 1e-12) * norms[-1] * bound ** np.arange(T)[::-1]).all()  # rounding
 
 
 @given(rng=some.rngs, T=some.T)
-def test_truncation_to_the_whole_length_is_none(rng, T):
+def test_both_truncations_agree_at_one_step_and_at_all(rng, T):
     model = nr.CharRNN(4, 2, 3, dtype=np.float64, rng=rng)
-    tokens, targets = some.tokens(rng, 4, T, 2), some.tokens(rng, 4, T, 2)
-    model.loss_and_gradients(tokens, targets)
-    whole = model.parameters().grad.copy()
-    for way in (measure.truncated, measure.windows):
-        np.testing.assert_allclose(way(model, tokens, targets, T), whole, rtol=1e-11, atol=1e-14)
-    one_step = measure.truncated(model, tokens, targets, 1)
-    np.testing.assert_allclose(one_step, measure.windows(model, tokens, targets, 1), rtol=1e-11, atol=1e-14)
+    case = model, some.tokens(rng, 4, T, 2), some.tokens(rng, 4, T, 2)
+    each_loss, windows = measure.truncated(*case), measure.windows(*case)
+    model.loss_and_gradients(*case[1:])
+    np.testing.assert_allclose(windows[-1], model.rnn.weight_hh_l0.grad, rtol=1e-11, atol=1e-14)
+    for k in (0, -1):
+        np.testing.assert_allclose(each_loss[k], windows[k], rtol=1e-11, atol=1e-14)
 
 
 @given(rng=some.rngs, T=some.T, rest=some.T)
@@ -252,11 +250,17 @@ def test_handing_dh_0_back_undoes_detaching(rng, T, rest):
     np.testing.assert_allclose(dh_0, whole_dh_0, rtol=1e-11, atol=1e-13)
 
 
-def test_detaching_changes_nothing_after_the_cut():
-    model, tokens, targets = measure.tutorial(0)
-    whole, parts = measure.detached(model, tokens, targets, cut=9)
-    np.testing.assert_allclose(parts[9:], whole[9:], rtol=1e-12)
-    assert (parts[:9] != whole[:9]).all()
+@given(rng=some.rngs, T=some.T, rest=some.T)
+def test_detached_is_the_gradient_of_two_windows(rng, T, rest):
+    model = nr.CharRNN(4, 2, 3, dtype=np.float64, rng=rng)
+    tokens, targets = some.tokens(rng, 4, T + rest, 2), some.tokens(rng, 4, T + rest, 2)
+    full, parts = measure.detached(model, tokens, targets, cut=T)
+    first = nr.trace(model, tokens[:T], targets[:T])
+    second = nr.trace(model, tokens[T:], targets[T:], first.h[-1:])
+    dh = np.concatenate([first.dh * T, second.dh * rest]) / (T + rest)  # each has the mean over its own steps
+    np.testing.assert_allclose(parts, np.linalg.norm(dh, axis=(1, 2)), rtol=1e-11, atol=1e-14)
+    np.testing.assert_array_equal(full[T:], parts[T:])
+    assert (full[:T] != parts[:T]).all()
 
 
 def test_biases_keep_their_difference():

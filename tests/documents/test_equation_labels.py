@@ -1,9 +1,11 @@
 """Each label of docs/backprop.md, E1 to N1, is defined once and is beside the code that computes its equation."""
 
 import ast
+import inspect
 import io
 import re
 import tokenize
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import numpy_rnn
 
 PACKAGE = Path(numpy_rnn.__file__).parent
 PAGE = (Path(__file__).parents[2] / "docs" / "backprop.md").read_text(encoding="utf-8")
+FAST_CODE = (PACKAGE / "layers" / "README.md").read_text(encoding="utf-8")
 LABEL = re.compile(r"\(([A-Z]\d)\)")
 DEFINED = re.findall(r'<a id="(\w+)"></a>\((\w+)\)', PAGE)  # [("l1", "L1"), ...]
 # The page's table names the module of each part: {"L": "layers/linear.py", ...}
@@ -66,3 +69,21 @@ def test_every_label_in_the_package_is_defined():
         if path.suffix in (".py", ".html", ".js"):
             unknown = set(LABEL.findall(path.read_text(encoding="utf-8"))) - {label for _, label in DEFINED}
             assert not unknown, f"{path.name} has {unknown}, which docs/backprop.md does not define"
+
+
+ROWS = re.findall(r"(?m)^\| .* \| ((?:\w\d(?:, )?)+) \| \[`([\w.]+)`\]\((.+?)\)", FAST_CODE)
+
+
+@pytest.mark.parametrize(("labels", "name", "file"), ROWS)
+def test_the_table_of_the_layers_names_the_code_of_each_label(labels, name, file):
+    module = (PACKAGE / "layers" / file).resolve().relative_to(PACKAGE).with_suffix("")
+    function = import_module(".".join(["numpy_rnn", *module.parts]))
+    for part in name.split("."):
+        function = getattr(function, part)
+    assert set(labels.split(", ")) <= set(LABEL.findall(inspect.getsource(function)))
+
+
+def test_the_table_of_the_layers_is_complete():
+    assert {label for labels, _, _ in ROWS for label in labels.split(", ")} == {
+        label for _, label in DEFINED if label not in NOT_IN_TEXTBOOK
+    }

@@ -12,7 +12,7 @@ from tests.documents import measure
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
 
-# Okabe and Ito's palette, which colour-blind eyes tell apart; line styles and markers differ as well.
+# Okabe and Ito's palette, readable for the colour-blind. Line styles and markers differ as well.
 BLUE, RED, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 ARROW = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
 RC: dict[str, Any] = {
@@ -167,7 +167,7 @@ def clipping(pyplot: Any) -> Any:
 
 
 def _label(axes: Any, words: str, point: Any, colour: str, lift: float = 0, x: float = 8) -> None:
-    """Write the name of a line beside one of its points."""
+    """Write the name of a line next to one of its points."""
     axes.annotate(
         words, point, (x, lift), textcoords="offset points", color=colour, va="center", annotation_clip=False
     )
@@ -177,7 +177,7 @@ FIGURES = {figure.__name__: figure for figure in (biases, vanishing, truncation,
 
 
 def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:
-    """Draw the named figures, or all, into `folder`, and return their paths."""
+    """Draw the named figures, or all of them, into `folder`, and return their paths."""
     for name in names:
         if name not in FIGURES:
             raise SystemExit(f"no figure {name!r}, expected some of {', '.join(FIGURES)}")

@@ -1,4 +1,4 @@
-"""All pages: links lead to files of the repository and to anchors, and GitHub renders the maths."""
+"""All pages: links lead to files and anchors that exist, the map is complete, and GitHub renders the maths."""
 
 import re
 import subprocess
@@ -58,6 +58,14 @@ def broken(page, text):
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_tracked_files_and_anchors(page):
     assert broken(page, text_of(page)) == []
+
+
+def test_the_map_shows_what_ls_shows():
+    table, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").split("## The map\n\n")[1].partition("\n\n")
+    named = [name.rstrip("/") for row in table.splitlines() for name in re.findall(r"`([\w./]+)`", row.split("|")[1])]
+    modules = {path.name for path in (ROOT / "numpy_rnn").glob("[!_]*.py")}
+    packages = {path.parent.name for path in (ROOT / "numpy_rnn").glob("*/__init__.py")}
+    assert sorted(named) == sorted(["numpy_rnn", *modules, *packages])
 
 
 def test_a_broken_link_shows():

@@ -42,19 +42,13 @@ def biases(pyplot: Any) -> Any:
     left.annotate("", here + arrow, here, arrowprops={**ARROW, "color": "white", "linewidth": 2.5})
     left.plot(*here, "o", color="white", markersize=8)
     left.annotate("gradient", here + arrow, (8, -6), textcoords="offset points", color="white")
-    left.set_title("The worked example's loss")
-    left.set_xlabel("b_ih[0]")
-    left.set_ylabel("b_hh[0]")
+    left.set(title="The worked example's loss", xlabel="b_ih[0]", ylabel="b_hh[0]", aspect="equal")
     path = measure.bias_paths()
     right.plot(path[:, 0], path[:, 1], "-", color=BLUE, linewidth=1.4)
     right.plot(path[0, 0], path[0, 1], "o", color=GREY, markersize=5, linestyle="", label="before training")
     right.plot(path[-1, 0], path[-1, 1], "D", color=RED, markersize=5, linestyle="", label="after 100 epochs")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    right.set_title("Training of the tutorial's 32 units")
-    right.set_xlabel("b_ih[j]")
-    right.set_ylabel("b_hh[j]")
-    for axes in (left, right):
-        axes.set_aspect("equal")
+    right.set(title="Training of the tutorial's 32 units", xlabel="b_ih[j]", ylabel="b_hh[j]", aspect="equal")
     return figure
 
 
@@ -68,10 +62,9 @@ def vanishing(pyplot: Any) -> Any:
         left.fill_between(distance, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         left.plot(distance, radius**distance, ":", color=colour, linewidth=1.4)
         _label(left, f"radius {radius:g}", (distance[-1], median[-1]), colour)
-    left.set_ylim(1e-9, 1e9)
-    left.set_xlim(0, 40)
     left.annotate("2^(T-t)", (20, 2.0**20), (-8, 8), textcoords="offset points", color=RED, ha="right")
-    left.set_title("Random networks, three spectral radii")
+    left.set(title="Random networks, three spectral radii", xlim=(0, 40), ylim=(1e-9, 1e9))
+    left.set_ylabel("|∂L_T/∂h_t|, relative to t = T")
     curves = [
         ("recall, trained", measure.recall(1000), RED, "o-"),
         ("recall, untrained", measure.recall(0), GREY, "s--"),
@@ -82,14 +75,9 @@ def vanishing(pyplot: Any) -> Any:
         norms = measure.reach(*case)
         right.plot(norms, style, color=colour, markersize=6)
         _label(right, name, (len(norms) - 1, norms[-1]), colour)
-    right.set_ylim(1e-11, 1e2)
-    right.set_xlim(0, 17)
-    right.set_xticks(range(0, 18, 2))
-    right.set_title("Two models, before and after training")
+    right.set(title="Two models, before and after training", xlim=(0, 17), ylim=(1e-11, 1e2), xticks=range(0, 18, 2))
     for axes in (left, right):
-        axes.set_yscale("log")
-        axes.set_xlabel("T - t, steps between the loss and the state")
-    left.set_ylabel("|∂L_T/∂h_t|, relative to t = T")
+        axes.set(yscale="log", xlabel="T - t, steps between the loss and the state")
     return figure
 
 
@@ -107,16 +95,12 @@ def truncation(pyplot: Any) -> Any:
             left.plot(k, angles, marker + style, color=colour, label=f"{name}: {words}")
             right.plot(k, norms / np.linalg.norm(full), marker + style, color=colour)
     left.axhline(90, color=GREY, linewidth=1)
-    left.set_ylim(0, 180)
-    left.set_yticks([0, 45, 90, 135, 180], ["0°", "45°", "90°", "135°", "180°"])
-    left.set_title("Angle between truncated and full dW_hh")
+    left.set(title="Angle between truncated and full dW_hh", ylim=(0, 180), yticks=range(0, 181, 45))
+    left.yaxis.set_major_formatter("{x:.0f}°")
     right.axhline(1, color=GREY, linewidth=1)
-    right.set_ylim(0, 1.5)
-    right.set_title("Norm of truncated dW_hh, relative to full")
+    right.set(title="Norm of truncated dW_hh, relative to full", ylim=(0, 1.5))
     for axes in (left, right):
-        axes.set_xlim(0.5, 18.5)
-        axes.set_xticks([1, *range(2, 19, 2)])
-        axes.set_xlabel("k, the length of the truncation")
+        axes.set(xlim=(0.5, 18.5), xticks=[1, *range(2, 19, 2)], xlabel="k, the length of the truncation")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -135,11 +119,9 @@ def detaching(pyplot: Any) -> Any:
     axes.axvline(cut + 0.5, color=GREY, linewidth=1.5)
     axes.annotate("cut", (cut + 0.5, 0.02), (6, 0), xycoords=("data", "axes fraction"),
                   textcoords="offset points", color=GREY)  # fmt: skip
-    axes.set_yscale("log")
     axes.set_xticks(t, [f"{character}\n{step}" for character, step in zip("a--------", t, strict=True)])
-    axes.set_xlabel("character read, and step t")
-    axes.set_ylabel("|dh_t|")
-    axes.set_title("The gradient that reaches each hidden state")
+    axes.set(title="The gradient that reaches each hidden state", yscale="log")
+    axes.set(xlabel="character read, and step t", ylabel="|dh_t|")
     return figure
 
 
@@ -150,18 +132,13 @@ def clipping(pyplot: Any) -> Any:
         left.annotate("", after, (0, 0), arrowprops={**ARROW, "color": RED, "linewidth": 2.8})
     left.add_patch(pyplot.Circle((0, 0), 1, fill=False, color=BLUE, linewidth=1.5))
     left.annotate("max_norm = 1", (0.9, -0.5), (8, -36), textcoords="offset points", color=BLUE)
-    left.set_xlim(-2.5, 2.5)
-    left.set_ylim(-2.5, 2.5)
-    left.set_aspect("equal")
-    left.set_title("Six gradients of two numbers")
+    left.set(title="Six gradients of two numbers", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
     norms = measure.clipped_norms()
     right.plot(norms[:, 0], "--", color=GREY, linewidth=1.3, label="before")
     right.plot(norms[:, 1], "-", color=RED, linewidth=2.2, label="after")
     right.axhline(1, color=BLUE, linewidth=1.5, zorder=0)
-    right.set_yscale("log")
+    right.set(title="Norm of the recall model's gradient", xlabel="step of training", yscale="log")
     right.set_xlim(0, len(norms))
-    right.set_xlabel("step of training")
-    right.set_title("Norm of the recall model's gradient")
     right.legend(loc="upper left")
     return figure
 

@@ -185,6 +185,7 @@ def test_figures_are_drawn_by_the_commands_beside_them(tmp_path):
     assert set(re.findall(r"\]\(figures/(\w+)\.png\)", PAGE)) == set(figures.FIGURES)
     for name in figures.FIGURES:
         assert f"(`python -m tests.documents.figures {name}`)" in PAGE
+    pytest.importorskip("matplotlib")
     drawn = figures.draw([], tmp_path)
     assert sorted(path.name for path in drawn) == sorted(path.name for path in figures.FOLDER.glob("*.png"))
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)

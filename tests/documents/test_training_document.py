@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import matplotlib.pyplot as plt
 import pytest
 
 import numpy_rnn as nr
@@ -32,6 +31,7 @@ def test_the_cell_that_draws_as_it_goes(tmp_path, monkeypatch, capsys):
 
         return SimpleNamespace(update=update)
 
+    plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("agg")
     notebook = ModuleType("IPython.display")  # a fake one
     notebook.display = display

@@ -4,7 +4,7 @@ With `--write`, it puts them into the page: after the last equals sign of each l
 name known here. The rest of the page is written by hand.
 
 As on the page, vectors are columns, there is no batch, and steps are computed one by one, without numpy_rnn.
-tests/documents/test_backprop_document.py compares the numbers with the textbook, the layers and nr.trace.
+tests/documents/test_worked_example.py compares the numbers with the textbook, the layers and nr.trace.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from numpy_rnn.storage import lock as module
-from numpy_rnn.storage.lock import LockError, lock
+from numpy_rnn.storage.files import LockError, lock
 from tests.storage.faulty_os import FaultyOS, fails
 
 HOLD = (
-    "import sys; from numpy_rnn.storage.lock import lock\n"
+    "import sys; from numpy_rnn.storage.files import lock\n"
     "with lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
 )
 
@@ -42,7 +41,7 @@ def test_the_second_in_one_process_is_told(tmp_path):
     with lock(tmp_path):
         message = refusal(tmp_path)
         assert message == (
-            f"{str(tmp_path)!r} is in use by process {os.getpid()}: wait for its end, or take another directory"
+            f"{str(tmp_path)!r} is in use by process {os.getpid()}: wait until it ends, or use another directory"
         )
         refusal(tmp_path)  # the first refusal took nothing away
     with lock(tmp_path):
@@ -77,7 +76,7 @@ def test_the_lock_ends_with_an_exception(tmp_path):
 
 def test_the_lock_ends_though_a_child_has_the_descriptor(tmp_path, monkeypatch):
     system = FaultyOS()
-    monkeypatch.setattr(module, "os", system)
+    system.install(monkeypatch)
     with lock(tmp_path):
         descriptor = os.dup(system.operations[0][2])  # as after os.fork
     with lock(tmp_path):
@@ -125,16 +124,24 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_disk_that_fails(tmp_path, monkeypatch, at):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "os", FaultyOS(fails(OSError(28, "No space left on device"), at)))
+        FaultyOS(fails(OSError(28, "No space left on device"), at)).install(patch)
         assert "cannot be locked: No space left on device" in refusal(tmp_path)
     with lock(tmp_path):
         pass
 
 
+def test_an_error_at_the_release_does_not_hide_that_of_the_block(tmp_path, monkeypatch):
+    system = FaultyOS(fails(OSError(28, "No space left on device"), 2))
+    system.install(monkeypatch)
+    with pytest.raises(ZeroDivisionError), lock(tmp_path):
+        raise ZeroDivisionError
+    assert system.names() == ["open", "write", "close"]
+
+
 def test_nothing_is_locked_on_windows(tmp_path, monkeypatch):
     system = FaultyOS()
     system.name = "nt"
-    monkeypatch.setattr(module, "os", system)
+    system.install(monkeypatch)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with lock(tmp_path), lock(tmp_path):
         assert os.listdir(tmp_path) == []

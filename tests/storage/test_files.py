@@ -1,9 +1,11 @@
-"""A save that fails or is killed anywhere leaves exactly the old or exactly the new."""
+"""A save that fails or is killed at any point leaves exactly the old content or exactly the new."""
 
 import errno
 import itertools
 import os
 import resource
+import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_rnn.storage import files as atomic
-from numpy_rnn.storage.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage.files import CheckpointError, remove_leftovers
 from tests.storage.faulty_os import FaultyOS, fails
 
 SIZES = {"old": 90, "new": 200, "next": 130}
@@ -39,11 +41,11 @@ def path(tmp_path):
 
 @pytest.fixture
 def through(monkeypatch):
-    """Return a function that saves "new" by way of a `FaultyOS`, and only that."""
+    """Return a function that saves "new" through a `FaultyOS`, and returns the operations."""
 
     def save_new(path, system):
         with monkeypatch.context() as patch:
-            patch.setattr(atomic, "os", system)
+            system.install(patch)
             save(path, "new")
         return system.operations
 
@@ -57,7 +59,7 @@ def names(operations):
 def test_the_order_of_the_operations(path, through):
     operations = through(path, FaultyOS())
     assert [name for name, _ in itertools.groupby(names(operations))] == [
-        *("open", "write", "fsync", "close", "replace"),
+        *("open", "pwrite", "fsync", "close", "replace"),
         *("open", "fsync", "close"),
     ]
     file, directory = (result for name, _, result in operations if name == "open")
@@ -69,7 +71,7 @@ def test_the_order_of_the_operations(path, through):
     assert synced == [file, directory]
     opened = [arguments[0] for name, arguments, _ in operations if name == "open"]
     assert opened == [temporary, str(path.parent)]
-    assert {arguments[0] for name, arguments, _ in operations if name == "write"} == {file}
+    assert {arguments[0] for name, arguments, _ in operations if name == "pwrite"} == {file}
 
 
 def states_after_a_power_cut(operations, old):
@@ -84,8 +86,10 @@ def states_after_a_power_cut(operations, old):
         if name == "open":
             paths[result] = arguments[0]
             written[arguments[0]] = synced[arguments[0]] = b""
-        elif name == "write":
-            written[paths[arguments[0]]] += arguments[1]
+        elif name == "pwrite":
+            descriptor, data, offset = arguments
+            content = written[paths[descriptor]]
+            written[paths[descriptor]] = content[:offset] + data + content[offset + len(data) :]
         elif name == "fsync":
             synced[paths[arguments[0]]] = written[paths[arguments[0]]]
             if now is not None and now != paths[arguments[0]]:
@@ -100,7 +104,6 @@ def test_a_power_cut_leaves_the_old_or_the_new(path, through, longest):
     old = path.read_bytes()
     operations = through(path, FaultyOS(longest=longest))
     new = path.read_bytes()
-    assert sum(result for name, _, result in operations if name == "write") == len(new)  # all that there is was seen
     states = list(states_after_a_power_cut(operations, old))
     assert states[0] == {old}
     assert all(state <= {old, new} for state in states)
@@ -124,7 +127,7 @@ def test_an_error_at_any_operation(path, through, code, longest, to_the_end):
         assert os.strerror(code) in message
         renamed = at > count.index("replace")
         assert ("directory cannot be synced" in message) == renamed
-        assert ("unchanged" in message) == (not renamed)
+        assert ("its previous content is unchanged" in message) == (not renamed)
         if renamed:
             assert load(path) == "new"
         else:
@@ -137,8 +140,8 @@ def test_an_error_at_any_operation(path, through, code, longest, to_the_end):
 
 def test_a_temporary_file_that_cannot_be_removed_does_not_hide_why(path, through):
     def fault(n, name):
-        if name in ("write", "unlink"):
-            code = errno.ENOSPC if name == "write" else errno.EROFS
+        if name in ("pwrite", "unlink"):
+            code = errno.ENOSPC if name == "pwrite" else errno.EROFS
             raise OSError(code, os.strerror(code))
 
     with pytest.raises(CheckpointError, match="cannot be written: No space left on device"):
@@ -178,7 +181,7 @@ def test_a_kill_before_any_operation(tmp_path):
     assert len(leftovers) == len(killed) - 4  # none before the first operation, or after the rename
     (tmp_path / ".lock").touch()
     (tmp_path / "mine.numpy_rnn-tmp").touch()
-    atomic.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".lock", "last.npz", "mine.numpy_rnn-tmp"]
 
 
@@ -214,7 +217,9 @@ def test_windows_has_no_fsync_of_directories(path, through):
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES], ids=errno.errorcode.get)
 def test_a_read_only_directory(path, through, code):
-    with pytest.raises(CheckpointError, match=f"last.npz' cannot be written: {os.strerror(code)}; what was there"):
+    with pytest.raises(
+        CheckpointError, match=f"last.npz' cannot be written: {os.strerror(code)}; its previous content"
+    ):
         through(path, FaultyOS(fails(OSError(code, os.strerror(code)), 0)))
     assert load(path) == "old"
 
@@ -223,3 +228,80 @@ def test_a_missing_directory(tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot be written: No such file or directory"):
         save(tmp_path / "nowhere" / "last.npz", "new")
     assert os.listdir(tmp_path) == []
+
+
+def make_fifo(path):
+    """Make a FIFO that has some bytes and a writer, so that a test that reads it does not wait forever."""
+    os.mkfifo(path)
+    descriptor = os.open(path, os.O_RDWR)
+    os.write(descriptor, bytes(1000))
+    return descriptor
+
+
+def make_socket(path):
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(os.path.relpath(path))
+    return server.detach()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkdir, "is a directory, expected a file or an unused name"),
+        (make_fifo, "is a FIFO, expected"),
+        (make_socket, "is a socket, expected"),
+        (lambda path: os.symlink("/dev/null", path), "is a device, expected"),
+        (lambda path: os.symlink(path, path), "cannot be reached: Too many levels of symbolic links"),
+        (lambda path: os.symlink(".", path), "is a directory, expected"),
+    ],
+)
+def test_only_regular_files_are_read_and_written(tmp_path, monkeypatch, make, words):
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    path = tmp_path / "last.npz"
+    descriptor = make(path)
+    before = os.lstat(path)
+    with pytest.raises(CheckpointError, match=f"last.npz' {words}"):
+        read_checkpoint(path)
+    with pytest.raises(CheckpointError, match=f"last.npz' {words}"):
+        write_checkpoint(path, {}, {})
+    after = os.lstat(path)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert os.listdir(tmp_path) == ["last.npz"]
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("path", ["", "\0", "/dev/null/last.npz", "x" * 300])
+def test_impossible_paths(path):
+    with pytest.raises(CheckpointError):
+        read_checkpoint(path)
+    with pytest.raises(CheckpointError):
+        write_checkpoint(path, {}, {})
+
+
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "last.npz"
+    link.symlink_to("there/real.npz")
+    for number in (1, 2):  # the first time, the target does not exist yet
+        write_checkpoint(link, {}, {"number": number})
+        assert link.is_symlink()
+        assert read_checkpoint(link) == read_checkpoint(tmp_path / "there" / "real.npz") == ({}, {"number": number})
+        assert os.listdir(tmp_path / "there") == ["real.npz"]
+    assert sorted(os.listdir(tmp_path)) == ["last.npz", "there"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o077])
+def test_the_umask_decides_on_permissions(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_checkpoint(tmp_path / "last.npz", {}, {})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(tmp_path / "last.npz").st_mode) == 0o666 & ~umask
+
+
+def test_a_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint("last.npz", {}, {"a": 1})
+    assert read_checkpoint("last.npz") == read_checkpoint(tmp_path / "last.npz") == ({}, {"a": 1})

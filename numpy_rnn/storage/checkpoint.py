@@ -28,7 +28,7 @@ from numpy_rnn.version import __version__
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
-FORMAT, VERSION = "numpy_rnn checkpoint", 2
+VERSION = 2
 _DOCUMENT = "checkpoint.json"
 
 
@@ -60,7 +60,7 @@ def write_checkpoint(path: str | os.PathLike[str], arrays: Mapping[str, Array], 
         if array.dtype.kind not in "biufc":
             raise TypeError(f"arrays[{name!r}] must be of bool, integers, floats or complex, got {array.dtype}")
     document = {
-        "format": FORMAT,
+        "format": "numpy_rnn checkpoint",
         "version": VERSION,
         "numpy_rnn": __version__,
         "numpy": np.__version__,

@@ -30,13 +30,6 @@ __all__ = ["CheckpointError", "LockError", "atomic_write", "lock", "reason", "re
 
 _SUFFIX = ".numpy_rnn-tmp"
 _LOCK = ".lock"
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 class CheckpointError(ValueError):
@@ -173,7 +166,7 @@ def resolve(path: str | os.PathLike[str]) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise CheckpointError(f"{os.fspath(path)!r} cannot be reached: {reason(error)}") from error
     if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.S_IFMT(mode), "not a regular file")
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
         raise CheckpointError(f"{os.fspath(path)!r} is {kind}, expected a file or an unused name")
     return target
 

@@ -32,9 +32,8 @@ def save_safetensors(
     ----------
     path : path
     state_dict : mapping of str to array
-        For instance `model.state_dict()`, of a torch model too. The dtypes are bool, integers, or floats of 2 to 8
-        bytes; the format has no complex128. Any memory layout is allowed. Big-endian numbers are read back
-        little-endian.
+        For instance `model.state_dict()`, also of a torch model. The dtypes are bool, integers, and floats of 2 to 8
+        bytes; the format has no complex128. Any memory layout is allowed. Big-endian numbers become little-endian.
     metadata : mapping of str to str, optional
         Further information, such as the model's options as JSON. The format is UTF-8, which excludes lone surrogates
         (`json.dumps` escapes them). The order of the entries is not preserved.
@@ -49,25 +48,15 @@ def save_safetensors(
         The file cannot be written.
     """
     safetensors = _safetensors()
-    for key, value in (metadata or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"metadata has the entry {key!r}: {value!r}, expected str and str")
-    tensors = {}
-    for name, tensor in state_dict.items():
-        if not isinstance(name, str) or name == "__metadata__":
-            raise ValueError(f"state_dict has the name {name!r}, expected a str other than '__metadata__'")
-        array = to_numpy(f"state_dict[{name!r}]", tensor)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"state_dict[{name!r}] has dtype {array.dtype}, expected bool, integer or real")
-        # safetensors 0.8.0 ignores strides. (np.ascontiguousarray would turn a scalar into a vector.)
-        tensors[name] = np.asarray(array, order="C")
+    if "__metadata__" in state_dict:
+        raise ValueError("state_dict has the name '__metadata__', which the format reserves")
+    # safetensors 0.8.0 ignores strides. (np.ascontiguousarray would turn a scalar into a vector.)
+    tensors = {name: np.asarray(to_numpy(f"state_dict[{name!r}]", x), order="C") for name, x in state_dict.items()}
     try:
         # With empty metadata and no tensors, safetensors writes a file that it cannot read.
         content = safetensors.numpy.save(tensors, dict(metadata) if metadata else None)
-    except UnicodeEncodeError as error:
-        raise ValueError(f"state_dict or metadata has a lone surrogate, which UTF-8 cannot encode: {error}") from None
-    except safetensors.SafetensorError as error:
-        raise TypeError(f"state_dict cannot be saved: {reason(error)}") from error
+    except (safetensors.SafetensorError, UnicodeEncodeError) as error:
+        raise ValueError(f"state_dict or metadata cannot be saved as safetensors: {reason(error)}") from error
     with atomic_write(path) as file:
         file.write(content)
 
@@ -89,15 +78,15 @@ def load_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], di
         with safetensors.safe_open(target, "np") as file:
             state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             metadata = dict(file.metadata() or {})
+        for key, array in state_dict.items():
+            if array.dtype.isbuiltin != 1:  # reading must not depend on whether ml_dtypes has added bfloat16 to NumPy
+                raise TypeError(f"{key!r} is {array.dtype}")
     except FileNotFoundError:
         raise CheckpointError(f"{name} does not exist: check the path") from None
     except (TypeError, AttributeError) as error:  # for instance bfloat16
         raise CheckpointError(f"{name} contains a dtype that NumPy does not have ({reason(error)})") from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{name} is not a valid safetensors file: {reason(error)}") from error
-    for key, array in state_dict.items():
-        if array.dtype.isbuiltin != 1:  # reading must not depend on whether ml_dtypes has added bfloat16 to NumPy
-            raise CheckpointError(f"{name} contains a dtype that NumPy does not have ({key!r} is {array.dtype})")
     return state_dict, metadata
 
 

@@ -248,9 +248,9 @@ def make_socket(path):
     ("make", "words"),
     [
         (os.mkdir, "is a directory, expected a file or an unused name"),
-        (make_fifo, "is a FIFO, expected"),
-        (make_socket, "is a socket, expected"),
-        (lambda path: os.symlink("/dev/null", path), "is a device, expected"),
+        (make_fifo, "is not a regular file, expected"),
+        (make_socket, "is not a regular file, expected"),
+        (lambda path: os.symlink("/dev/null", path), "is not a regular file, expected"),
         (lambda path: os.symlink(path, path), "cannot be reached: Too many levels of symbolic links"),
         (lambda path: os.symlink(".", path), "is a directory, expected"),
     ],

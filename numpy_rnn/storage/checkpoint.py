@@ -109,7 +109,7 @@ def _read(file: BinaryIO) -> tuple[dict[str, Array], dict[str, Any]]:
         raise _Refused(f"is {'not a checkpoint' if start else 'empty'}: expected a file that numpy-rnn train wrote")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        if any(member.compress_type or member.compress_size != member.file_size for member in members):
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("a member is compressed")
         if sum(member.file_size for member in members) > os.fstat(file.fileno()).st_size:
             raise ValueError("its members claim more bytes than the file has")

@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as hnp
 import numpy_rnn as nr
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
+from tests.storage.checkpoints import LAYOUTS, bits
 from tests.storage.faulty_os import FaultyOS, fails
-from tests.storage.test_checkpoint import LAYOUTS, bits
-from tests.storage.test_files import make_fifo
+from tests.storage.test_paths import make_fifo
 
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float16, np.float32, np.float64]
 arrays = st.builds(

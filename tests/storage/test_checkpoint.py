@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -35,6 +35,7 @@ def scratch(tmp_path_factory):
 
 
 @given(st.dictionaries(array_names, arrays, max_size=3), st.dictionaries(texts, json_values, max_size=3))
+@example({}, {"two surrogates": "\ud83d\ude00", "one character": "😀", "state": 2**128 - 1, "loss": float("inf")})
 def test_everything_comes_back(scratch, tensors, header):
     write_checkpoint(scratch, tensors, header)
     got, got_header = read_checkpoint(scratch)
@@ -47,14 +48,6 @@ def test_everything_comes_back(scratch, tensors, header):
     assert scratch.read_bytes() == first  # the bytes depend on the content only
     with np.load(scratch, allow_pickle=False) as archive:
         assert all(bits(archive[f"{name}.npy"]) == bits(tensors[name]) for name in tensors)
-
-
-def test_the_state_of_a_generator_comes_back(scratch):
-    rng, other = np.random.default_rng(5), np.random.default_rng()
-    rng.random(3)
-    write_checkpoint(scratch, {}, {"rng": rng.bit_generator.state})
-    other.bit_generator.state = read_checkpoint(scratch)[1]["rng"]
-    assert other.random(9).tolist() == rng.random(9).tolist()
 
 
 @pytest.mark.parametrize("value", [np.float32(1), np.arange(3), b"", {1}])

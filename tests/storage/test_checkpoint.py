@@ -145,3 +145,12 @@ def test_members_of_more_than_2_gigabytes(scratch, monkeypatch):
 def test_a_missing_file(tmp_path):
     assert refusal(tmp_path / "a\nb.npz") == "does not exist: check the path"
     assert refusal(tmp_path / "nowhere" / "last.npz") == "does not exist: check the path"
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise MemoryError
+
+    write_small(tmp_path / "last.npz")
+    monkeypatch.setattr(np.lib.format, "read_array", fail)
+    assert refusal(tmp_path / "last.npz") == "cannot be read: MemoryError"

@@ -28,6 +28,7 @@ from numpy_rnn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.tracing.trace import Trace, trace
+from numpy_rnn.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from numpy_rnn.explorer import explain
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from numpy_rnn.training.loop import train
     from numpy_rnn.training.metrics import Metrics, read_metrics
     from numpy_rnn.training.progress import Progress
-
-__version__ = "0.1.0"
 
 __all__ = [
     "RNN",

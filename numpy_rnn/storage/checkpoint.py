@@ -1,105 +1,78 @@
-"""A checkpoint: arrays and a header in one file, which comes back bit for bit or is refused.
+"""Checkpoints: arrays and a JSON header in one .npz file that is read back exactly, or refused.
 
-The file is an .npz, a zip of .npy members that `np.load(path, allow_pickle=False)` reads too, with one more member
-`checkpoint.json` in front:
+A checkpoint is a zip archive of .npy members, as `np.savez` writes them, preceded by the member `checkpoint.json`:
 
-    {"format": "numpy_rnn checkpoint", "version": 1, "numpy_rnn": "0.1.0", "numpy": "2.4.6",
-     "arrays": {name: {"dtype": "<f4", "shape": [2, 3], "sha256": "..."}, ...}, "header": ...}
+    {"format": "numpy_rnn checkpoint", "version": 2, "numpy_rnn": "0.1.0", "numpy": "2.4.6",
+     "arrays": {name: [dtype, shape], ...}, "header": ...}
 
-Nothing is compressed, no date is written: the same content, in the same order, gives the same bytes. Nothing is
-pickled, and nothing in the file is trusted: an .npy member's own header is compared with the one that dtype and shape
-must give, never interpreted, and every size is held against the size of the file before memory is taken. So reading
-needs the memory of the arrays and, at worst, forty times the bytes of the JSON (Python's objects for it).
+Nothing is compressed or dated, so the same content always gives the same bytes. Nothing is pickled. A file is not
+trusted when it is read: the sizes of its members are compared with the size of the file, their checksums with their
+content, and each array's dtype and shape with "arrays", before any memory is allocated for an array.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import math
 import os
 import re
-import struct
 import zipfile
-from collections import Counter
 from collections.abc import Mapping
-from typing import IO, Any, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
-import numpy_rnn
-from numpy_rnn.checks import Array
-from numpy_rnn.storage import strict_json
+from numpy_rnn.checks import Array, check_keys
 from numpy_rnn.storage.files import CheckpointError, atomic_write, reason, resolve
-from numpy_rnn.storage.npy import DTYPES, as_bytes, npy_header
+from numpy_rnn.version import __version__
 
-__all__ = ["CheckpointError", "read_checkpoint", "write_checkpoint"]
+__all__ = ["read_checkpoint", "write_checkpoint"]
 
-FORMAT, VERSION = "numpy_rnn checkpoint", 1
-JSON_MEMBER = "checkpoint.json"
-
-_ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)  # never a path to somewhere else
-
-_NAME_WORDS = "letters, digits, '_', '.' and '-'"
-_TAKE_ANOTHER = "take another copy"
-_BLOCK = 1 << 20  # bytes read at a time
-
-# What zipfile raises on what is no sound zip. (RecursionError and NotImplementedError are RuntimeErrors.)
-_DAMAGE = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OverflowError, struct.error)
+VERSION = 2
+_DOCUMENT = "checkpoint.json"
 
 
 def write_checkpoint(path: str | os.PathLike[str], arrays: Mapping[str, Array], header: Mapping[str, Any]) -> None:
-    """Replace the file `path` by a checkpoint, all at once; see `atomic_write` for what can go wrong.
+    """Replace the file `path` by a checkpoint; see `atomic_write`.
 
     Parameters
     ----------
     path : path
     arrays : mapping of str to ndarray
-        Names are of letters, digits, `_`, `.` and `-`. dtype: float32, float64, complex128, bool or any integer, in
-        little-endian order (a big-endian one is refused: convert it, and know that the dtype changes). Any shape and
-        memory layout: they come back contiguous.
+        The names consist of letters, digits, `_`, `.` and `-`. The dtypes are bool, integer, real or complex. Arrays
+        of any shape and memory layout are allowed and are read back contiguous.
     header : mapping of str to JSON values
-        None, bool, int of any length, any float, any str, and lists and dicts of these.
+        None, bool, int, float (also inf and nan), str (also with lone surrogates), and lists and dicts of these. As
+        always with `json`, tuples are read back as lists and keys as strings.
 
     Raises
     ------
     TypeError, ValueError
-        Something in arrays or header would not come back as it is. Nothing was touched.
+        An array or a header value cannot be stored. Nothing was written.
     CheckpointError
         The file cannot be written.
     """
+    for name, array in arrays.items():
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"arrays has the name {name!r}, expected letters, digits, '_', '.' and '-'")
+        if type(array) is not np.ndarray:  # a subclass may hold more, such as a mask
+            raise TypeError(f"arrays[{name!r}] must be an ndarray, got {type(array).__name__}")
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"arrays[{name!r}] must be of bool, integers, floats or complex, got {array.dtype}")
     document = {
-        "format": FORMAT,
+        "format": "numpy_rnn checkpoint",
         "version": VERSION,
-        "numpy_rnn": numpy_rnn.__version__,
+        "numpy_rnn": __version__,
         "numpy": np.__version__,
-        "arrays": {name: _describe(name, array) for name, array in arrays.items()},
+        "arrays": {name: [array.dtype.str, array.shape] for name, array in arrays.items()},
         "header": dict(header),
     }
-    text = strict_json.dumps(document, "checkpoint")
-    with atomic_write(path) as file, zipfile.ZipFile(cast(IO[bytes], file), "w") as archive:
-        _add(archive, JSON_MEMBER, text)
+    text = json.dumps(document, ensure_ascii=False)  # escapes would join two lone surrogates into one character
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(_DOCUMENT), text.encode("utf-8", "surrogatepass"))
         for name, array in arrays.items():
-            _add(archive, f"{name}.npy", npy_header(array.dtype, array.shape), as_bytes(array))
-
-
-def _describe(name: str, array: Array) -> dict[str, Any]:
-    if not isinstance(name, str) or not _ARRAY_NAME.fullmatch(name):
-        raise ValueError(f"arrays has the name {name!r}, expected {_NAME_WORDS}")
-    if type(array) is not np.ndarray:  # a subclass has more to it: the mask of a masked array would be lost
-        raise TypeError(f"arrays[{name!r}] is of type {type(array).__name__}, expected ndarray")
-    if array.dtype.str not in DTYPES:
-        raise TypeError(f"arrays[{name!r}] has dtype {array.dtype.str!r}, expected one of {', '.join(DTYPES)}")
-    digest = hashlib.sha256(as_bytes(array)).hexdigest()
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": digest}
-
-
-def _add(archive: zipfile.ZipFile, name: str, *parts: bytes | memoryview) -> None:
-    info = zipfile.ZipInfo(name)  # dated 1980-01-01
-    info.create_system = 3  # on every system
-    info.file_size = sum(len(part) for part in parts)  # from 2 GiB on, zip writes sizes in another way
-    with archive.open(info, "w") as member:
-        for part in parts:
-            member.write(part)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -108,7 +81,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dic
     Raises
     ------
     CheckpointError
-        There is no such file, it cannot be read, or it is not in every respect a checkpoint as it was written.
+        The file does not exist, cannot be read, or is not exactly a checkpoint as it was written.
     """
     name, target = repr(os.fspath(path)), resolve(path)
     try:
@@ -116,93 +89,63 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dic
             return _read(file)
     except FileNotFoundError:
         raise CheckpointError(f"{name} does not exist: check the path") from None
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         raise CheckpointError(f"{name} cannot be read: {reason(error)}") from error
-    except _Refusal as refusal:
-        raise CheckpointError(f"{name} {refusal}") from refusal.__cause__
-    except _DAMAGE as error:
-        raise CheckpointError(f"{name} is truncated or damaged ({reason(error)}): {_TAKE_ANOTHER}") from error
+    except _Refused as error:
+        raise CheckpointError(f"{name} {error}") from None
+    except Exception as error:  # damage makes zipfile, json and NumPy raise nearly anything
+        raise CheckpointError(f"{name} is truncated or damaged ({reason(error)}): use another copy") from error
 
 
-class _Refusal(Exception):
-    """What is wrong with a file, to be read behind its name."""
+class _Refused(Exception):
+    """The file is not a checkpoint that this version reads. The message follows the name of the file."""
 
 
-def _read(file: IO[bytes]) -> tuple[dict[str, Array], dict[str, Any]]:
+def _read(file: BinaryIO) -> tuple[dict[str, Array], dict[str, Any]]:
     start = file.read(4)
-    if not start:
-        raise _Refusal(f"is empty: {_TAKE_ANOTHER}")
-    if start.startswith(b"\x80"):
-        raise _Refusal("looks like a pickle, which can run any code and is never loaded: give a checkpoint")
-    if not b"PK\x03\x04".startswith(start):
-        raise _Refusal("is no zip file and so no checkpoint: give a checkpoint")
+    if start[:1] == b"\x80":
+        raise _Refused("looks like a pickle, which can run any code and is never loaded: expected a checkpoint")
+    if start != b"PK\x03\x04":
+        raise _Refused(f"is {'not a checkpoint' if start else 'empty'}: expected a file that numpy-rnn train wrote")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        _check_sizes(members, os.fstat(file.fileno()).st_size)
-        described, header = _read_document(archive.read(JSON_MEMBER))
-        _check_names(members, [JSON_MEMBER, *(f"{name}.npy" for name in described)])
-        return {name: _read_array(archive, name, entry) for name, entry in described.items()}, header
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("a member is compressed")
+        if sum(member.file_size for member in members) > os.fstat(file.fileno()).st_size:
+            raise ValueError("its members claim more bytes than the file has")
+        if damaged := archive.testzip():
+            raise ValueError(f"the checksum of {damaged!r} does not match")
+        arrays, header = _read_document(archive)
+        check_keys("the list of members", archive.namelist(), [_DOCUMENT, *(f"{name}.npy" for name in arrays)])
+        return {name: _read_array(archive, name, description) for name, description in arrays.items()}, header
 
 
-def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Refuse what could unpack to more than the file holds."""
-    if all(member.filename != JSON_MEMBER for member in members):
-        raise _Refusal(f"is a zip file without {JSON_MEMBER} and so no checkpoint: give a checkpoint")
-    for member in members:
-        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
-            raise _Refusal(f"has the compressed member {member.filename!r}, which no checkpoint has: {_TAKE_ANOTHER}")
-    if sum(member.file_size for member in members) > size:
-        raise _Refusal(f"is truncated or damaged, its members have more than its {size} bytes: {_TAKE_ANOTHER}")
-
-
-def _check_names(members: list[zipfile.ZipInfo], expected: list[str]) -> None:
-    got, wanted = Counter(member.filename for member in members), Counter(expected)
-    for name in got | wanted:
-        if got[name] != wanted[name]:
-            raise _Refusal(f"has {got[name]} members {name!r}, expected {wanted[name]}: {_TAKE_ANOTHER}")
-
-
-def _read_document(text: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_document(archive: zipfile.ZipFile) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the descriptions of the arrays, and the header."""
-    try:
-        document = strict_json.loads(text)
-    except ValueError as error:
-        raise _Refusal(f"has a {JSON_MEMBER} that is no JSON ({reason(error)}): {_TAKE_ANOTHER}") from error
-    match document:
-        case {"format": "numpy_rnn checkpoint", "version": int(version)} if version != VERSION:
-            made = document.get("numpy_rnn")
-            raise _Refusal(
-                f"has format version {version}, written by numpy_rnn {made!r}; numpy_rnn "
-                f"{numpy_rnn.__version__} knows version {VERSION}: update numpy_rnn"
-            )
-        case {"format": "numpy_rnn checkpoint", "version": int(), "arrays": dict(arrays), "header": dict(header)}:
+    if _DOCUMENT not in archive.namelist():
+        raise _Refused(f"is a zip file without {_DOCUMENT}: expected a file that numpy-rnn train wrote")
+    match json.loads(archive.read(_DOCUMENT).decode("utf-8", "surrogatepass")):
+        case {"format": "numpy_rnn checkpoint", "version": 2, "arrays": dict(arrays), "header": dict(header)}:
             return arrays, header
-    raise _Refusal(f"has a {JSON_MEMBER} of another form than a checkpoint's: {_TAKE_ANOTHER}")
+        case {"format": "numpy_rnn checkpoint", "version": 1}:
+            raise _Refused(
+                "was written by an older numpy_rnn, in format 1, which is no longer read: train again, or export the "
+                "model with the old version (numpy-rnn export) and import it with this one"
+            )
+        case {"format": "numpy_rnn checkpoint", "version": int(version)} if version > VERSION:
+            raise _Refused(f"was written by a newer numpy_rnn, in format {version}: update numpy_rnn")
+    raise ValueError(f"{_DOCUMENT} does not describe a checkpoint")
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, entry: Any) -> Array:
-    match entry:
-        case {"dtype": str(code), "shape": list(sizes), "sha256": str(digest)}:
-            pass
-        case _:
-            raise _Refusal(f"has a {JSON_MEMBER} without dtype, shape and sha256 of {name!r}: {_TAKE_ANOTHER}")
-    if not _ARRAY_NAME.fullmatch(name):
-        raise _Refusal(f"has an array of the name {name!r}, expected {_NAME_WORDS}: {_TAKE_ANOTHER}")
-    if code not in DTYPES:
-        raise _Refusal(f"has array {name!r} of dtype {code!r}, expected one of {', '.join(DTYPES)}: {_TAKE_ANOTHER}")
-    if not all(type(n) is int and n >= 0 for n in sizes):
-        raise _Refusal(f"has array {name!r} of a shape that is not of integers of at least 0: {_TAKE_ANOTHER}")
-    dtype, shape = DTYPES[code], tuple(sizes)
-    start = npy_header(dtype, shape)
-    size = len(start) + math.prod(shape) * dtype.itemsize
-    with archive.open(f"{name}.npy") as member:
-        if archive.getinfo(f"{name}.npy").file_size != size or member.read(len(start)) != start:
-            raise _Refusal(f"has array {name!r} of another dtype or shape than {JSON_MEMBER} says: {_TAKE_ANOTHER}")
-        array = np.empty(shape, dtype)
-        rest = as_bytes(array)
-        while block := member.read(_BLOCK):
-            rest[: len(block)] = block
-            rest = rest[len(block) :]
-    if hashlib.sha256(as_bytes(array)).hexdigest() != digest:
-        raise _Refusal(f"is damaged, the SHA-256 of array {name!r} is not what {JSON_MEMBER} says: {_TAKE_ANOTHER}")
-    return array
+def _read_array(archive: zipfile.ZipFile, name: str, description: Any) -> Array:
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:  # NumPy allocates whatever an .npy header claims: check that first
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        size = file.tell() + math.prod(shape) * dtype.itemsize
+    if [dtype.str, list(shape)] != description:
+        raise ValueError(f"array {name!r} is {[dtype.str, list(shape)]}, expected {description}")
+    if size != member.file_size:
+        raise ValueError(f"array {name!r} has {member.file_size} bytes, expected {size}")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)

@@ -19,8 +19,7 @@ from typing import Any
 
 from numpy_rnn.checks import Array
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
-from numpy_rnn.storage.files import CheckpointError, atomic_write, reason, remove_leftovers, resolve
-from numpy_rnn.storage.lock import lock
+from numpy_rnn.storage.files import CheckpointError, atomic_write, lock, reason, remove_leftovers, resolve
 from numpy_rnn.training.metrics import read_lines
 from numpy_rnn.training.state import state_of
 from numpy_rnn.training.trainer import Trainer

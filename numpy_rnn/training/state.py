@@ -11,8 +11,8 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
-from numpy_rnn.storage.files import CheckpointError
-from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, one_line, unnamed
+from numpy_rnn.storage.files import CheckpointError, reason
+from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, unnamed
 from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import SUMS, Trainer
@@ -138,4 +138,4 @@ def _copy(name: str, source: Array, target: Array) -> None:
 
 
 def _misfit(error: BaseException) -> CheckpointError:
-    return CheckpointError(f"the checkpoint is inconsistent: {one_line(error)}")
+    return CheckpointError(f"the checkpoint is inconsistent: {reason(error)}")

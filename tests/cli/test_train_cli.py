@@ -202,7 +202,7 @@ def test_a_model_goes_out_and_comes_back(trained, capsys):
     [
         ({}, "has no 'model' in its metadata, expected what numpy-rnn export writes"),
         ({"model": "{", "vocabulary": "[]", "prompt": '""'}, "metadata that is not JSON"),
-        ({"model": "{}", "vocabulary": "[]", "prompt": '""'}, "holds no model: embedding.weight is missing"),
+        ({"model": "{}", "vocabulary": "[]", "prompt": '""'}, "does not contain a model: embedding.weight"),
     ],
 )
 def test_a_foreign_safetensors_file_is_told(book, capsys, metadata, words):

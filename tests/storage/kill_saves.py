@@ -1,7 +1,7 @@
 """A program: `python -m tests.storage.kill_saves FILE` kills a save before each of its operations, one process each.
 
-It prints one line a process: what FILE holds then, and what it holds after the next save. (A program of its own
-because it forks, which a process that runs PyTorch's threads had better not do.)
+For each process it prints what FILE contains then, and what it contains after the next save. (It is a separate
+program because it forks, which is unsafe in a process with threads, such as PyTorch's.)
 """
 
 import os
@@ -9,12 +9,12 @@ import signal
 import sys
 
 import numpy as np
+import pytest
 
-from numpy_rnn.storage import files as atomic
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from tests.storage.faulty_os import FaultyOS, is_killed
 
-LONGEST = 300  # bytes a write takes: many are killed in the middle of an array
+LONGEST = 100  # bytes per write, so that many processes are killed in the middle of an array
 
 
 def save(path, text):
@@ -33,7 +33,7 @@ def main(path):
         save(path, "old")
         child = os.fork()
         if not child:
-            atomic.os = FaultyOS(is_killed(at), LONGEST)
+            FaultyOS(is_killed(at), LONGEST).install(pytest.MonkeyPatch())
             save(path, "new")
             os._exit(0)
         status = os.waitpid(child, 0)[1]

@@ -1,4 +1,4 @@
-"""One holder at a time, until it ends or is killed."""
+"""A directory has one holder at a time, until it ends or is killed."""
 
 import os
 import re
@@ -9,19 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from numpy_rnn.storage import lock as module
-from numpy_rnn.storage.lock import LockError, lock
+from numpy_rnn.storage.files import LockError, lock
 from tests.storage.faulty_os import FaultyOS, fails
 
 HOLD = (
-    "import sys; from numpy_rnn.storage.lock import lock\n"
+    "import sys; from numpy_rnn.storage.files import lock\n"
     "with lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
 )
 
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds `tmp_path`."""
+    """Another process, which holds `tmp_path`."""
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -38,18 +37,18 @@ def refusal(directory):
     return message
 
 
-def test_the_second_in_one_process_is_told(tmp_path):
+def test_the_same_process_cannot_lock_twice(tmp_path):
     with lock(tmp_path):
         message = refusal(tmp_path)
         assert message == (
-            f"{str(tmp_path)!r} is in use by process {os.getpid()}: wait for its end, or take another directory"
+            f"{str(tmp_path)!r} is in use by process {os.getpid()}: wait until it ends, or use another directory"
         )
-        refusal(tmp_path)  # the first refusal took nothing away
+        refusal(tmp_path)  # the first refusal did not release the lock
     with lock(tmp_path):
         pass
 
 
-def test_the_second_process_is_told(tmp_path, holder):
+def test_a_second_process_is_refused(tmp_path, holder):
     assert f"in use by process {holder.pid}:" in refusal(tmp_path)
 
 
@@ -62,7 +61,7 @@ def test_the_lock_ends_with_the_process(tmp_path, holder):
 
 
 def test_the_lock_ends_at_the_end_of_the_block(tmp_path, holder):
-    holder.communicate()  # ends its input
+    holder.communicate()  # closes its standard input
     assert holder.returncode == 0
     with lock(tmp_path):
         pass
@@ -75,9 +74,9 @@ def test_the_lock_ends_with_an_exception(tmp_path):
         pass
 
 
-def test_the_lock_ends_though_a_child_has_the_descriptor(tmp_path, monkeypatch):
+def test_the_lock_ends_even_if_a_child_has_the_descriptor(tmp_path, monkeypatch):
     system = FaultyOS()
-    monkeypatch.setattr(module, "os", system)
+    system.install(monkeypatch)
     with lock(tmp_path):
         descriptor = os.dup(system.operations[0][2])  # as after os.fork
     with lock(tmp_path):
@@ -92,7 +91,7 @@ def test_two_directories_are_two_locks(tmp_path):
         refusal(tmp_path / "a")
 
 
-def test_the_file_stays_and_an_old_process_id_does_no_harm(tmp_path):
+def test_the_file_remains_and_an_old_process_id_does_no_harm(tmp_path):
     (tmp_path / ".lock").write_text("1234567890")
     inode = (tmp_path / ".lock").stat().st_ino
     with lock(tmp_path):
@@ -102,20 +101,20 @@ def test_the_file_stays_and_an_old_process_id_does_no_harm(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"evil\nlines\n" * 9])
-def test_a_holder_that_has_not_said_who_it_is(tmp_path, content):
+def test_a_lock_file_without_a_process_id(tmp_path, content):
     with lock(tmp_path):
         (tmp_path / ".lock").write_bytes(content)
         assert "is in use by another process: " in refusal(tmp_path)
 
 
-def test_a_directory_that_is_not_there(tmp_path):
+def test_a_missing_directory(tmp_path):
     words = re.escape(f"{str(tmp_path / 'nowhere')!r} cannot be locked: No such file or directory")
     assert re.fullmatch(words, refusal(tmp_path / "nowhere"))
     (tmp_path / "file").touch()
     assert "cannot be locked: Not a directory" in refusal(tmp_path / "file")
 
 
-def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
+def test_a_symbolic_link_is_not_followed(tmp_path):
     (tmp_path / "text").write_text("mine")
     (tmp_path / ".lock").symlink_to("text")
     assert "cannot be locked: Too many levels of symbolic links" in refusal(tmp_path)
@@ -123,18 +122,26 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_disk_that_fails(tmp_path, monkeypatch, at):
+def test_a_full_disk(tmp_path, monkeypatch, at):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "os", FaultyOS(fails(OSError(28, "No space left on device"), at)))
+        FaultyOS(fails(OSError(28, "No space left on device"), at)).install(patch)
         assert "cannot be locked: No space left on device" in refusal(tmp_path)
     with lock(tmp_path):
         pass
 
 
+def test_an_error_at_the_release_does_not_hide_that_of_the_block(tmp_path, monkeypatch):
+    system = FaultyOS(fails(OSError(28, "No space left on device"), 2))
+    system.install(monkeypatch)
+    with pytest.raises(ZeroDivisionError), lock(tmp_path):
+        raise ZeroDivisionError
+    assert system.names() == ["open", "write", "close"]
+
+
 def test_nothing_is_locked_on_windows(tmp_path, monkeypatch):
     system = FaultyOS()
     system.name = "nt"
-    monkeypatch.setattr(module, "os", system)
+    system.install(monkeypatch)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with lock(tmp_path), lock(tmp_path):
         assert os.listdir(tmp_path) == []

@@ -12,7 +12,7 @@ import pytest
 import numpy_rnn as nr
 from numpy_rnn.cli import main
 from numpy_rnn.storage.checkpoint import read_checkpoint
-from numpy_rnn.storage.lock import LockError
+from numpy_rnn.storage.files import LockError
 from numpy_rnn.storage.model_file import load_model
 from numpy_rnn.training import loop
 from numpy_rnn.training.options import Options

@@ -7,7 +7,6 @@ import os
 import numpy as np
 import pytest
 
-from numpy_rnn.storage import files as atomic
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import load_model
@@ -75,12 +74,12 @@ def test_a_run_writes_its_files(tmp_path, uninterrupted):
     assert files["last.npz"][1]["training"]["step"] == 12
 
 
-@pytest.mark.parametrize("at", range(0, 60, 6))
+@pytest.mark.parametrize("at", range(2, 62, 6))  # after the two operations of the lock
 def test_a_disk_that_is_full_leaves_a_run_that_goes_on(tmp_path, monkeypatch, uninterrupted, at):
     begin(tmp_path / "run", 4)
     with monkeypatch.context() as patch:
         system = FaultyOS(fails(OSError(28, "No space left on device"), at, to_the_end=True))
-        patch.setattr(atomic, "os", system)
+        system.install(patch)
         with pytest.raises(CheckpointError, match="No space left on device") as caught:
             resume(tmp_path / "run", 8)
     assert len(str(caught.value).splitlines()) == 1
@@ -102,7 +101,7 @@ def test_the_model_of_a_run_is_its_best(tmp_path):
     last, _, _ = load_model(tmp_path / "run")
     np.testing.assert_array_equal(last.parameters().data, trainer.model.parameters().data)
     os.remove(tmp_path / "run" / "last.npz")
-    with pytest.raises(CheckpointError, match=r"is no RUN: it has neither best.npz nor last.npz"):
+    with pytest.raises(CheckpointError, match=r"is not a RUN: it has neither best.npz nor last.npz"):
         load_model(tmp_path / "run")
 
 
@@ -151,26 +150,26 @@ def cast(dtype):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (drop("model.embedding.weight"), "holds no model: embedding.weight is missing"),
-        (drop("model.fc.bias"), r"does not fit: state_dict does not fit: missing \['fc.bias'\]"),
-        (drop("model.rnn.weight_ih_l1"), "does not fit"),
+        (drop("model.embedding.weight"), "does not contain a model: embedding.weight is missing"),
+        (drop("model.fc.bias"), r"do not fit together: state_dict does not fit: missing \['fc.bias'\]"),
+        (drop("model.rnn.weight_ih_l1"), "do not fit together"),
         (reshape("model.fc.bias", 3), r"fc.bias has shape \(3,\)"),
-        (reshape("model.embedding.weight", 9, 4), r"arrays that do not fit each other: rnn.weight_ih_l0 \(4, 5\)"),
-        (reshape("model.embedding.weight", 9), "holds no model"),
+        (reshape("model.embedding.weight", 9, 4), r"arrays that do not fit together: rnn.weight_ih_l0 \(4, 5\)"),
+        (reshape("model.embedding.weight", 9), "does not contain a model"),
         (reshape("model.more", 2), "unexpected"),
-        (cast("float64"), "its model has"),
-        (cast("int32"), "dtype int32, expected one, float32 or float64"),
+        (cast("float64"), "its model as"),
+        (cast("int32"), "dtype int32, expected all float32 or all float64"),
         (lambda arrays, header: arrays.update({"model.fc.bias": np.zeros(9)}), "dtype float32, float64"),
         (lambda arrays, header: arrays["model.fc.bias"].fill(np.nan), "not finite"),
-        (say("vocabulary", value=["a"]), "has a vocabulary of 1 characters, expected 9, the rows"),
-        (say("vocabulary", value="abcdefghi"), "has a vocabulary of no characters"),
+        (say("vocabulary", value=["a"]), "the vocabulary has 1 characters, but embedding.weight has 9 rows"),
+        (say("vocabulary", value=None), "not iterable"),
         (say("vocabulary", value=["a"] * 9), "must be distinct"),
         (say("prompt", value="z"), "prompt has the character 'z'"),
         (say("prompt", value=None), "must be a str"),
-        (say("model", value=None), "its model has None"),
-        (say("model", "hidden_size", value=10**9), "its model has"),
+        (say("model", value=None), "its model as None"),
+        (say("model", "hidden_size", value=10**9), "its model as"),
         (say("model", "dropout", value=7), "dropout must be in"),
-        (lambda arrays, header: header["model"].pop("dropout"), "its model has"),
+        (lambda arrays, header: header["model"].pop("dropout"), "its model as"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, words):
@@ -226,12 +225,12 @@ def test_a_model_alone_is_not_resumed(tmp_path):
             run.read()
 
 
-@pytest.mark.parametrize("kind", ["fifo", "directory"])
-def test_metrics_that_are_no_file(tmp_path, kind):
+@pytest.mark.parametrize(("make", "words"), [(os.mkfifo, "not a regular file"), (os.mkdir, "a directory")])
+def test_metrics_that_are_no_file(tmp_path, make, words):
     begin(tmp_path, 1)
     (tmp_path / "metrics.jsonl").unlink()
-    os.mkfifo(tmp_path / "metrics.jsonl") if kind == "fifo" else (tmp_path / "metrics.jsonl").mkdir()
-    with pytest.raises(CheckpointError, match=f"metrics.jsonl' is a {kind}".replace("fifo", "FIFO")):
+    make(tmp_path / "metrics.jsonl")
+    with pytest.raises(CheckpointError, match=f"metrics.jsonl' is {words}"):
         resume(tmp_path)
 
 

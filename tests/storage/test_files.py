@@ -1,7 +1,6 @@
-"""A save that fails or is killed anywhere leaves exactly the old or exactly the new."""
+"""A save that fails or is killed at any point leaves exactly the old content or exactly the new."""
 
 import errno
-import itertools
 import os
 import resource
 import subprocess
@@ -11,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_rnn.storage import files as atomic
-from numpy_rnn.storage.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
+from numpy_rnn.storage.files import CheckpointError, atomic_write, remove_leftovers
 from tests.storage.faulty_os import FaultyOS, fails
 
 SIZES = {"old": 90, "new": 200, "next": 130}
@@ -39,11 +38,11 @@ def path(tmp_path):
 
 @pytest.fixture
 def through(monkeypatch):
-    """Return a function that saves "new" by way of a `FaultyOS`, and only that."""
+    """Return a function that saves "new" through a `FaultyOS`, and returns the operations."""
 
     def save_new(path, system):
         with monkeypatch.context() as patch:
-            patch.setattr(atomic, "os", system)
+            system.install(patch)
             save(path, "new")
         return system.operations
 
@@ -54,12 +53,13 @@ def names(operations):
     return [name for name, *_ in operations]
 
 
-def test_the_order_of_the_operations(path, through):
-    operations = through(path, FaultyOS())
-    assert [name for name, _ in itertools.groupby(names(operations))] == [
-        *("open", "write", "fsync", "close", "replace"),
-        *("open", "fsync", "close"),
-    ]
+def test_the_order_of_the_operations(path, monkeypatch):
+    system = FaultyOS()
+    system.install(monkeypatch)
+    with atomic_write(path) as file:
+        file.write(b"new")
+    operations = system.operations
+    assert names(operations) == ["open", "pwrite", "fsync", "close", "replace", "open", "fsync", "close"]
     file, directory = (result for name, _, result in operations if name == "open")
     temporary, target = next(arguments for name, arguments, _ in operations if name == "replace")
     assert operations[0][1][0] == temporary
@@ -69,14 +69,13 @@ def test_the_order_of_the_operations(path, through):
     assert synced == [file, directory]
     opened = [arguments[0] for name, arguments, _ in operations if name == "open"]
     assert opened == [temporary, str(path.parent)]
-    assert {arguments[0] for name, arguments, _ in operations if name == "write"} == {file}
+    assert {arguments[0] for name, arguments, _ in operations if name == "pwrite"} == {file}
 
 
 def states_after_a_power_cut(operations, old):
-    """Yield, before the first operation and after each, the contents that the target may have after a power cut.
+    """Yield the contents that a power cut may leave, before the first operation and after each one.
 
-    What was written since the last fsync of a file may be there or not; so may a new name until the fsync of its
-    directory.
+    What was written to a file since its last fsync may be lost, and so may a new name before its directory's fsync.
     """
     paths, written, synced, now, maybe = {}, {}, {}, None, {old}
     yield maybe
@@ -84,8 +83,10 @@ def states_after_a_power_cut(operations, old):
         if name == "open":
             paths[result] = arguments[0]
             written[arguments[0]] = synced[arguments[0]] = b""
-        elif name == "write":
-            written[paths[arguments[0]]] += arguments[1]
+        elif name == "pwrite":
+            descriptor, data, offset = arguments
+            content = written[paths[descriptor]]
+            written[paths[descriptor]] = content[:offset] + data + content[offset + len(data) :]
         elif name == "fsync":
             synced[paths[arguments[0]]] = written[paths[arguments[0]]]
             if now is not None and now != paths[arguments[0]]:
@@ -100,7 +101,6 @@ def test_a_power_cut_leaves_the_old_or_the_new(path, through, longest):
     old = path.read_bytes()
     operations = through(path, FaultyOS(longest=longest))
     new = path.read_bytes()
-    assert sum(result for name, _, result in operations if name == "write") == len(new)  # all that there is was seen
     states = list(states_after_a_power_cut(operations, old))
     assert states[0] == {old}
     assert all(state <= {old, new} for state in states)
@@ -124,12 +124,12 @@ def test_an_error_at_any_operation(path, through, code, longest, to_the_end):
         assert os.strerror(code) in message
         renamed = at > count.index("replace")
         assert ("directory cannot be synced" in message) == renamed
-        assert ("unchanged" in message) == (not renamed)
+        assert ("its previous content is unchanged" in message) == (not renamed)
         if renamed:
             assert load(path) == "new"
         else:
             assert path.read_bytes() == old
-            if not to_the_end:  # else the temporary file could not be removed either
+            if not to_the_end:  # otherwise the temporary file could not be removed either
                 assert os.listdir(path.parent) == ["last.npz"]
         save(path, "next")
         assert load(path) == "next"
@@ -137,8 +137,8 @@ def test_an_error_at_any_operation(path, through, code, longest, to_the_end):
 
 def test_a_temporary_file_that_cannot_be_removed_does_not_hide_why(path, through):
     def fault(n, name):
-        if name in ("write", "unlink"):
-            code = errno.ENOSPC if name == "write" else errno.EROFS
+        if name in ("pwrite", "unlink"):
+            code = errno.ENOSPC if name == "pwrite" else errno.EROFS
             raise OSError(code, os.strerror(code))
 
     with pytest.raises(CheckpointError, match="cannot be written: No space left on device"):
@@ -172,18 +172,18 @@ def test_a_kill_before_any_operation(tmp_path):
     *killed, last = done.stdout.splitlines()
     assert last == "lives new next"
     assert len(killed) > 20
-    # Behind the rename are the three operations of the directory's fsync.
+    # The rename is followed by three operations: open, fsync and close of the directory.
     assert killed == ["killed old next"] * (len(killed) - 3) + ["killed new next"] * 3
     leftovers = [name for name in os.listdir(tmp_path) if name != "last.npz"]
-    assert len(leftovers) == len(killed) - 4  # none before the first operation, or after the rename
+    assert len(leftovers) == len(killed) - 4  # none before the first operation or after the rename
     (tmp_path / ".lock").touch()
     (tmp_path / "mine.numpy_rnn-tmp").touch()
-    atomic.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".lock", "last.npz", "mine.numpy_rnn-tmp"]
 
 
-def test_the_kernel_itself_takes_no_more_bytes(path):
-    """A limit on the size of files: a write up to it is short, the next one fails."""
+def test_a_limit_on_the_size_of_files(path):
+    """With a limit on the size of files, the write that reaches it is short, and the next one fails."""
     old, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
     save(path, "new")
     size = path.stat().st_size
@@ -214,7 +214,9 @@ def test_windows_has_no_fsync_of_directories(path, through):
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES], ids=errno.errorcode.get)
 def test_a_read_only_directory(path, through, code):
-    with pytest.raises(CheckpointError, match=f"last.npz' cannot be written: {os.strerror(code)}; what was there"):
+    with pytest.raises(
+        CheckpointError, match=f"last.npz' cannot be written: {os.strerror(code)}; its previous content"
+    ):
         through(path, FaultyOS(fails(OSError(code, os.strerror(code)), 0)))
     assert load(path) == "old"
 

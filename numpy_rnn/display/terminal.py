@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from itertools import groupby, pairwise
 from unicodedata import category
 
-__all__ = ["escape", "legend", "shade"]
+__all__ = ["escape", "legend", "shade", "visible"]
 
 # From surprising to expected, red to blue: (upper bound of the probability, number among a terminal's 256 colours).
 # Each has a contrast of at least 3 to 1 with black and with white.
 CLASSES = ((0.01, 196), (0.1, 166), (0.3, 136), (0.6, 65), (0.9, 31), (1.0, 27))
+
+SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\x7f": "␡", "\xa0": "⍽"}
 
 
 def shade(text: str, probabilities: Iterable[float]) -> str:
@@ -69,3 +71,12 @@ def _colour(p: float) -> int | None:
 
 def _paint(text: str, colour: int | None) -> str:
     return text if colour is None else f"\x1b[38;5;{colour}m{text}\x1b[0m"
+
+
+def visible(character: str) -> str:
+    """Return a visible sign for a character: ␣ for a space, ↵ for a newline, and itself for one that is visible."""
+    if character in SIGNS:
+        return SIGNS[character]
+    if ord(character) < 32:
+        return chr(0x2400 + ord(character))  # Unicode's control pictures
+    return "\ufffd" if category(character)[0] in "CMZ" else character

@@ -16,7 +16,8 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
-from numpy_rnn.text.vocabulary import Vocabulary, visible
+from numpy_rnn.display.terminal import visible
+from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.tracing.trace import Trace, trace
 from numpy_rnn.training.tutorial import train_epochs

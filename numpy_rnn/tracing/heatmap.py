@@ -9,47 +9,21 @@ from unicodedata import east_asian_width
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.text.vocabulary import Vocabulary, visible
-from numpy_rnn.tracing.trace import Trace
+from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.tracing.items import Items, labels, norms, what_is_left
 
-__all__ = ["labels", "norms", "text_heatmap", "what_is_left"]
+__all__ = ["text_heatmap"]
 
 SHADES = "█▓▒░·"  # a factor of 10 each
 GAP = "    "
 
 
-def labels(trace: Trace, vocabulary: Vocabulary, sequence: int) -> tuple[list[str], list[str]]:
-    """Return the characters that one sequence of the batch reads, and those that follow, all of them visible."""
-    V = len(trace.weights["fc.bias"])
-    if len(vocabulary) != V:
-        raise ValueError(f"vocabulary has {len(vocabulary)} characters, expected the model's {V}")
-    B = trace.tokens.shape[1]
-    if not 0 <= sequence < B:
-        raise IndexError(f"sequence must be in [0, {B}), the batch, got {sequence}")
-    characters = [visible(character) for character in vocabulary.characters]
-    tokens, targets = trace.tokens[:, sequence].tolist(), trace.targets[:, sequence].tolist()
-    return [characters[i] for i in tokens], [characters[i] for i in targets]
-
-
-def norms(trace: Trace, sequence: int) -> Array:
-    """Return |dL_s/dh_t| at [s, t], shape (T, T)."""
-    result: Array = np.linalg.norm(trace.dh_by_loss[:, :, sequence], axis=2)
-    return result
-
-
-def what_is_left(norms: Array, distance: int) -> Array:
-    """Return |dL_s/dh_{s-d}| / |dL_s/dh_s| of every s that has a state d steps back and a gradient to lose."""
-    start, end = norms.diagonal()[distance:], norms.diagonal(-distance)
-    result: Array = end[start > 0] / start[start > 0]
-    return result
-
-
-def text_heatmap(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
+def text_heatmap(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
     """Draw one heatmap for each of the titled traces, side by side where they fit, with a legend.
 
     Parameters
     ----------
-    traces : mapping of str to Trace
+    traces : mapping of str to Items
         Of the same text.
     vocabulary : Vocabulary
     sequence : int, default 0

@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from numpy_rnn.display.html import paragraph, table
-from numpy_rnn.tracing.heatmap import norms
-from numpy_rnn.tracing.trace import Trace
+from numpy_rnn.tracing.items import Items, norms
 
 __all__ = ["html"]
 
@@ -17,14 +16,14 @@ CELL = 12  # pixels
 BLUE = "#0072B2"
 
 
-def html(trace: Trace) -> str:
+def html(trace: Items) -> str:
     """Return a heading, the heatmap of the first sequence as SVG, and a table; a cell's title is its value."""
     T, B, H = trace.dh.shape
     words = f"Trace of T = {T} steps, B = {B}, H = {H}, loss {trace.loss:.4f}"
-    return "\n".join([paragraph(words), _heatmap(trace), _table(trace)] if B else [paragraph(words)])
+    return "\n".join([paragraph(words), _heatmap(trace), _table(trace)])
 
 
-def _heatmap(trace: Trace) -> str:
+def _heatmap(trace: Items) -> str:
     values = norms(trace, 0)[:MAX_STEPS, :MAX_STEPS]
     T, largest = len(values), float(values.max())
     cells = []
@@ -50,7 +49,7 @@ def _heatmap(trace: Trace) -> str:
     return f'{paragraph(words)}\n<svg {size} role="img">{"".join(cells)}</svg>'
 
 
-def _table(trace: Trace) -> str:
+def _table(trace: Items) -> str:
     distances = [2**i for i in range(8) if 2**i < len(trace.dh)]
     header = ["parameter", "shape", "norm of gradient", *(f"k = {k}" for k in distances)]
     rows = [

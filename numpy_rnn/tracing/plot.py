@@ -9,8 +9,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.text.vocabulary import Vocabulary
-from numpy_rnn.tracing.heatmap import labels, norms, what_is_left
-from numpy_rnn.tracing.trace import Trace
+from numpy_rnn.tracing.items import Items, labels, norms, what_is_left
 
 __all__ = ["draw"]
 
@@ -36,7 +35,7 @@ RC: dict[Any, Any] = {
 MAX_CHARACTERS = 50  # written along an axis
 
 
-def draw(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: int = 0) -> Any:
+def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0) -> Any:
     """Return a matplotlib Figure with four panels for each of the titled traces, which are of the same text.
 
     Raises
@@ -118,7 +117,7 @@ def _distances(axes: Any, values: Array) -> None:
     axes.legend(frameon=False, loc="lower left")
 
 
-def _contributions(axes: Any, trace: Trace) -> None:
+def _contributions(axes: Any, trace: Items) -> None:
     axes.set_title("What each step contributes to the gradient of each parameter")
     axes.set_ylabel("norm of the contribution")
     for name, (colour, marker, line, label) in STYLES.items():

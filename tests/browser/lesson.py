@@ -1,8 +1,8 @@
 """A training whose page is looked at, and the arrays that the page must show."""
 
 import numpy_rnn as nr
+from numpy_rnn.display.terminal import visible
 from numpy_rnn.explorer import train_snapshots
-from numpy_rnn.text.vocabulary import visible
 from numpy_rnn.text.windows import inputs_and_targets
 
 

@@ -16,9 +16,9 @@ import numpy_rnn as nr
 from numpy_rnn import explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
+from numpy_rnn.display.terminal import visible
 from numpy_rnn.explorer import page_arrays, train_snapshots
 from numpy_rnn.storage.model_file import load_model
-from numpy_rnn.text.vocabulary import visible
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import train_epochs
 from tests import strategies as some

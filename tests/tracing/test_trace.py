@@ -9,8 +9,7 @@ from tests import strategies as some
 from tests.references import tensor
 from torch_reference.lockstep import make_mirror
 
-sizes = {"T": some.T, "B": some.B, "V": some.V, "E": some.sizes, "H": some.sizes}
-some_B = some.B.filter(bool)
+sizes = {"T": some.T, "B": some.B.filter(bool), "V": some.V, "E": some.sizes, "H": some.sizes}
 
 
 def close(ours, theirs, name=""):
@@ -33,7 +32,7 @@ def test_the_items_add_up_to_what_backward_gives(rng, T, B, V, E, H, with_h_0: b
 
     loss, h_n = model.loss_and_gradients(tokens, targets, h_0)
     close(trace.loss, loss)
-    close(trace.losses.sum(), loss * T * B if B else 0)
+    close(trace.losses.sum(), loss * T * B)
     close(trace.h[-1], h_n[0])
     for name, p in model.parameters().items():
         close(trace.contributions[name].sum(axis=0), p.grad, name)
@@ -56,7 +55,7 @@ def test_the_state_gradients_are_the_sum_of_their_parts(rng, T, B, V, E, H):
         close(trace.dh_by_loss[s + 1 :, s].sum(axis=0), trace.dh_future[s])
 
 
-@given(rng=some.rngs, **sizes | {"B": some_B})
+@given(rng=some.rngs, **sizes)
 def test_each_item_equals_torch(rng, T, B, V, E, H):
     """dL_s/dh_t and the Jacobians from autograd; dx, dz and dh, too, of which `backward` shows none."""
     model, tokens, targets, h_0 = setup(rng, T, B, V, E, H)
@@ -87,7 +86,7 @@ def test_each_item_equals_torch(rng, T, B, V, E, H):
             close(trace.jacobians[t, :, i], row)
 
 
-@given(rng=some.rngs, **sizes | {"B": some_B})
+@given(rng=some.rngs, **sizes)
 def test_what_a_step_contributes_is_the_gradient_of_its_own_copy_of_the_weights(rng, T, B, V, E, H):
     """Give torch T copies of every parameter, one a step: the gradient of copy t is the contribution of step t."""
     model, tokens, targets, h_0 = setup(rng, T, B, V, E, H)
@@ -106,7 +105,7 @@ def test_what_a_step_contributes_is_the_gradient_of_its_own_copy_of_the_weights(
         close(trace.contributions[name], copy.grad, name)
 
 
-@given(rng=some.rngs, data=st.data(), **sizes | {"B": some_B})
+@given(rng=some.rngs, data=st.data(), **sizes)
 def test_a_truncation_is_what_detaching_gives(rng, data, T, B, V, E, H):
     """k steps back from each loss: detach the state k steps before it, and run each loss on its own."""
     k = data.draw(st.integers(1, T))
@@ -206,8 +205,11 @@ def test_what_cannot_be_traced_is_said_in_one_line():
         nr.trace(model, tokens[:, 0], targets[:, 0])
     with pytest.raises(ValueError, match=r"targets has shape \(2, 2\), expected the shape of tokens = \(3, 2\)"):
         nr.trace(model, tokens, targets[:2])
-    with pytest.raises(ValueError, match=r"tokens has shape \(0, 2\): a sequence needs at least one"):
-        nr.trace(model, tokens[:0], targets[:0])
+    for empty in (np.s_[:0], np.s_[:, :0]):
+        with pytest.raises(
+            ValueError, match=r"tokens has shape .*, expected at least one time step"
+        ):
+            nr.trace(model, tokens[empty], targets[empty])
     with pytest.raises(IndexError, match=r"targets must be in \[0, 4\), got 4"):
         nr.trace(model, tokens, targets * 0 + 4)
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 5\), expected \(1, B, hidden_size\) = \(1, 2, 5\)"):
@@ -224,13 +226,13 @@ def test_numbers_that_overflow_are_refused(name):
     model = nr.CharRNN(3, 2, 4, dtype=np.float64, rng=0)
     model.embedding.weight.data[...] = [[1e10, 1e10], [-1e10, 1e10], [1e10, -1e10]]
     model.parameters()[name].data[...] = np.resize([1.5e308, -1.5e308, 1e305], model.parameters()[name].data.shape)
-    with pytest.raises(ValueError, match="the numbers of the model grow beyond the largest float"):
+    with pytest.raises(ValueError, match="the model's numbers overflow"):
         nr.trace(model, [[0], [1], [2]], [[1], [2], [0]])
 
 
 @pytest.mark.parametrize(
     ("T", "B", "H", "largest"),
-    [(20_000, 1, 8, r"T\*T\*B\*H"), (20, 20, 1024, r"T\*B\*H\*H"), (400, 1, 600, r"of each of \d+ parameters")],
+    [(20_000, 1, 8, r"T\*T\*B\*H"), (20, 20, 1024, r"T\*B\*H\*H"), (400, 1, 600, r"of the \d+ parameters")],
 )
 def test_a_large_case_is_refused_before_it_takes_memory(T, B, H, largest):
     tokens = np.zeros((T, B), int)

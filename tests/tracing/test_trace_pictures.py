@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.cli import main
-from numpy_rnn.text.vocabulary import visible
-from numpy_rnn.tracing.heatmap import SHADES, labels, norms, what_is_left
+from numpy_rnn.display.terminal import visible
+from numpy_rnn.tracing.heatmap import SHADES
+from numpy_rnn.tracing.items import labels, norms, what_is_left
 from tests import strategies as some
 
 TEXT = "Hello, how are you?"

@@ -206,9 +206,7 @@ def test_what_cannot_be_traced_is_said_in_one_line():
     with pytest.raises(ValueError, match=r"targets has shape \(2, 2\), expected the shape of tokens = \(3, 2\)"):
         nr.trace(model, tokens, targets[:2])
     for empty in (np.s_[:0], np.s_[:, :0]):
-        with pytest.raises(
-            ValueError, match=r"tokens has shape .*, expected at least one time step"
-        ):
+        with pytest.raises(ValueError, match=r"tokens has shape .*, expected at least one time step"):
             nr.trace(model, tokens[empty], targets[empty])
     with pytest.raises(IndexError, match=r"targets must be in \[0, 4\), got 4"):
         nr.trace(model, tokens, targets * 0 + 4)

@@ -174,7 +174,7 @@ def test_the_pictures_show_the_numbers_of_the_trace():
     d, logs = points.get_xdata(), np.log(points.get_ydata())
     slope = np.linalg.lstsq(d[:, None], logs, rcond=None)[0][0]
     np.testing.assert_allclose(trend.get_ydata(), np.exp(slope * np.arange(T)))
-    assert trend.get_label() == f"trend: factor {np.exp(slope):.2f} a step"
+    assert trend.get_label() == f"trend: factor {np.exp(slope):.2f} per step"
 
     assert len(contributions.lines) == 6  # the two biases of the recurrence have one gradient
     for line in contributions.lines:
@@ -221,7 +221,7 @@ def test_a_loss_without_gradient_can_be_drawn():
 def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, out, err = run(capsys, "trace", "--plot", str(tmp_path / "x.png"))
-    assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: it is the extra 'plot'\n")
+    assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: pip install matplotlib\n")
 
 
 def test_pyplots_global_state_is_left_alone(monkeypatch):

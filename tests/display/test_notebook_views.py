@@ -88,7 +88,7 @@ def test_of_a_long_trace_the_first_steps_are_drawn():
     tokens = np.arange(51).reshape(-1, 1) % 3
     page = Page(nr.trace(nr.CharRNN(3, 2, 2, rng=0), tokens[:-1], tokens[1:])._repr_html_())
     assert len(page.titles) == 40 * 41 // 2
-    assert any("the first 40 of 50 steps" in words for words in page.words)
+    assert any("The first 40 of 50 steps." in words for words in page.words)
 
 
 def test_a_trace_without_gradient_can_be_shown():

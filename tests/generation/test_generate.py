@@ -266,6 +266,8 @@ def test_bad_input_is_named_at_once(call):
     for option in ({"top_k": 3}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match="does nothing without a temperature"):
             call(model, vocabulary, "H", 5, **option)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'temperatur'"):
+        call(model, vocabulary, "H", 5, temperatur=1)
 
 
 def test_a_batch_has_at_least_one_sample():

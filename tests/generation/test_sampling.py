@@ -97,7 +97,9 @@ def test_the_filters_are_torchs_topk_sort_and_cumsum(rng, V, temperature, top_k,
     ],
 )
 def test_cases_worked_out_by_hand(logits, options, expected):
-    np.testing.assert_allclose(Sampling(**options).distribution(logits), expected, rtol=1e-15, atol=0)
+    np.testing.assert_allclose(
+        Sampling(**{"temperature": 1.0} | options).distribution(logits), expected, rtol=1e-15, atol=0
+    )
 
 
 def test_extremes_overflow_nothing():
@@ -152,7 +154,7 @@ def test_the_frequencies_are_the_probabilities(options, degrees, bound):
     logits = np.array([0.3, -1.0, 1.2, 0.0, 2.0, 0.7])
     p = np.array(distribution_written_out(logits.tolist(), **options))
     n = 100_000
-    rows = np.broadcast_to(Sampling(**options).distribution(logits), (n, 6))
+    rows = np.broadcast_to(Sampling(**{"temperature": 1.0} | options).distribution(logits), (n, 6))
     counts = np.bincount(draw(rows, np.random.default_rng(0).random((n, 1))), minlength=6)
     possible = p > 0
     assert possible.sum() - 1 == degrees
@@ -165,7 +167,7 @@ def test_logits_that_are_not_finite_are_an_error(bad):
     shown = {True: "nan", False: str(max(bad))}[any(map(math.isnan, bad))]
     for logits in (bad, [[0.0, 0.0], bad]):
         with pytest.raises(FloatingPointError, match=f"the largest logit is {shown}, expected a finite number"):
-            Sampling(top_k=1).distribution(logits)
+            Sampling(1.0, top_k=1).distribution(logits)
 
 
 def test_bad_input_is_named():
@@ -178,13 +180,13 @@ def test_bad_input_is_named():
     with pytest.raises(TypeError, match="temperature must be a number, got 'hot'"):
         Sampling("hot")
     with pytest.raises(ValueError, match="top_k must be at least 1, got 0"):
-        Sampling(top_k=0)
+        Sampling(1.0, top_k=0)
     with pytest.raises(TypeError, match=r"top_k must be an integer, got 2\.5"):
-        Sampling(top_k=2.5)
+        Sampling(1.0, top_k=2.5)
     with pytest.raises(ValueError, match=r"top_p must be above 0, got 0"):
-        Sampling(top_p=0)
+        Sampling(1.0, top_p=0)
     for value in (1.1, -0.1, math.nan):
         with pytest.raises(ValueError, match=r"top_p must be in \[0, 1\], got"):
-            Sampling(top_p=value)
+            Sampling(1.0, top_p=value)
     with pytest.raises(TypeError, match="logits must be real, got dtype complex128"):
         softmax(np.zeros(3, complex))

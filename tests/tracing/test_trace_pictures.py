@@ -144,17 +144,6 @@ def test_every_character_can_be_seen(character, sign):
     assert visible(character) == sign
 
 
-@pytest.mark.parametrize(
-    ("text", "both"), [(TEXT, False), ("ab", True), ("$a$ \\$b$ c_1^2\n\t", False), ("ab" * 70, True)]
-)
-def test_pictures_can_be_drawn(text, both):
-    vocabulary, trace = make(text)
-    figure = trace.plot(vocabulary, trace if both else None)
-    figure.savefig(io.BytesIO(), format="png", dpi=40)
-    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
-    assert len(panels) == (8 if both else 4)
-
-
 def test_the_pictures_show_the_numbers_of_the_trace():
     vocabulary, _ = make()
     tokens = np.stack([vocabulary.encode(TEXT[::-1]), vocabulary.encode(TEXT)], axis=1)
@@ -188,21 +177,28 @@ def test_the_pictures_show_the_numbers_of_the_trace():
     np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 1, 0])
 
 
-def test_before_and_after_share_their_scales():
+def test_before_and_after_have_a_column_each_on_the_same_scales():
     vocabulary, before = make()
     _, after = make(seed=1)
     after.singular_values[3, 0, 0] = 40
     panels = [axes for axes in before.plot(vocabulary, after).axes if axes.get_label() != "<colorbar>"]
-    heats, singulars = panels[:2], panels[-2:]
-    assert (
-        heats[0].images[0].norm.vmax
-        == heats[1].images[0].norm.vmax
-        == max(norms(before, 0).max(), norms(after, 0).max())
-    )
-    for axes in singulars:
-        low, high = axes.get_ylim()
+    heats, distances, contributions, singulars = (panels[i : i + 2] for i in range(0, 8, 2))
+    largest = max(norms(before, 0).max(), norms(after, 0).max())
+    for when, trace, *column in zip(
+        ("before", "after"), (before, after), heats, distances, contributions, singulars, strict=True
+    ):
+        heat, distance, contribution, singular = column
+        assert heat.get_title(loc="left").startswith(f"{when} training, loss {trace.loss:.4f}\n")
+        assert heat.images[0].get_array()[5, 2] == norms(trace, 0)[5, 2]
+        assert heat.images[0].norm.vmax == largest
+        assert distance.lines[1].get_ydata()[1] == np.median(what_is_left(norms(trace, 0), 1))
+        assert contribution.lines[-1].get_ydata()[3] == np.linalg.norm(trace.contributions["fc.bias"][3])
+        np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 0, 0])
+        low, high = singular.get_ylim()
         assert high > 40
         assert low < min(before.singular_values.min(), after.singular_values.min())
+    for row in (distances, contributions, singulars):
+        assert row[0].get_ylim() == row[1].get_ylim()
 
 
 def test_a_dollar_sign_is_no_formula():
@@ -211,11 +207,30 @@ def test_a_dollar_sign_is_no_formula():
     assert [tick.get_text() for tick in heat.get_yticklabels()] == [r"\$ → \$", r"\$ → a"]
 
 
-def test_a_loss_without_gradient_can_be_drawn():
-    model = nr.CharRNN(2, 4, 4, rng=0)
+def test_odd_characters_and_a_loss_without_gradient_can_be_drawn():
+    text = "$a$ \\$b$ c_1^2\n\t"
+    vocabulary = nr.Vocabulary.from_text(text)
+    model = nr.CharRNN(len(vocabulary), 4, 4, rng=0)
     model.fc.weight.data[...] = 0
-    figure = nr.trace(model, [[0], [1], [0]], [[1], [0], [1]]).plot(nr.Vocabulary("ab"))
+    tokens = vocabulary.encode(text).reshape(-1, 1)
+    figure = nr.trace(model, tokens[:-1], tokens[1:]).plot(vocabulary)
     figure.savefig(io.BytesIO(), format="png", dpi=40)
+    assert not figure.axes[1].lines  # no ratios, where there is nothing to divide by
+
+
+def test_a_long_text_has_every_third_label():
+    vocabulary, trace = make("abcd" * 35)
+    heat, *_, singular = trace.plot(vocabulary).axes[:4]
+    for axis in (heat.xaxis, singular.xaxis):
+        assert axis.get_ticklocs().tolist() == list(range(0, 139, 3))
+        assert [tick.get_text() for tick in axis.get_ticklabels()] == list(("abcd" * 35)[:139:3])
+    assert [tick.get_text() for tick in heat.get_yticklabels()][:2] == ["a → b", "d → a"]
+
+
+def test_a_single_step_has_no_trend():
+    vocabulary, trace = make("ab")
+    distances = trace.plot(vocabulary).axes[1]
+    assert [line.get_ydata().tolist() for line in distances.lines] == [[1], [1]]
 
 
 def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):
@@ -226,23 +241,24 @@ def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_p
 
 def test_pyplots_global_state_is_left_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    vocabulary, trace = make()
+    vocabulary, trace = make("ab")
     trace.plot(vocabulary)
 
 
 def test_the_command_prints_before_and_after(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "100")
     picture = tmp_path / "trace.png"
-    status, out, err = run(capsys, "trace", "--epochs", "12", "--plot", str(picture))
+    status, out, err = run(capsys, "trace", "$a b$ a", "--epochs", "12", "--plot", str(picture))
     assert (status, err) == (0, "")
-    assert "before training, loss 2.5332    " in out
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert f"(drawn in {picture})" in out
     assert max(map(len, out.splitlines()[:-1])) <= 100
 
-    # The loss after 12 updates is what the tutorial prints of epoch 13, before its update.
-    loss = re.search(r"after training, loss (\S+)", out)[1]
-    assert f"Epoch [13/13], Loss: {loss}\n" in run(capsys, "tutorial", "--epochs", "13")[1]
+    # The losses before the first update and after 12 of them: the tutorial prints those of epochs 1 and 13.
+    losses = re.search(r"before training, loss (\S+) +after training, loss (\S+)", out).groups()
+    for epoch, loss in zip((1, 13), losses, strict=True):
+        printed = run(capsys, "tutorial", "--text", "$a b$ a", "--epochs", str(epoch))[1]
+        assert f"Epoch [{epoch}/{epoch}], Loss: {loss}\n" in printed
 
 
 def test_options_reach_the_training(capsys):

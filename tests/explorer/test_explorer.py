@@ -295,7 +295,7 @@ def test_which_epochs_the_slider_has(epochs, expected):
 def test_wrong_models_are_named():
     models, vocabulary, text = small()
     for wrong in ({}, {3: models[3], 0: models[0]}):
-        with pytest.raises(ValueError, match="models must map epochs in rising order to models, got epochs"):
+        with pytest.raises(ValueError, match="models must map epochs in ascending order to models, got epochs"):
             nr.explain(wrong, vocabulary, text)
     for wrong in ([models[0]], None, {0: 3}):
         with pytest.raises(TypeError, match="models must be a CharRNN or a mapping of epochs to CharRNN, got"):

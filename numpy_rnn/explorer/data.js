@@ -1,6 +1,6 @@
 "use strict";
-// The numbers, as Python put them here: `data.shapes` names and shapes the arrays of a snapshot, and each snapshot is
-// base64 of them all, one behind the other, in float64.
+// The numbers that Python put into the page: `data.shapes` has the name and shape of each array of a snapshot. A snapshot
+// is all of them one after another, in float64, as base64.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { T, E, H, V } = data.sizes;
@@ -19,31 +19,30 @@ function decode(text) {
 
 const snapshots = data.snapshots.map(decode);
 
-// What is chosen. Steps, states and losses count from 0 here; on the page they count from 1.
+// What the reader has selected. Steps, states and losses count from 0 here and from 1 on the page.
 const state = {
-  epoch: Math.floor(data.epochs.length / 3), // neither all to learn nor all learned
+  epoch: Math.floor(data.epochs.length / 3), // some of the text is learned by then, but not all
   step: Math.min(4, T - 1),
   unit: 0,
   character: data.targets[Math.min(4, T - 1)],
   loss: T - 1,
-  back: Math.max(0, T - 9), // the state that the path leads back to
+  back: Math.max(0, T - 9), // the state at which the path ends
   parameter: "rnn.weight_hh_l0",
   sameScale: false,
 };
 
 const now = () => snapshots[state.epoch];
 
-/** Row i of an array of the chosen epoch. */
+/** Row i of an array of the selected epoch. */
 function row(name, i) {
-  const shape = data.shapes[name];
-  const size = shape.slice(1).reduce((product, length) => product * length, 1);
+  const size = now()[name].length / data.shapes[name][0];
   return now()[name].subarray(i * size, (i + 1) * size);
 }
 
-/** Where the pair of loss s and state t <= s lies. */
+/** The index of loss s and state t <= s in the arrays of pairs. */
 const pair = (s, t) => (s * (s + 1)) / 2 + t;
 
-// `units`: where a matrix has the hidden units, in its rows or in its columns.
+// `units`: whether the hidden units are the rows or the columns of a matrix.
 const PARAMETERS = {
   "embedding.weight": { symbol: "C", label: "E2", rows: V, columns: E },
   "rnn.weight_ih_l0": { symbol: "W_ih", label: "R5", rows: H, columns: E, units: "rows" },

@@ -9,7 +9,7 @@ sizes = {"T": some.T, "B": some.B.filter(bool), "V": some.V, "E": some.sizes, "H
 
 
 def close(ours, theirs, name=""):
-    """1e-12 of the largest element, a few thousand roundings; and 1e-15, the rounding of one 1 - h^2 or p - 1."""
+    """Within 1e-12 of the largest element (thousands of roundings), plus 1e-15 (one rounding of 1 - h^2 or p - 1)."""
     theirs = np.asarray(theirs)
     atol = 1e-12 * float(np.abs(theirs).max(initial=0)) + 1e-15
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol, err_msg=name)
@@ -22,7 +22,7 @@ def setup(rng, T, B, V, E, H, dtype=np.float64, with_h_0=True):
 
 
 @given(rng=some.rngs, with_h_0=..., **sizes)
-def test_the_items_add_up_to_what_backward_gives(rng, T, B, V, E, H, with_h_0: bool):
+def test_the_items_add_up_to_the_gradients_of_backward(rng, T, B, V, E, H, with_h_0: bool):
     model, tokens, targets, h_0 = setup(rng, T, B, V, E, H, with_h_0=with_h_0)
     trace = nr.trace(model, tokens, targets, h_0)
 
@@ -64,13 +64,13 @@ def test_nothing_is_lost_when_nothing_is_cut_off():
 
 
 def test_angles_where_there_is_no_gradient():
-    """From h_0 = 0 one step gives W_hh no gradient at all; of two, the second does, from its own loss."""
+    """From h_0 = 0 a single step gives W_hh no gradient. With two steps, the second does, from its own loss."""
     model, tokens, targets, _ = setup(np.random.default_rng(0), 2, 1, 5, 4, 3)
     one = nr.trace(model, tokens[:1], targets[:1])
     assert (
         one.truncation_lost["rnn.weight_hh_l0"].tolist() == one.truncation_angle["rnn.weight_hh_l0"].tolist() == [0]
     )
-    model.fc.weight.data[...] = 0  # the logits no longer hear of the states
+    model.fc.weight.data[...] = 0  # the logits no longer depend on the states
     none = nr.trace(model, tokens, targets)
     assert none.truncation_angle["rnn.weight_ih_l0"].tolist() == [0, 0]
     assert nr.trace(model, tokens, targets).truncation_lost["rnn.weight_ih_l0"].tolist() == [0, 0]
@@ -106,7 +106,7 @@ def test_arithmetic_is_float64_and_the_model_is_only_read(rng, T, B, V, E, H):
     assert (targets >= 0).all()
 
 
-def test_a_loss_that_p_can_no_longer_tell_from_infinity():
+def test_a_loss_whose_probability_underflows_is_exact():
     model, tokens, targets, _ = setup(np.random.default_rng(0), 3, 1, 4, 3, 3)
     model.fc.bias.data = np.array([0.0, 0, 2000, 0])
     targets[...] = 1
@@ -115,7 +115,7 @@ def test_a_loss_that_p_can_no_longer_tell_from_infinity():
     assert trace.loss == pytest.approx(model.loss_and_gradients(tokens, targets)[0], rel=1e-14)
 
 
-def test_what_cannot_be_traced_is_said_in_one_line():
+def test_bad_arguments_are_named():
     model, tokens, targets, _ = setup(np.random.default_rng(0), 3, 2, 4, 3, 5)
     with pytest.raises(TypeError, match="model must be a CharRNN, got RNN"):
         nr.trace(model.rnn, tokens, targets)

@@ -1,4 +1,4 @@
-"""The heatmap as text, the pictures, and `numpy-rnn trace`."""
+"""The text heatmap, the pictures, and the command `numpy-rnn trace`."""
 
 import io
 import re
@@ -54,7 +54,7 @@ def test_every_shade_is_the_power_of_ten(rng, T, B, data):
             assert line[2 * t : 2 * t + 2] == 2 * SHADES[decade]
 
 
-def test_characters_stand_on_both_axes():
+def test_both_axes_are_labelled_with_characters():
     vocabulary, trace = make()
     picture = trace.heatmap(vocabulary)
     assert " " * 8 + " ".join("Hello,␣how␣are␣you") in picture.splitlines()
@@ -66,7 +66,7 @@ def test_characters_stand_on_both_axes():
 
 def test_what_is_left_of_a_gradient():
     sizes = np.array([[4.0, 0, 0], [1, 2, 0], [0, 0, 0]])
-    assert what_is_left(sizes, 0).tolist() == [1, 1]  # the third loss has no gradient to lose
+    assert what_is_left(sizes, 0).tolist() == [1, 1]  # the third loss has no gradient
     assert what_is_left(sizes, 1).tolist() == [0.5]
     assert what_is_left(sizes, 2).tolist() == []
 
@@ -96,7 +96,7 @@ def test_no_line_is_longer_than_the_width(width, text):
     assert bool(cut_off) == (len(text) - 1 > (width - 8) // (2 if "日" in text else 1))
 
 
-def test_before_and_after_stand_side_by_side_where_they_fit():
+def test_before_and_after_are_side_by_side_where_they_fit():
     vocabulary, before = make()
     _, after = make(seed=1)
     beside = before.heatmap(vocabulary, after).splitlines()
@@ -140,7 +140,7 @@ def test_wrong_arguments_are_named():
     ("character", "sign"),
     [(" ", "␣"), ("\n", "↵"), ("\0", "␀"), ("\u0301", "\ufffd"), ("\ud800", "\ufffd"), ("é", "é")],
 )
-def test_every_character_can_be_seen(character, sign):
+def test_every_character_is_made_visible(character, sign):
     assert visible(character) == sign
 
 
@@ -201,7 +201,7 @@ def test_before_and_after_have_a_column_each_on_the_same_scales():
         assert row[0].get_ylim() == row[1].get_ylim()
 
 
-def test_a_dollar_sign_is_no_formula():
+def test_a_dollar_sign_does_not_start_a_formula():
     vocabulary, trace = make("$$a")
     heat = trace.plot(vocabulary).axes[0]
     assert [tick.get_text() for tick in heat.get_yticklabels()] == [r"\$ → \$", r"\$ → a"]
@@ -233,13 +233,13 @@ def test_a_single_step_has_no_trend():
     assert [line.get_ydata().tolist() for line in distances.lines] == [[1], [1]]
 
 
-def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):
+def test_without_matplotlib_the_error_prints_the_pip_line(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, out, err = run(capsys, "trace", "--plot", str(tmp_path / "x.png"))
     assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: pip install matplotlib\n")
 
 
-def test_pyplots_global_state_is_left_alone(monkeypatch):
+def test_pyplot_is_not_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     vocabulary, trace = make("ab")
     trace.plot(vocabulary)

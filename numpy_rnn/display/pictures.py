@@ -9,15 +9,8 @@ from typing import Any
 __all__ = ["BLUE", "COLOURS", "GREEN", "GREY", "ORANGE", "PINK", "RED", "SKY", "figures", "plain"]
 
 # The palette of Okabe and Ito, which is safe for colour-blind readers.
-BLUE, RED, GREEN, PINK, SKY, ORANGE, GREY = COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-    "#666666",
-)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666")
+BLUE, RED, GREEN, PINK, SKY, ORANGE, GREY = COLOURS
 STYLE: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12.5,

@@ -14,9 +14,6 @@ step at a time. Everything is float64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from numpy_rnn import textbook
@@ -25,14 +22,13 @@ from numpy_rnn.display.terminal import visible
 from numpy_rnn.layers import LogSoftmax
 from numpy_rnn.text.vocabulary import Vocabulary
 
-__all__ = ["Items", "check_size", "itemise", "labels", "norms", "what_is_left"]
+__all__ = ["Items", "check_size", "labels", "norms", "what_is_left"]
 
 MAX_NUMBERS = 2**27  # float64: 1 GiB
 
 
-@dataclass(frozen=True, eq=False)
 class Items:
-    """All intermediate results of one forward and backward pass.
+    """All intermediate results of one forward and backward pass, computed from the parameters and the inputs.
 
     Axes: T time (twice in `dh_by_loss`: the step of the loss, then the step of the state), B batch, H hidden_size,
     E embedding_dim, V vocab_size. Index t of an array is step t + 1 in the equations, which count from 1. `h` has
@@ -64,32 +60,69 @@ class Items:
     ===================================  ===============  ==========================================================
 
     Where g is zero, nothing is lost and the angle is 0. Where only g_k is zero, the angle is 90 degrees.
+
+    `weights` are float64 arrays by name, `tokens` and `targets` are not empty, and the initial state `h_0` is (B, H).
     """
 
-    weights: dict[str, Array]
-    tokens: Array
-    targets: Array
-    x: Array
-    z: Array
-    h: Array
-    logits: Array
-    p: Array
-    losses: Array
-    loss: float
-    dlogits: Array
-    dh_local: Array
-    dh_future: Array
-    dh: Array
-    dz: Array
-    dx: Array
-    dh_0: Array
-    dh_by_loss: Array
-    jacobians: Array
-    singular_values: Array
-    contributions: dict[str, Array]
-    by_distance: dict[str, Array]
-    truncation_lost: dict[str, Array]
-    truncation_angle: dict[str, Array]
+    @np.errstate(all="ignore")  # overflow is found in the results
+    def __init__(self, weights: dict[str, Array], tokens: Array, targets: Array, h_0: Array) -> None:
+        self.weights, self.tokens, self.targets = weights, tokens, targets
+        _, W_ih, W_hh, b_ih, b_hh, W, _ = weights.values()
+        (T, B), H = tokens.shape, len(W_hh)
+
+        # Forward.
+        self.logits, x, h = textbook.forward(weights, tokens, h_0)
+        self.x, self.h = x, h
+        loss, dlogits = textbook.cross_entropy(self.logits, targets)
+        self.loss, self.dlogits = float(loss), dlogits
+        self.z = x @ W_ih.T + b_ih + h[:-1] @ W_hh.T + b_hh  # (R1)
+        log_p = LogSoftmax(dim=2).forward(self.logits)
+        self.p = np.exp(log_p)  # (C2)
+        self.losses = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]  # (C3)
+
+        # Backward, one step at a time: the gradients of a single step are what it contributes.
+        self.dh_local, self.dh_future = dlogits @ W, np.empty((T, B, H))  # (L2)
+        steps: list[dict[str, Array]] = [{}] * T
+        back = np.zeros((B, H))  # W_hh^T dz_{t+1}
+        for t in reversed(range(T)):
+            self.dh_future[t] = back
+            one = slice(t, t + 1)
+            steps[t], back = textbook.backward(weights, tokens[one], x[one], h[t : t + 2], dlogits[one], back)
+        self.contributions = _stack(steps)
+        slope = 1 - h[1:] ** 2  # (T, B, H), tanh'
+        self.dh = self.dh_local + self.dh_future  # (R3)
+        self.dz = self.dh * slope  # (R4)
+        self.dx, self.dh_0 = self.dz @ W_ih, back  # (R6)
+
+        # The same for each step's loss by itself, all T of them at once: a batch of T B sequences that are one step
+        # long. After d passes the gradient of loss s has reached step s - d, and the first d losses are done.
+        self.dh_by_loss = np.zeros((T, T, B, H))
+        distances = []
+        from_loss, from_later = dlogits, np.zeros((T, B, H))
+        for d in range(T):
+            n = T - d
+            self.dh_by_loss[np.arange(d, T), np.arange(n)] = from_later if d else self.dh_local
+            gradients, earlier = textbook.backward(
+                weights,
+                tokens[:n].reshape(1, n * B),
+                x[:n].reshape(1, n * B, -1),
+                np.stack([h[:n], h[1 : n + 1]]).reshape(2, n * B, H),
+                from_loss.reshape(1, n * B, -1),
+                from_later.reshape(n * B, H),
+            )
+            distances.append(gradients)
+            from_later = earlier.reshape(n, B, H)[1:]
+            from_loss = np.zeros_like(dlogits[: n - 1])  # a loss reaches earlier steps through the states alone
+        self.by_distance = _stack(distances)
+        truncations = {name: _truncation(array) for name, array in self.by_distance.items()}
+        self.truncation_lost = {name: lost for name, (lost, _) in truncations.items()}
+        self.truncation_angle = {name: angle for name, (_, angle) in truncations.items()}
+
+        self.jacobians = slope[:, :, :, None] * W_hh
+        for array in (self.z, self.logits, self.losses, self.dh_by_loss, self.jacobians):
+            if not np.isfinite(array).all():
+                raise ValueError("the model's numbers overflow: there are no gradients to trace")
+        self.singular_values = np.linalg.svd(self.jacobians, compute_uv=False)
 
     @property
     def gradients(self) -> dict[str, Array]:
@@ -97,83 +130,8 @@ class Items:
         return {name: items.sum(axis=0) for name, items in self.contributions.items()}
 
 
-@np.errstate(all="ignore")  # overflow is found in the results
-def itemise(weights: dict[str, Array], tokens: Array, targets: Array, h_0: Array) -> dict[str, Any]:
-    """Return the attributes of `Items`, by name; tokens and targets (T, B), at least one of each, h_0 (B, H)."""
-    _, W_ih, W_hh, b_ih, b_hh, W, _ = weights.values()
-    (T, B), H = tokens.shape, len(W_hh)
-
-    # Forward.
-    logits, x, h = textbook.forward(weights, tokens, h_0)
-    loss, dlogits = textbook.cross_entropy(logits, targets)
-    z = x @ W_ih.T + b_ih + h[:-1] @ W_hh.T + b_hh  # (R1)  (T, B, H)
-    log_p = LogSoftmax(dim=2).forward(logits)
-    losses = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]  # (C3)  (T, B)
-
-    # Backward, one step at a time: the gradients of a single step are what it contributes.
-    dh_local = dlogits @ W  # (L2)  (T, B, H)
-    dh_future = np.empty((T, B, H))
-    steps: list[dict[str, Array]] = [{}] * T
-    back = np.zeros((B, H))  # W_hh^T dz_{t+1}
-    for t in reversed(range(T)):
-        dh_future[t] = back
-        one = slice(t, t + 1)
-        steps[t], back = textbook.backward(weights, tokens[one], x[one], h[t : t + 2], dlogits[one], back)
-    dh = dh_local + dh_future  # (R3)
-    slope = 1 - h[1:] ** 2  # (T, B, H), tanh'
-    dz = dh * slope  # (R4)
-
-    # The same for each step's loss by itself, all T of them at once: a batch of T B sequences that are one step long.
-    # After d passes the gradient of loss s has reached step s - d, and the first d losses are done.
-    dh_by_loss = np.zeros((T, T, B, H))
-    distances = []
-    from_loss, back_by_loss = dlogits, np.zeros((T, B, H))
-    for d in range(T):
-        n = T - d
-        dh_by_loss[np.arange(d, T), np.arange(n)] = back_by_loss if d else dh_local
-        gradients, back_rows = textbook.backward(
-            weights,
-            tokens[:n].reshape(1, -1),
-            x[:n].reshape(1, n * B, -1),
-            np.stack([h[:n], h[1 : n + 1]]).reshape(2, n * B, H),
-            from_loss.reshape(1, n * B, -1),
-            back_by_loss.reshape(n * B, H),
-        )
-        distances.append(gradients)
-        back_by_loss = back_rows.reshape(n, B, H)[1:]
-        from_loss = np.zeros_like(dlogits[: n - 1])  # a loss reaches an earlier step through the states alone
-    jacobians = slope[:, :, :, None] * W_hh  # (T, B, H, H)
-    if not all(np.isfinite(array).all() for array in (z, logits, losses, dh_by_loss, jacobians)):
-        raise ValueError("the model's numbers overflow: there are no gradients to trace")
-
-    by_distance = {name: np.stack([gradients[name] for gradients in distances]) for name in weights}
-    truncations = {name: _truncation(array) for name, array in by_distance.items()}
-    return {
-        "weights": weights,
-        "tokens": tokens,
-        "targets": targets,
-        "x": x,
-        "z": z,
-        "h": h,
-        "logits": logits,
-        "p": np.exp(log_p),  # (C2)
-        "losses": losses,
-        "loss": float(loss),
-        "dlogits": dlogits,
-        "dh_local": dh_local,
-        "dh_future": dh_future,
-        "dh": dh,
-        "dz": dz,
-        "dx": dz @ W_ih,  # (R6)  (T, B, E)
-        "dh_0": back,
-        "dh_by_loss": dh_by_loss,
-        "jacobians": jacobians,
-        "singular_values": np.linalg.svd(jacobians, compute_uv=False),
-        "contributions": {name: np.stack([gradients[name] for gradients in steps]) for name in weights},
-        "by_distance": by_distance,
-        "truncation_lost": {name: lost for name, (lost, _) in truncations.items()},
-        "truncation_angle": {name: angle for name, (_, angle) in truncations.items()},
-    }
+def _stack(gradients: list[dict[str, Array]]) -> dict[str, Array]:
+    return {name: np.stack([one[name] for one in gradients]) for name in gradients[0]}
 
 
 def _truncation(by_distance: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import as_array, as_indices, check_shape
 from numpy_rnn.text.vocabulary import Vocabulary
-from numpy_rnn.tracing.items import Items, check_size, itemise
+from numpy_rnn.tracing.items import Items, check_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -131,4 +131,4 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
     for name, array in (weights | {"h_0": h_0}).items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has numbers that are not finite: there are no gradients to trace")
-    return Trace(**itemise(weights, tokens.copy(), targets.copy(), h_0[0]))
+    return Trace(weights, tokens.copy(), targets.copy(), h_0[0])

@@ -100,46 +100,35 @@ def train_snapshots(
 def page_arrays(trace: Trace) -> dict[str, Array]:
     """Return the arrays that the page shows, for the first sequence of the batch."""
     w, T = trace.weights, len(trace.tokens)
-    x, h, logits = trace.x[:, 0], trace.h[:, 0], trace.logits[:, 0]
+    names = ["z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx"]
+    a: dict[str, Array] = {name: getattr(trace, name)[:, 0] for name in names}
     pairs = trace.dh_by_loss[*np.tril_indices(T), 0]  # (T (T + 1) / 2, H), pair (s, t) at s (s + 1) / 2 + t
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    names = list(w)
+    e = np.exp(a["logits"] - a["logits"].max(axis=1, keepdims=True))
+    contributions = [np.linalg.norm(array.reshape(T, -1), axis=1) for array in trace.contributions.values()]
     return (
         w
         | {f"d {name}": gradient for name, gradient in trace.gradients.items()}
+        | a
         | {
-            "W_ih x": x @ w["rnn.weight_ih_l0"].T,  # (T, H), the terms of (R1)
-            "W_hh h": h[:-1] @ w["rnn.weight_hh_l0"].T,
-            "z": trace.z[:, 0],
-            "h": h,  # (T + 1, H)
-            "W h": h[1:] @ w["fc.weight"].T,  # (T, V), a term of (L1)
-            "y": logits,
+            "W_ih x": trace.x[:, 0] @ w["rnn.weight_ih_l0"].T,  # (T, H), the terms of (R1)
+            "W_hh h": a["h"][:-1] @ w["rnn.weight_hh_l0"].T,
+            "W h": a["h"][1:] @ w["fc.weight"].T,  # (T, V), a term of (L1)
             "e": e,
             "sum e": e.sum(axis=1),
-            "p": trace.p[:, 0],
-            "loss": trace.losses[:, 0],
-            "dy": trace.dlogits[:, 0],
-            "local": trace.dh_local[:, 0],
-            "future": trace.dh_future[:, 0],
-            "dh": trace.dh[:, 0],
-            "dz": trace.dz[:, 0],
-            "dx": trace.dx[:, 0],
             "dh_0": trace.dh_0[0],
             "pairs": pairs,
             "pair norms": np.linalg.norm(pairs, axis=1),
             "largest singular value": trace.singular_values[:, 0, 0],
-            "contribution norms": np.array(
-                [np.linalg.norm(trace.contributions[name].reshape(T, -1), axis=1) for name in names]
-            ),
-            "truncation lost": np.array([trace.truncation_lost[name] for name in names]),
-            "truncation angle": np.array([trace.truncation_angle[name] for name in names]),
+            "contribution norms": np.array(contributions),
+            "truncation lost": np.array(list(trace.truncation_lost.values())),
+            "truncation angle": np.array(list(trace.truncation_angle.values())),
         }
     )
 
 
 def _count(T: int, E: int, H: int, V: int, P: int) -> int:
     """Return how many numbers `page_arrays` has for a model with P parameters."""
-    steps = T * (8 * H + 5 * V + E + 3)  # W_ih x, W_hh h, z, h, local, future, dh, dz; W h, y, e, p, dy; dx; scalars
+    steps = T * (8 * H + 5 * V + E + 3)  # z, h, dh_local, ...; logits, p, ...; dx; scalars
     return 2 * P + steps + 2 * H + T * (T + 1) // 2 * (H + 1) + 3 * 7 * T
 
 

@@ -42,13 +42,13 @@ function row(name, i) {
 /** The index of loss s and state t <= s in the arrays of pairs. */
 const pair = (s, t) => (s * (s + 1)) / 2 + t;
 
-// `units`: whether the hidden units are the rows or the columns of a matrix.
+// What a step adds to each gradient, and the shape; `units`: whether hidden units are the rows or the columns of a matrix.
 const PARAMETERS = {
-  "embedding.weight": { symbol: "C", label: "E2", rows: V, columns: E },
-  "rnn.weight_ih_l0": { symbol: "W_ih", label: "R5", rows: H, columns: E, units: "rows" },
-  "rnn.weight_hh_l0": { symbol: "W_hh", label: "R5", rows: H, columns: H, units: "rows" },
-  "rnn.bias_ih_l0": { symbol: "b_ih", label: "R5", rows: 1, columns: H, units: "columns" },
-  "rnn.bias_hh_l0": { symbol: "b_hh", label: "R5", rows: 1, columns: H, units: "columns" },
-  "fc.weight": { symbol: "W", label: "L3", rows: V, columns: H, units: "columns" },
-  "fc.bias": { symbol: "b", label: "L4", rows: 1, columns: V },
+  "embedding.weight": { symbol: "C", label: "E2", sum: "dC[token_t] += dx_t", rows: V, columns: E },
+  "rnn.weight_ih_l0": { symbol: "W_ih", label: "R5", sum: "dW_{ih} += dz_t x_t^T", rows: H, columns: E, units: "rows" },
+  "rnn.weight_hh_l0": { symbol: "W_hh", label: "R5", sum: "dW_{hh} += dz_t h_{t-1}^T", rows: H, columns: H, units: "rows" },
+  "rnn.bias_ih_l0": { symbol: "b_ih", label: "R5", sum: "db_{ih} += dz_t", rows: 1, columns: H, units: "columns" },
+  "rnn.bias_hh_l0": { symbol: "b_hh", label: "R5", sum: "db_{hh} += dz_t", rows: 1, columns: H, units: "columns" },
+  "fc.weight": { symbol: "W", label: "L3", sum: "dW += dlogits_t h_t^T", rows: V, columns: H, units: "columns" },
+  "fc.bias": { symbol: "b", label: "L4", sum: "db += dlogits_t", rows: 1, columns: V },
 };

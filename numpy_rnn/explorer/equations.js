@@ -59,7 +59,7 @@ function forward(t) {
   const n = t + 1, i = state.unit, v = state.character, w = now(), target = data.targets[t];
   const [x, z, h, before] = [row("embedding.weight", data.tokens[t]), row("z", t), row("h", n), row("h", t)];
   const [wx, wh, b_ih, b_hh] = [row("W_ih x", t), row("W_hh h", t), w["rnn.bias_ih_l0"], w["rnn.bias_hh_l0"]];
-  const [Wh, b, y, e, p] = [row("W h", t), w["fc.bias"], row("y", t), row("e", t), row("p", t)];
+  const [Wh, b, y, e, p] = [row("W h", t), w["fc.bias"], row("logits", t), row("e", t), row("p", t)];
   const at = quoted(data.characters[v]);
   return [
     equation("E1", "x_t = C[token_t]",
@@ -85,13 +85,13 @@ function forward(t) {
       worked(`p_${n}`, at, `${number(e[v])} / ${number(w["sum e"][t])}`, p[v])),
     equation("C3", "L = Σ_t L_t,  L_t = -1/N log p_t[target_t]",
       words(`The next character is ${quoted(data.follows[t])}. N = ${T} is the number of predictions.`),
-      worked(`L_${n}`, null, `−1/${T} log ${number(p[target])} = ${number(w.loss[t])} / ${T}`, w.loss[t] / T)),
+      worked(`L_${n}`, null, `−1/${T} log ${number(p[target])} = ${number(w.losses[t])} / ${T}`, w.losses[t] / T)),
   ];
 }
 
 function backward(t) {
   const n = t + 1, i = state.unit, v = state.character, last = n === T;
-  const [p, dy, local, future] = [row("p", t), row("dy", t), row("local", t), row("future", t)];
+  const [p, dy, local, future] = [row("p", t), row("dlogits", t), row("dh_local", t), row("dh_future", t)];
   const [h, dh, dz, dx] = [row("h", n), row("dh", t), row("dz", t), row("dx", t)];
   const at = quoted(data.characters[v]), onehot = v === data.targets[t] ? 1 : 0;
   const norms = Array.from({ length: T - t }, (_, k) => now()["pair norms"][pair(t + k, t)]);
@@ -128,30 +128,19 @@ function backward(t) {
     t > 0
       ? equation("R3", `W_{hh}^T dz_${n}`,
         words(`This is sent back to step ${t}, where it is the second term of`, math(`dh_${t}.`)),
-        vectors("hidden", [[`to dh_${t}`, row("future", t - 1)]]))
+        vectors("hidden", [[`to dh_${t}`, row("dh_future", t - 1)]]))
       : equation("R6", "dh_0 = W_{hh}^T dz_1",
         words("The gradient with respect to the initial state. The text begins here, so nothing uses it."),
         vectors("hidden", [["dh_0", now()["dh_0"]]])),
     el("article", { class: "equation", id: "sums" },
       el("h3", {}, `What step ${n} adds to each parameter's gradient`),
-      el("div", { class: "additions" },
-        addition("R5", "dW_{hh} += dz_t h_{t-1}^T", "rnn.weight_hh_l0"),
-        addition("R5", "dW_{ih} += dz_t x_t^T", "rnn.weight_ih_l0"),
-        addition("R5", "db_{ih} += dz_t", "rnn.bias_ih_l0"),
-        addition("R5", "db_{hh} += dz_t", "rnn.bias_hh_l0"),
-        addition("L3", "dW += dlogits_t h_t^T", "fc.weight"),
-        addition("L4", "db += dlogits_t", "fc.bias"),
-        addition("E2", "dC[token_t] += dx_t", "embedding.weight"))),
+      el("div", { class: "additions" }, Object.entries(PARAMETERS).flatMap(([name, { label: reference, sum }]) => [
+        label(reference), math(sum), el("button", {
+          type: "button", class: "link", "aria-label": `show what the step adds to ${name}`,
+          onclick: () => {
+            update({ parameter: name });
+            document.getElementById("parameters-title").scrollIntoView();
+          },
+        }, "show")]))),
   ];
-}
-
-/** One equation of the list, with a button that shows its picture below. */
-function addition(name, formula, parameter) {
-  return [label(name), math(formula), el("button", {
-    type: "button", class: "link", "aria-label": `show what the step adds to ${parameter}`,
-    onclick: () => {
-      update({ parameter });
-      document.getElementById("parameters-title").scrollIntoView();
-    },
-  }, "show")];
 }

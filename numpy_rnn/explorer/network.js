@@ -4,7 +4,7 @@
 function drawNetwork() {
   const place = document.getElementById("network");
   const scrolled = place.scrollLeft;
-  const most = Math.max(...snapshots.map((snapshot) => largest(snapshot.loss)));
+  const most = Math.max(...snapshots.map((snapshot) => largest(snapshot.losses)));
   const names = el("div", { class: "column names", "aria-hidden": "true" },
     el("span", { class: "time" }, "step t"),
     el("span", { class: "reads" }, "reads"),
@@ -14,7 +14,7 @@ function drawNetwork() {
     el("span", { class: "loss" }, el("span", {}, "loss")));
   const columns = data.reads.map((character, t) => {
     const p = row("p", t);
-    const loss = now().loss[t];
+    const loss = now().losses[t];
     const guess = data.characters[p.indexOf(Math.max(...p))];
     const right = guess === data.follows[t];
     const h = row("h", t + 1);

@@ -12,7 +12,7 @@ function drawParameters() {
 
 /** What step t contributes: the outer product of two vectors, or the second vector alone if there is no first. */
 function factors(name, t) {
-  const n = t + 1, dz = row("dz", t), dy = row("dy", t);
+  const n = t + 1, dz = row("dz", t), dy = row("dlogits", t);
   const onehot = Float64Array.from({ length: V }, (_, v) => (v === data.tokens[t] ? 1 : 0));
   return {
     "embedding.weight": [onehot, row("dx", t), "onehot(token_t)", `dx_${n}`],

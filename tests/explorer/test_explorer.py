@@ -87,21 +87,9 @@ def test_the_numbers_of_the_page_are_those_of_the_trace():
     for k, model in enumerate(models.values()):
         trace, arrays = nr.trace(model, tokens, targets), page.arrays(k)
         assert page.data["losses"][k] == trace.loss
-        expected = {
-            "z": trace.z[:, 0],
-            "h": trace.h[:, 0],
-            "y": trace.logits[:, 0],
-            "p": trace.p[:, 0],
-            "loss": trace.losses[:, 0],
-            "dy": trace.dlogits[:, 0],
-            "local": trace.dh_local[:, 0],
-            "future": trace.dh_future[:, 0],
-            "dh": trace.dh[:, 0],
-            "dz": trace.dz[:, 0],
-            "dx": trace.dx[:, 0],
-            "dh_0": trace.dh_0[0],
-            "largest singular value": trace.singular_values[:, 0, 0],
-        }
+        names = "z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx"
+        expected = {name: getattr(trace, name)[:, 0] for name in names}
+        expected |= {"dh_0": trace.dh_0[0], "largest singular value": trace.singular_values[:, 0, 0]}
         for i, (name, weight) in enumerate(trace.weights.items()):
             expected |= {name: weight, f"d {name}": trace.gradients[name]}
             np.testing.assert_array_equal(arrays["truncation lost"][i], trace.truncation_lost[name])
@@ -134,28 +122,28 @@ def test_the_equations_of_the_page_hold(rng, T, V, E, H):
     equal(a["W_ih x"], (x[:, None] * a["rnn.weight_ih_l0"]).sum(axis=2))
     equal(a["W_hh h"], (h[:-1, None] * a["rnn.weight_hh_l0"]).sum(axis=2))
     equal(h[1:], np.tanh(a["z"]))  # R2
-    equal(a["y"], a["W h"] + a["fc.bias"])  # L1
+    equal(a["logits"], a["W h"] + a["fc.bias"])  # L1
     equal(a["W h"], (h[1:, None] * a["fc.weight"]).sum(axis=2))
-    equal(a["e"], np.exp(a["y"] - a["y"].max(axis=1)[:, None]))  # C1
+    equal(a["e"], np.exp(a["logits"] - a["logits"].max(axis=1)[:, None]))  # C1
     equal(a["p"], a["e"] / a["sum e"][:, None])  # C2
-    equal(a["loss"], -np.log((a["p"] * onehot).sum(axis=1)))  # C3
-    equal(a["dy"], (a["p"] - onehot) / T)  # C4
-    equal(a["local"], (a["dy"][:, :, None] * a["fc.weight"]).sum(axis=1))  # L2
-    equal(a["dh"], a["local"] + a["future"])  # R3
+    equal(a["losses"], -np.log((a["p"] * onehot).sum(axis=1)))  # C3
+    equal(a["dlogits"], (a["p"] - onehot) / T)  # C4
+    equal(a["dh_local"], (a["dlogits"][:, :, None] * a["fc.weight"]).sum(axis=1))  # L2
+    equal(a["dh"], a["dh_local"] + a["dh_future"])  # R3
     equal(a["dz"], a["dh"] * (1 - h[1:] ** 2))  # R4
     back = a["dz"] @ a["rnn.weight_hh_l0"]
-    equal(np.vstack([a["dh_0"], a["future"][:-1]]), back)
-    assert not a["future"][-1].any()
+    equal(np.vstack([a["dh_0"], a["dh_future"][:-1]]), back)
+    assert not a["dh_future"][-1].any()
     onehots = np.eye(V)[tokens[:, 0]]
     outer = {
         "embedding.weight": (onehots, a["dx"]),
         "rnn.weight_ih_l0": (a["dz"], x),
         "rnn.weight_hh_l0": (a["dz"], h[:-1]),
-        "fc.weight": (a["dy"], h[1:]),
+        "fc.weight": (a["dlogits"], h[1:]),
     }
     for name, (left, right) in outer.items():
         equal(a[f"d {name}"], sum(left[t][:, None] * right[t] for t in range(T)))
-    for name, rows in {"rnn.bias_ih_l0": "dz", "rnn.bias_hh_l0": "dz", "fc.bias": "dy"}.items():
+    for name, rows in {"rnn.bias_ih_l0": "dz", "rnn.bias_hh_l0": "dz", "fc.bias": "dlogits"}.items():
         equal(a[f"d {name}"], a[rows].sum(axis=0))
 
 
@@ -202,7 +190,7 @@ def test_the_scripts_use_only_arrays_that_exist():
 
 def test_every_label_of_the_derivation_is_on_the_page():
     source = "".join(SCRIPTS.values())
-    labels = re.findall(r'(?:equation|addition|label)\(\s*(?:\w+ > 0 \? )?"([A-Z]\d)"', source)
+    labels = re.findall(r'(?:equation\(|label\(|label: )\s*(?:\w+ > 0 \? )?"([A-Z]\d)"', source)
     assert set(labels) == {
         f"{group}{i}" for group, count in zip("ELCR", (2, 4, 4, 6), strict=True) for i in range(1, count + 1)
     }

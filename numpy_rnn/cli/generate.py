@@ -23,18 +23,14 @@ def add(commands: Any) -> None:
         help="write text with a trained model",
         description="Continue a prompt with the best model of a run: with the most probable character each time or, "
         "given a temperature, with characters drawn at random from the model's distribution.",
-        epilog="Text is written to files and pipes unchanged. On a terminal, control characters are escaped.",
+        epilog="Files and pipes get the text unchanged. On a terminal, control characters are escaped, as \\x1b.",
     )
-    command.add_argument(
-        "run_path", metavar="RUN", help="output directory of numpy-rnn train, or a checkpoint file in it"
-    )
+    command.add_argument("run_path", metavar="RUN", help="output of numpy-rnn train, or a checkpoint file in it")
     command.add_argument("--prompt", help="text to continue (default: the first character of the training text)")
     command.add_argument("-n", type=positive_int, default=500, metavar="N", help="new characters (default: 500)")
     command.add_argument("--temperature", type=above_zero, help="draw at random: 1 as learned, less is more cautious")
     command.add_argument("--top-k", type=positive_int, help="draw from the k most probable characters only")
-    command.add_argument(
-        "--top-p", type=probability, help="draw from the most probable characters that together have probability p"
-    )
+    command.add_argument("--top-p", type=probability, help="draw from the most probable that together have p")
     command.add_argument("--seed", type=seed, help="random seed for drawing (default: a new one each time)")
     command.add_argument("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
     command.add_argument("--color", action="store_true", help="colour each character by its probability")

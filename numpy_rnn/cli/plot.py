@@ -20,13 +20,7 @@ def add(commands: Any) -> None:
         "one picture. Needs matplotlib.",
     )
     command.add_argument("runs", nargs="+", metavar="RUN", help="output directory of numpy-rnn train")
-    command.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        default="training.png",
-        help="picture to write: .png, .svg or .pdf (default: training.png)",
-    )
+    command.add_argument("-o", "--output", metavar="FILE", default="training.png", help="picture (training.png)")
     command.set_defaults(run=_run)
 
 

@@ -29,12 +29,7 @@ __all__ = ["Sampling", "SamplingOptions", "draw", "finite_max", "softmax"]
 def softmax(logits: ArrayLike, temperature: float = 1.0) -> Array:
     """Return the probabilities along the last axis, equation (1), always in float64.
 
-    Raises
-    ------
-    FloatingPointError
-        The largest logit of a row is nan or infinite.
-    TypeError
-        The logits are complex.
+    Raises FloatingPointError if the largest logit of a row is nan or infinite, TypeError for complex logits.
     """
     logits = to_numpy("logits", logits)
     if logits.dtype.kind == "c":
@@ -111,20 +106,9 @@ class Sampling:
         return int(draw(self.distribution(logits), self.rng.random(1)))
 
     def distribution(self, logits: ArrayLike) -> Array:
-        """Return the probability of drawing each character. Needs a temperature.
+        """Return the probability of drawing each character, equations (1) to (4): float64 (*, V) for logits (*, V).
 
-        Parameters
-        ----------
-        logits : array, shape (*, V)
-
-        Returns
-        -------
-        ndarray of float64, shape (*, V)
-
-        Raises
-        ------
-        FloatingPointError
-            The largest logit of a row is nan or infinite.
+        Needs a temperature. Raises FloatingPointError if the largest logit of a row is nan or infinite.
         """
         logits = to_numpy("logits", logits)
         p = softmax(logits, self.temperature)  # (1)

@@ -20,22 +20,9 @@ MARGIN = 8  # columns left of the cells: "  H → e ", where wide characters tak
 
 
 def text_heatmap(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
-    """Draw a heatmap of each trace, side by side where they fit, with a legend and a table.
+    """Return a heatmap of each trace, side by side where they fit, with a legend and a table, as lines of text.
 
-    Parameters
-    ----------
-    traces : mapping of str to Items
-        By title; all of the same text.
-    vocabulary : Vocabulary
-    sequence : int, default 0
-        Index into the batch.
-    width : int, default 100
-        Maximum line length. A longer text is cut off, with a note that says so.
-
-    Returns
-    -------
-    str
-        Lines, each ending in a newline.
+    `traces` are of the same text, by title. `sequence` is an index into the batch, `width` the maximum line length.
     """
     if width < 40:
         raise ValueError(f"width must be at least 40 characters, got {width}")

@@ -50,19 +50,7 @@ class Trace(Items):
         The panels: the norms |dL_s/dh_t|; how much of a gradient is left d steps back, with its trend; what each step
         contributes to the gradient of each parameter, summed over the batch; the singular values of each Jacobian.
 
-        Parameters
-        ----------
-        vocabulary : Vocabulary
-            The one the model was trained with.
-        after : Trace, optional
-            A trace of the same text after training: both are drawn.
-        sequence : int, default 0
-            Index into the batch.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            matplotlib is not installed.
+        `vocabulary`, `after` and `sequence` are those of `heatmap`. Raises ModuleNotFoundError without matplotlib.
         """
         from numpy_rnn.tracing.plot import draw
 

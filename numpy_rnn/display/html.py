@@ -26,13 +26,7 @@ def paragraph(text: str) -> str:
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:
     """Return an HTML table with the first column left-aligned, for names, and the others right-aligned, for numbers.
 
-    Parameters
-    ----------
-    header : sequence
-        The name of each column.
-    rows : iterable of sequences
-        The cells of each row, converted with `str`. Everything is escaped.
-    caption : str, optional
+    Cells can be anything: they are converted with `str`, and escaped.
     """
     top = "" if caption is None else f'<caption style="text-align:left;caption-side:top">{escape(caption)}</caption>'
     lines = "".join(_row("td", row) for row in rows)

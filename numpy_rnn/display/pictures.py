@@ -28,10 +28,7 @@ STYLE: dict[Any, Any] = {
 def figures() -> Iterator[Any]:
     """Yield matplotlib's `Figure`, with the style set for what is drawn in the block. pyplot is not touched.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        matplotlib is not installed.
+    Raises ModuleNotFoundError, with the pip line, if matplotlib is not installed.
     """
     try:
         from matplotlib import rc_context

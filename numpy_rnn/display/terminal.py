@@ -22,15 +22,7 @@ def shade(text: str, probabilities: Iterable[float]) -> str:
     Each run of one colour ends with a reset and no run spans a newline, so the result can be split into lines, paged
     and printed line by line. Control characters are escaped, see `escape`.
 
-    Parameters
-    ----------
-    text : str
-    probabilities : iterable of float
-        One per character, in [0, 1], as `stream` yields them. nan leaves the character without colour.
-
-    Returns
-    -------
-    str
+    `probabilities` has one number in [0, 1] per character, as `stream` yields them; nan leaves it without colour.
     """
     probabilities = [float(p) for p in probabilities]
     if len(probabilities) != len(text):

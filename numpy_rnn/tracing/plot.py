@@ -27,13 +27,7 @@ MAX_CHARACTERS = 50  # labels along an axis
 
 
 def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0) -> Any:
-    """Return a matplotlib Figure with four panels for each trace, given by title; all traces are of the same text.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        matplotlib is not installed.
-    """
+    """Return a matplotlib Figure with four panels for each trace, given by title; all traces are of the same text."""
     reads, follow = (list(map(plain, signs)) for signs in labels(next(iter(traces.values())), vocabulary, sequence))
     pairs = [f"{a} → {b}" for a, b in zip(reads, follow, strict=True)]
     all_norms = [norms(trace, sequence) for trace in traces.values()]

@@ -15,12 +15,7 @@ __all__ = ["draw"]
 def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
     """Return a matplotlib Figure with the metrics of one or more runs, given by name.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        matplotlib is not installed.
-    ValueError
-        A run has no metrics yet.
+    Raises ValueError if a run has no metrics yet, ModuleNotFoundError if matplotlib is not installed.
     """
     with figures() as Figure:
         figure = Figure(figsize=(9, 10), dpi=120)

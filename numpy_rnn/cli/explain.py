@@ -1,4 +1,4 @@
-"""numpy-rnn explain: write a page that shows where every gradient comes from."""
+"""numpy-rnn explain: write a web page that shows where every gradient comes from."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ __all__ = ["add"]
 def add(commands: Any) -> None:
     command = commands.add_parser(
         "explain",
-        help="write a page that shows where every gradient comes from",
-        description="Train on one short text, and write one HTML file, to be opened in a browser, with the forward "
-        "and the backward pass at each step, at several stages of the training; or of a model that is trained "
-        "already, with --run.",
+        help="write a web page that shows where every gradient comes from",
+        description="Train a small model on one short text, and write an HTML file for the browser that shows the "
+        "forward and backward pass at each step, at several stages of training. With --run, show a trained model "
+        "instead. The losses on the page are those after each update; 'tutorial' prints them before.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="at least two characters")
+    command.add_argument(
+        "text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="text to train on, at least two characters"
+    )
     add_training(command)
     command.add_argument(
         "--run",
         metavar="RUN",
         dest="run_path",
-        help="instead of training: what numpy-rnn train --layers 1 wrote, or a checkpoint file in it",
+        help="show a trained model: the output directory of numpy-rnn train --layers 1, or a checkpoint file in it",
     )
-    command.add_argument("-o", "--output", metavar="FILE", default="explorer.html", help="where to write it")
+    command.add_argument("-o", "--output", metavar="FILE", default="explorer.html", help="file to write")
     command.set_defaults(run=_run, parser=command)
 
 
@@ -57,10 +59,11 @@ def _of_run(arguments: argparse.Namespace) -> str:
     given = [name for name in options if getattr(arguments, name) != arguments.parser.get_default(name)]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ValueError(f"--run takes a model that is trained already: leave out {flags}")
+        raise ValueError(f"--run takes a trained model: leave out {flags}")
     model, vocabulary, _ = load_model(arguments.run_path)
     if model.rnn.num_layers > 1:
         raise ValueError(
-            f"{arguments.run_path!r} has {model.rnn.num_layers} layers, and the page shows one: train with --layers 1"
+            f"{arguments.run_path!r} has {model.rnn.num_layers} layers, but the page can show only one: train with "
+            "--layers 1"
         )
     return nr.explain(model, vocabulary, arguments.text)

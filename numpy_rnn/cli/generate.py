@@ -13,7 +13,7 @@ from numpy_rnn.storage.model_file import load_model
 
 __all__ = ["add"]
 
-above_zero = argument(float, lambda value: 0 < value < float("inf"), "a number above 0; greedy is without it")
+above_zero = argument(float, lambda value: 0 < value < float("inf"), "a number above 0")
 probability = argument(float, lambda value: 0 < value <= 1, "a number above 0 and at most 1")
 
 
@@ -21,19 +21,19 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "generate",
         help="write text with a trained model",
-        description="Continue a prompt with the best model of a run: with the most probable character each time, or, "
-        "with a temperature, drawn from what the model has learned.",
-        epilog="A file or a pipe gets the text as it is; on a terminal, control characters are spelt, as \\x1b.",
+        description="Continue a prompt with the best model of a run: with the most probable character each time or, "
+        "given a temperature, with characters drawn at random from the model's distribution.",
+        epilog="Files and pipes get the text unchanged. On a terminal, control characters are escaped, as \\x1b.",
     )
-    command.add_argument("run_path", metavar="RUN", help="what numpy-rnn train wrote, or a checkpoint file in it")
-    command.add_argument("--prompt", help="what to continue (the first character of the text learned)")
-    command.add_argument("-n", type=positive_int, default=500, metavar="N", help="new characters (500)")
-    command.add_argument("--temperature", type=above_zero, help="draw; 1 from what was learned, below 1 more soberly")
+    command.add_argument("run_path", metavar="RUN", help="output of numpy-rnn train, or a checkpoint file in it")
+    command.add_argument("--prompt", help="text to continue (default: the first character of the training text)")
+    command.add_argument("-n", type=positive_int, default=500, metavar="N", help="new characters (default: 500)")
+    command.add_argument("--temperature", type=above_zero, help="draw at random: 1 as learned, less is more cautious")
     command.add_argument("--top-k", type=positive_int, help="draw from the k most probable characters only")
-    command.add_argument("--top-p", type=probability, help="draw from the most probable that have p together")
-    command.add_argument("--seed", type=seed, help="of the drawing (another each time)")
-    command.add_argument("--samples", type=positive_int, default=1, metavar="N", help="texts, made side by side (1)")
-    command.add_argument("--color", action="store_true", help="shade each character by its probability")
+    command.add_argument("--top-p", type=probability, help="draw from the most probable that together have p")
+    command.add_argument("--seed", type=seed, help="random seed for drawing (default: a new one each time)")
+    command.add_argument("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
+    command.add_argument("--color", action="store_true", help="colour each character by its probability")
     command.set_defaults(run=_run)
 
 
@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _printable(text: str) -> str:
-    """Return what can be written: to a file the text as it is, to a terminal without what would control it."""
+    """Return the text as it can be written: control characters are escaped on a terminal, nothing else is changed."""
     if sys.stdout.isatty():
         text = escape(text)
     encoding = sys.stdout.encoding or "utf-8"
@@ -73,4 +73,4 @@ def _printable(text: str) -> str:
 
 def _write(text: str) -> None:
     sys.stdout.write(text)
-    sys.stdout.flush()  # at once: someone may be watching
+    sys.stdout.flush()  # show each character at once

@@ -1,4 +1,4 @@
-"""numpy-rnn plot: draw the course of trainings."""
+"""numpy-rnn plot: draw training curves."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["add"]
 def add(commands: Any) -> None:
     command = commands.add_parser(
         "plot",
-        help="draw the course of trainings",
-        description="Draw loss and validation loss, gradient norm and learning rate against the steps; several runs "
-        "on the same axes. Needs the extra 'plot'.",
+        help="draw training curves",
+        description="Draw loss, validation loss, gradient norm and learning rate by step, for one or more runs in "
+        "one picture. Needs matplotlib.",
     )
-    command.add_argument("runs", nargs="+", metavar="RUN", help="what numpy-rnn train wrote")
-    command.add_argument("-o", "--output", metavar="FILE", default="training.png", help="a picture (training.png)")
+    command.add_argument("runs", nargs="+", metavar="RUN", help="output directory of numpy-rnn train")
+    command.add_argument("-o", "--output", metavar="FILE", default="training.png", help="picture (training.png)")
     command.set_defaults(run=_run)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
 from numpy_rnn.cli.output import check_picture, write_output
+from numpy_rnn.display.pictures import figures
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import train_epochs
 
@@ -22,14 +23,17 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "trace",
         help="show how far gradients reach back in time",
-        description="Train on one short text, and print, before and after, how strongly the loss of each prediction "
-        "pulls at the state after each character.",
+        description="Train a small model on one short text. Print, for the model before and after training, how "
+        "strongly the loss of each prediction pulls at the state after each character. The loss after training is "
+        "that of the final weights; 'tutorial' prints the loss of each epoch before its update.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="at least two characters")
+    command.add_argument(
+        "text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="text to train on, at least two characters"
+    )
     add_training(command)
     command.add_argument(
-        "--plot", metavar="FILE", help="draw a picture with more of it, such as trace.png (matplotlib)"
+        "--plot", metavar="FILE", help="also draw a more detailed picture, such as trace.png (needs matplotlib)"
     )
     command.set_defaults(run=_run)
 
@@ -37,6 +41,8 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         check_picture("--plot", arguments.plot)
+        with figures():  # if matplotlib is missing, say so before the training
+            pass
     text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
     tokens, targets = inputs_and_targets(vocabulary, text)
     size = arguments.hidden_size
@@ -46,8 +52,8 @@ def _run(arguments: argparse.Namespace) -> None:
         progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
     progress("")
     after = nr.trace(model, tokens, targets)
-    if arguments.plot is not None:  # first: without matplotlib nothing is printed
-        with warnings.catch_warnings():  # a character that matplotlib's font lacks shows as a box
+    if arguments.plot is not None:
+        with warnings.catch_warnings():  # characters that are not in matplotlib's font are drawn as boxes
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             picture = io.BytesIO()
             before.plot(vocabulary, after).savefig(picture, format=Path(arguments.plot).suffix[1:])

@@ -1,1 +1,1 @@
-"""Output for people: terminal colours, notebook HTML, matplotlib."""
+"""Output for people: terminal colours, HTML for notebooks, pictures."""

@@ -1,38 +1,32 @@
-"""What objects that show themselves in a notebook, by `_repr_html_`, have in common: safe text, and tables."""
+"""HTML for notebooks, used by the `_repr_html_` methods: escaped text, paragraphs and tables."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
 
-from numpy_rnn.display import terminal as shading
+from numpy_rnn.display import terminal
 
 __all__ = ["escape", "paragraph", "table"]
 
 
 def escape(value: object) -> str:
-    r"""Return `str(value)` as text for a page: nothing in it is a tag, an entity or the end of an attribute.
+    r"""Return `str(value)` escaped for HTML text and attributes.
 
-    Control characters and lone surrogates, which no page may hold, are spelt as in Python, such as \x1b for ESC.
+    Control characters and lone surrogates, which HTML does not allow, are written as in Python, such as \x1b for ESC.
     """
-    return html.escape(shading.escape(str(value)))
+    return html.escape(terminal.escape(str(value)))
 
 
 def paragraph(text: str) -> str:
-    """Return a paragraph in which lines stay lines."""
+    """Return a paragraph that keeps its line breaks."""
     return f'<p style="white-space:pre-wrap;margin:0.4em 0">{escape(text)}</p>'
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:
-    """Return a table in HTML: its first column to the left, as names are read, the others to the right, as numbers.
+    """Return an HTML table with the first column left-aligned, for names, and the others right-aligned, for numbers.
 
-    Parameters
-    ----------
-    header : sequence
-        The name of each column.
-    rows : iterable of sequences
-        The cells of each row. They are shown by `str`, and escaped, as are header and caption.
-    caption : str, optional
+    Cells can be anything: they are converted with `str`, and escaped.
     """
     top = "" if caption is None else f'<caption style="text-align:left;caption-side:top">{escape(caption)}</caption>'
     lines = "".join(_row("td", row) for row in rows)

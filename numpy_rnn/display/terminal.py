@@ -1,4 +1,4 @@
-"""Shading: text for a terminal, each character in a colour that says how probable it was."""
+"""Text for a terminal: characters coloured by their probability, and what cannot be printed made visible."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ from collections.abc import Iterable
 from itertools import groupby, pairwise
 from unicodedata import category
 
-__all__ = ["escape", "legend", "shade"]
+__all__ = ["escape", "legend", "shade", "visible"]
 
-# From surprising to expected, red to blue: (upper bound of the probability, number among a terminal's 256 colours).
-# Each has a contrast of at least 3 to 1 with black and with white.
+# From surprising (red) to expected (blue): (upper bound of the probability, index into the terminal's 256 colours).
+# Each has a contrast of at least 3:1 on black and on white.
 CLASSES = ((0.01, 196), (0.1, 166), (0.3, 136), (0.6, 65), (0.9, 31), (1.0, 27))
+
+SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\x7f": "␡", "\xa0": "⍽"}
 
 
 def shade(text: str, probabilities: Iterable[float]) -> str:
-    """Return `text` with each character in the colour of its probability, for a terminal of 256 colours.
+    """Return `text` with each character coloured by its probability, for a terminal with 256 colours.
 
-    Every run of one colour ends with a reset and none goes across a newline, so that lines may be cut, paged and
-    printed one by one. What could control the terminal, or could not be printed, is made visible: see `escape`.
+    Each run of one colour ends with a reset and no run spans a newline, so the result can be split into lines, paged
+    and printed line by line. Control characters are escaped, see `escape`.
 
-    Parameters
-    ----------
-    text : str
-    probabilities : iterable of float
-        One for each character, in [0, 1], as `stream` yields them; nan leaves the character as it is.
-
-    Returns
-    -------
-    str
+    `probabilities` has one number in [0, 1] per character, as `stream` yields them; nan leaves it without colour.
     """
     probabilities = [float(p) for p in probabilities]
     if len(probabilities) != len(text):
@@ -42,17 +36,17 @@ def shade(text: str, probabilities: Iterable[float]) -> str:
 
 
 def legend() -> str:
-    """Return one line that shows what each colour of `shade` stands for."""
+    """Return one line that shows which probabilities each colour of `shade` stands for."""
     bounds = [0.0, *(bound for bound, _ in CLASSES)]
     ranges = [f"{low:g}-{high:g}" for low, high in pairwise(bounds)]
     return "probability: " + " ".join(_paint(r, colour) for r, (_, colour) in zip(ranges, CLASSES, strict=True))
 
 
 def escape(text: str) -> str:
-    r"""Return `text` with control characters and lone surrogates spelt as in Python, such as \x1b for ESC.
+    r"""Return `text` with control characters and lone surrogates written as in Python, such as \x1b for ESC.
 
-    Newline and tab stay. All others of C0 and C1 could move the cursor, change the colour or set the title of the
-    terminal that prints them; a lone surrogate has no UTF-8.
+    Newline and tab are kept. All other control characters could move the cursor, change colours or set the terminal's
+    title. Lone surrogates cannot be encoded as UTF-8.
     """
     return "".join(
         repr(character)[1:-1] if character not in "\n\t" and category(character) in ("Cc", "Cs") else character
@@ -61,7 +55,7 @@ def escape(text: str) -> str:
 
 
 def _colour(p: float) -> int | None:
-    """Return the colour of the class that p falls in, [low, high) but for the last, [low, 1]; None for nan."""
+    """Return the colour of the class [low, high) that p falls in; the last one includes 1. None for nan."""
     if math.isnan(p):
         return None
     return next((colour for bound, colour in CLASSES if p < bound), CLASSES[-1][1])
@@ -69,3 +63,12 @@ def _colour(p: float) -> int | None:
 
 def _paint(text: str, colour: int | None) -> str:
     return text if colour is None else f"\x1b[38;5;{colour}m{text}\x1b[0m"
+
+
+def visible(character: str) -> str:
+    """Return a visible sign for a character: ␣ for a space, ↵ for a newline, and itself for one that is visible."""
+    if character in SIGNS:
+        return SIGNS[character]
+    if ord(character) < 32:
+        return chr(0x2400 + ord(character))  # Unicode's control pictures
+    return "\ufffd" if category(character)[0] in "CMZ" else character

@@ -1,7 +1,7 @@
-"""The explorer: one self-contained page that shows where every gradient of a text comes from.
+"""The explorer: one self-contained web page that shows where every gradient of a text comes from.
 
-`page.html` is the frame; `style.css` and the scripts are put into it, and the numbers of a `Trace` for each stage of
-training. Python computes; JavaScript draws, and multiplies or divides two numbers of the page where it shows how.
+`page.html` is the frame. `style.css`, the scripts and the arrays of a `Trace` for each stage of training are put into
+it. Python does the arithmetic and JavaScript draws; it only multiplies and divides numbers where the page shows how.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
-from numpy_rnn.text.vocabulary import Vocabulary, visible
+from numpy_rnn.display.terminal import visible
+from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.tracing.items import labels
 from numpy_rnn.tracing.trace import Trace, trace
 from numpy_rnn.training.tutorial import train_epochs
 
@@ -28,22 +30,22 @@ MAX_BYTES = 50_000_000
 
 
 def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, text: str) -> str:
-    """Return the page, HTML that needs nothing else: no network, no other file.
+    """Return the page, as HTML that needs no network and no other file.
 
     Parameters
     ----------
     models : CharRNN or mapping of int to CharRNN
-        A trained model; or the model after so many epochs of training, in rising order: what the page's slider goes
-        through.
+        A trained model, or models by the number of epochs they were trained for, in ascending order. The page has a
+        slider over them.
     vocabulary : Vocabulary
-        The one that the models were trained with.
+        The one the models were trained with.
     text : str
         At least two characters.
 
     Raises
     ------
     ValueError
-        The page would be larger than 50 MB; or see `trace`.
+        The page would be larger than 50 MB; also see `trace`.
     """
     if isinstance(models, CharRNN):
         epochs, models = [], {0: models}
@@ -52,35 +54,29 @@ def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, tex
     else:
         raise TypeError(f"models must be a CharRNN or a mapping of epochs to CharRNN, got {models!r}")
     if not models or any(not isinstance(epoch, int) for epoch in epochs) or epochs != sorted(epochs):
-        raise ValueError(f"models must map epochs in rising order to models, got epochs {epochs}")
+        raise ValueError(f"models must map epochs in ascending order to models, got epochs {epochs}")
     tokens, targets = inputs_and_targets(vocabulary, text)
-    _check_size(next(iter(models.values())), len(tokens), len(models))
-    snapshots: list[dict[str, Array]] = []
-    losses = []
+    first = next(iter(models.values()))
     for epoch, model in models.items():
         if model.vocab_size != len(vocabulary):
             raise ValueError(
                 f"models[{epoch}] has vocab_size={model.vocab_size}, expected the vocabulary's {len(vocabulary)}"
             )
-        traced = trace(model, tokens, targets)
-        losses.append(traced.loss)
-        snapshots.append(page_arrays(traced))
-        if any(snapshots[-1][name].shape != array.shape for name, array in snapshots[0].items()):
+        if (model.embedding_dim, model.hidden_size) != (first.embedding_dim, first.hidden_size):
             raise ValueError(f"models[{epoch}] has other sizes than models[{next(iter(models))}]")
+    _check_size(first, len(tokens), len(models))
+    traces = [trace(model, tokens, targets) for model in models.values()]
+    snapshots = [page_arrays(traced) for traced in traces]
+    reads, follows = labels(traces[0], vocabulary, 0)
     data = {
-        "reads": [visible(character) for character in text[:-1]],
-        "follows": [visible(character) for character in text[1:]],
+        "reads": reads,
+        "follows": follows,
         "characters": [visible(character) for character in vocabulary.characters],
         "tokens": tokens[:, 0].tolist(),
         "targets": targets[:, 0].tolist(),
-        "sizes": {
-            "T": len(tokens),
-            "E": traced.x.shape[2],
-            "H": traced.h.shape[2],
-            "V": len(vocabulary),
-        },
-        "epochs": epochs,  # empty: a model alone
-        "losses": losses,
+        "sizes": {"T": len(tokens), "E": first.embedding_dim, "H": first.hidden_size, "V": len(vocabulary)},
+        "epochs": epochs,  # empty for a single model
+        "losses": [traced.loss for traced in traces],
         "shapes": {name: array.shape for name, array in snapshots[0].items()},
         "snapshots": [_encode(arrays) for arrays in snapshots],
     }
@@ -102,55 +98,44 @@ def train_snapshots(
 
 
 def page_arrays(trace: Trace) -> dict[str, Array]:
-    """Return the arrays that the page shows, of the only sequence of the batch."""
+    """Return the arrays that the page shows, for the first sequence of the batch."""
     w, T = trace.weights, len(trace.tokens)
-    x, h, logits = trace.x[:, 0], trace.h[:, 0], trace.logits[:, 0]
+    names = ["z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx"]
+    a: dict[str, Array] = {name: getattr(trace, name)[:, 0] for name in names}
     pairs = trace.dh_by_loss[*np.tril_indices(T), 0]  # (T (T + 1) / 2, H), pair (s, t) at s (s + 1) / 2 + t
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    names = list(w)
+    e = np.exp(a["logits"] - a["logits"].max(axis=1, keepdims=True))
+    contributions = [np.linalg.norm(array.reshape(T, -1), axis=1) for array in trace.contributions.values()]
     return (
         w
         | {f"d {name}": gradient for name, gradient in trace.gradients.items()}
+        | a
         | {
-            "W_ih x": x @ w["rnn.weight_ih_l0"].T,  # (T, H), the terms of (R1)
-            "W_hh h": h[:-1] @ w["rnn.weight_hh_l0"].T,
-            "z": trace.z[:, 0],
-            "h": h,  # (T + 1, H)
-            "W h": h[1:] @ w["fc.weight"].T,  # (T, V), a term of (L1)
-            "y": logits,
+            "W_ih x": trace.x[:, 0] @ w["rnn.weight_ih_l0"].T,  # (T, H), the terms of (R1)
+            "W_hh h": a["h"][:-1] @ w["rnn.weight_hh_l0"].T,
+            "W h": a["h"][1:] @ w["fc.weight"].T,  # (T, V), a term of (L1)
             "e": e,
             "sum e": e.sum(axis=1),
-            "p": trace.p[:, 0],
-            "loss": trace.losses[:, 0],
-            "dy": trace.dlogits[:, 0],
-            "local": trace.dh_local[:, 0],
-            "future": trace.dh_future[:, 0],
-            "dh": trace.dh[:, 0],
-            "dz": trace.dz[:, 0],
-            "dx": trace.dx[:, 0],
             "dh_0": trace.dh_0[0],
             "pairs": pairs,
             "pair norms": np.linalg.norm(pairs, axis=1),
             "largest singular value": trace.singular_values[:, 0, 0],
-            "contribution norms": np.array(
-                [np.linalg.norm(trace.contributions[name].reshape(T, -1), axis=1) for name in names]
-            ),
-            "truncation lost": np.array([trace.truncation_lost[name] for name in names]),
-            "truncation angle": np.array([trace.truncation_angle[name] for name in names]),
+            "contribution norms": np.array(contributions),
+            "truncation lost": np.array(list(trace.truncation_lost.values())),
+            "truncation angle": np.array(list(trace.truncation_angle.values())),
         }
     )
 
 
 def _count(T: int, E: int, H: int, V: int, P: int) -> int:
-    """Return how many numbers `page_arrays` has, with P parameters."""
-    steps = T * (8 * H + 5 * V + E + 3)  # W_ih x, W_hh h, z, h, local, future, dh, dz; W h, y, e, p, dy; dx; scalars
+    """Return how many numbers `page_arrays` has for a model with P parameters."""
+    steps = T * (8 * H + 5 * V + E + 3)  # z, h, dh_local, ...; logits, p, ...; dx; scalars
     return 2 * P + steps + 2 * H + T * (T + 1) // 2 * (H + 1) + 3 * 7 * T
 
 
 def _check_size(model: CharRNN, T: int, stages: int) -> None:
     P = model.parameters().data.size
     numbers = stages * _count(T, model.embedding_dim, model.hidden_size, model.vocab_size, P)
-    size = numbers * 8 * 4 // 3  # base64 turns three bytes into four
+    size = numbers * 8 * 4 // 3  # base64 turns 3 bytes into 4
     if size > MAX_BYTES:
         raise ValueError(
             f"a page of {T} steps, {P} parameters and {stages} stages of training would have {size / 1e6:.0f} MB, "
@@ -159,13 +144,13 @@ def _check_size(model: CharRNN, T: int, stages: int) -> None:
 
 
 def _encode(arrays: dict[str, Array]) -> str:
-    """All of them, one behind the other, as base64 of little-endian float64: exact, and smaller than decimals."""
+    """Return all arrays one after another, as base64 of little-endian float64: exact, and shorter than decimals."""
     flat = np.concatenate([array.reshape(-1) for array in arrays.values()])
     return base64.b64encode(flat.astype("<f8").tobytes()).decode("ascii")
 
 
 def _page(data: str) -> str:
-    """Put the style, the scripts and the data into the frame."""
+    """Put the style sheet, the scripts and the data into the frame."""
     files = resources.files(__name__)
     page = files.joinpath("page.html").read_text("utf-8")
     style = files.joinpath("style.css").read_text("utf-8")
@@ -173,7 +158,7 @@ def _page(data: str) -> str:
     for name in SCRIPTS:
         script = files.joinpath(name).read_text("utf-8")
         page = page.replace(f'<script src="{name}"></script>', f"<script>\n{script}</script>")
-    # In a script element nothing but "<" can end it or open another: written as \\u003c it does neither.
+    # Only "<" can end a script element or open another. Written as \\u003c it does neither.
     data = data.replace("<", "\\u003c")
     return page.replace(
         '<script type="application/json" id="data"></script>',

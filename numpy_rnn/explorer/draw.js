@@ -1,7 +1,7 @@
 "use strict";
-// Elements, formulas, numbers, colours, and the one picture that everything here is made of: a grid of coloured cells.
+// Elements, formulas, numbers, colours, and the two kinds of picture on the page: grids of coloured cells, and bars.
 
-/** Make an element; text goes in as text, never as HTML. */
+/** Make an element. Text is inserted as text, never as HTML. */
 function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,7 +12,7 @@ function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** "h_t", "W_{hh}^T dz_{t+1}": the text with its indices lowered and its powers raised. */
+/** Typeset "h_t" or "W_{hh}^T dz_{t+1}", with subscripts and superscripts. */
 function math(text) {
   const pieces = text.split(/([_^](?:\{[^}]*\}|\w+))/).map((piece) => {
     if (!/^[_^]/.test(piece)) return piece.replace(/-/g, "−");
@@ -24,20 +24,20 @@ function math(text) {
 
 const label = (name) => el("span", { class: "label" }, name);
 
-/** Four digits, for reading. */
+/** A number with four digits. */
 function number(x) {
   if (x === 0) return "0";
   const size = Math.abs(x);
   return size >= 1e-3 && size < 1e4 ? x.toPrecision(4) : x.toExponential(3);
 }
 
-/** A factor or a term that follows a sign. */
+/** A number that follows an operator: negative ones are in brackets. */
 const term = (x) => (x < 0 ? `(${number(x)})` : number(x));
 
 const quoted = (character) => `‘${character}’`;
 
-// Colours: PuOr for signed numbers, cividis for sizes, and one hue for probabilities. All three can be told apart by
-// colour-blind eyes, and in print. In the dark, zero is dark.
+// Colour scales: PuOr for signed numbers, cividis for norms, a single hue for probabilities. All are safe for colour-blind
+// readers and in print. In the dark theme, zero is dark.
 const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55",
   "#fee838"].map(rgb);
 const THEMES = {
@@ -57,14 +57,14 @@ function theme() {
   return THEMES[chosen || (prefersDark.matches ? "dark" : "light")];
 }
 
-/** The colour at `share`, from 0 to 1, of a scale of equally spaced ones. */
+/** The colour at `share`, from 0 to 1, along a scale of equally spaced colours. */
 function blend(colours, share) {
   const place = Math.min(Math.max(share, 0), 1) * (colours.length - 1);
   const i = Math.min(Math.floor(place), colours.length - 2);
   return colours[i].map((from, k) => Math.round(from + (place - i) * (colours[i + 1][k] - from)));
 }
 
-const DECADES = 5; // powers of ten, of norms
+const DECADES = 5; // powers of ten that the scale of norms covers
 
 const SCALES = {
   signed: (x, limit) => blend(theme().signed, limit ? 0.5 + x / limit / 2 : 0.5),
@@ -77,8 +77,8 @@ const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x
 /**
  * A grid of rows x columns coloured cells.
  *
- * values: a flat array, row by row; NaN leaves a cell empty. say(row, column): what a cell is called, in plain text.
- * mark: [row, column] gets a frame. click(row, column). name: what the whole is called.
+ * values: a flat array, row by row; NaN leaves a cell empty. say(row, column): the tooltip of a cell, in plain text.
+ * mark: [row, column] of the cell to frame. click(row, column): called on a click. name: the label for screen readers.
  */
 function grid({ values, rows, columns, name, say, scale = "signed", limit = largest(values), mark, click, className = "" }) {
   const canvas = el("canvas", { width: columns, height: rows, role: "img", "aria-label": name });
@@ -113,15 +113,15 @@ function grid({ values, rows, columns, name, say, scale = "signed", limit = larg
     box.addEventListener("click", (event) => {
       const at = cell(event);
       if (!at) return;
-      event.stopPropagation(); // the column around it would choose again
+      event.stopPropagation(); // else the column around it would handle it too
       click(...at);
-      showTooltip(say(...at), event); // drawing hides it, and a finger that tapped does not move
+      showTooltip(say(...at), event); // drawing hides it, and after a tap no pointermove follows
     });
   }
   return box;
 }
 
-/** What the colours of a scale stand for. */
+/** A colour bar with the values at its ends. */
 function legend(scale, limit, words = "") {
   const ends = { signed: [number(-limit), number(limit)], share: ["0", number(limit)],
     size: [`≤ ${number(limit / 10 ** DECADES)}`, number(limit)] }[scale];
@@ -132,13 +132,13 @@ function legend(scale, limit, words = "") {
   return el("span", { class: "legend" }, words && el("span", {}, words), el("span", {}, ends[0]), bar, el("span", {}, ends[1]));
 }
 
-/** Names along an axis: with more than there is room for, only every second, third, ... is written. */
+/** Labels for an axis: with too many for the room there is, only every second, third, ... is kept. */
 function thin(names, room = 36) {
   const every = Math.ceil(names.length / room);
   return names.map((name, i) => (i % every ? "" : name));
 }
 
-/** Upright bars, one for each value, and how much the highest could be; `mark` is the chosen one. */
+/** A bar chart. `limit`: the value at full height, labelled `top`. `mark`: index of the selected bar. */
 function bars({ values, limit = largest(values), top = number(limit), say, names, mark, click, name, id }) {
   const scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, top), el("span", {}, "0"));
   return el("div", { class: "bars", role: "group", "aria-label": name, id }, scale, Array.from(values, (x, i) => {
@@ -146,7 +146,7 @@ function bars({ values, limit = largest(values), top = number(limit), say, names
     const tell = (event) => showTooltip(say(i), event);
     const choose = (event) => {
       click(i);
-      if (event.detail) tell(event); // 0: by a key, which points nowhere
+      if (event.detail) tell(event); // 0: pressed by key, so there is no position
     };
     return el(click ? "button" : "div", {
       class: i === mark ? "bar chosen" : "bar", type: click && "button", "aria-label": say(i),

@@ -1,5 +1,5 @@
 "use strict";
-// The controls: epoch, step, theme, and the keys.
+// The controls: epoch, step, theme, and the keyboard.
 
 const slider = document.getElementById("epoch");
 
@@ -16,7 +16,7 @@ function draw() {
   const opened = [...document.querySelectorAll("details")].map((details) => details.open);
   slider.value = state.epoch;
   const epoch = data.epochs[state.epoch] ?? "";
-  slider.setAttribute("aria-valuetext", `after epoch ${epoch}`);
+  slider.setAttribute("aria-valuetext", `after update ${epoch}`);
   document.getElementById("epoch-name").value = epoch;
   document.getElementById("loss").textContent = `loss ${data.losses[state.epoch].toFixed(4)}`;
   document.getElementById("step-name").textContent =
@@ -29,7 +29,7 @@ function draw() {
   focus();
 }
 
-/** What is drawn anew loses the focus: return a function that gives it back. */
+/** Redrawn elements lose the focus: return a function that restores it. */
 function rememberFocus() {
   const container = document.activeElement.closest("section [id]");
   if (!container) return () => {};
@@ -43,52 +43,35 @@ function rememberFocus() {
   };
 }
 
-const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
-const moveStep = (by) => update({ step: clamp(state.step + by, 0, T - 1) });
-const moveEpoch = (by) => update({ epoch: clamp(state.epoch + by, 0, snapshots.length - 1) });
-const moveBack = (by) => update({ back: clamp(state.back + by, 0, state.loss) });
-function moveLoss(by) {
-  const loss = clamp(state.loss + by, 0, T - 1);
-  update({ loss, back: Math.min(state.back, loss) });
+/** Add `by` to what is selected, as far as that is possible. */
+function move(name, by) {
+  const last = { step: T - 1, epoch: snapshots.length - 1, back: state.loss, loss: T - 1, unit: H - 1, character: V - 1 }[name];
+  const value = Math.min(Math.max(state[name] + by, 0), last);
+  update(name === "loss" ? { loss: value, back: Math.min(state.back, value) } : { [name]: value });
 }
 
-const moveUnit = (by) => update({ unit: clamp(state.unit + by, 0, H - 1) });
-const moveCharacter = (by) => update({ character: clamp(state.character + by, 0, V - 1) });
-
-const KEYS = {
-  ArrowLeft: () => moveStep(-1),
-  ArrowRight: () => moveStep(1),
-  ArrowUp: () => moveEpoch(1),
-  ArrowDown: () => moveEpoch(-1),
-  j: () => moveUnit(1),
-  k: () => moveUnit(-1),
-};
-const SHIFT_KEYS = {
-  ArrowLeft: () => moveBack(-1),
-  ArrowRight: () => moveBack(1),
-  ArrowUp: () => moveLoss(-1),
-  ArrowDown: () => moveLoss(1),
-  J: () => moveCharacter(1),
-  K: () => moveCharacter(-1),
-};
+const KEYS = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["epoch", 1], ArrowDown: ["epoch", -1],
+  j: ["unit", 1], k: ["unit", -1] };
+const SHIFT_KEYS = { ArrowLeft: ["back", -1], ArrowRight: ["back", 1], ArrowUp: ["loss", -1], ArrowDown: ["loss", 1],
+  J: ["character", 1], K: ["character", -1] };
 
 document.addEventListener("keydown", (event) => {
   hideTooltip();
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = (event.shiftKey ? SHIFT_KEYS : KEYS)[event.key];
-  if (!act || event.target === slider) return;  // the slider has keys of its own
+  const change = (event.shiftKey ? SHIFT_KEYS : KEYS)[event.key];
+  if (!change || event.target === slider) return; // the slider has its own keys
   event.preventDefault();
-  act();
+  move(...change);
 });
 
 slider.max = snapshots.length - 1;
 slider.disabled = snapshots.length === 1;
-slider.parentElement.hidden = data.epochs.length === 0; // a model alone
+slider.parentElement.hidden = data.epochs.length === 0; // a single model
 document.getElementById("same-scale").parentElement.hidden = snapshots.length === 1;
-slider.addEventListener("pointerup", () => slider.blur()); // a drag leaves the arrows to the steps
+slider.addEventListener("pointerup", () => slider.blur()); // so that after a drag the arrow keys move the step
 slider.addEventListener("input", () => update({ epoch: Number(slider.value) }));
-document.getElementById("previous").addEventListener("click", () => moveStep(-1));
-document.getElementById("next").addEventListener("click", () => moveStep(1));
+document.getElementById("previous").addEventListener("click", () => move("step", -1));
+document.getElementById("next").addEventListener("click", () => move("step", 1));
 document.getElementById("same-scale").addEventListener("change", (event) => update({ sameScale: event.target.checked }));
 document.getElementById("theme").addEventListener("click", () => {
   const dark = theme() === THEMES.dark;
@@ -96,7 +79,7 @@ document.getElementById("theme").addEventListener("click", () => {
   draw();
 });
 prefersDark.addEventListener("change", draw);
-// Not "scroll": where lines wrap anew, the browser scrolls by itself to keep in place what is looked at.
+// Not "scroll": when lines wrap differently, the browser scrolls by itself to keep the view in place.
 for (const kind of ["wheel", "touchmove"]) addEventListener(kind, hideTooltip, { passive: true });
 
 document.body.style.setProperty("--characters", V);

@@ -1,10 +1,10 @@
 "use strict";
-// The network unrolled over the text: one column a step.
+// The network unrolled over the text: one column per step.
 
 function drawNetwork() {
   const place = document.getElementById("network");
   const scrolled = place.scrollLeft;
-  const most = Math.max(...snapshots.map((snapshot) => largest(snapshot.loss)));
+  const most = Math.max(...snapshots.map((snapshot) => largest(snapshot.losses)));
   const names = el("div", { class: "column names", "aria-hidden": "true" },
     el("span", { class: "time" }, "step t"),
     el("span", { class: "reads" }, "reads"),
@@ -14,7 +14,7 @@ function drawNetwork() {
     el("span", { class: "loss" }, el("span", {}, "loss")));
   const columns = data.reads.map((character, t) => {
     const p = row("p", t);
-    const loss = now().loss[t];
+    const loss = now().losses[t];
     const guess = data.characters[p.indexOf(Math.max(...p))];
     const right = guess === data.follows[t];
     const h = row("h", t + 1);
@@ -40,7 +40,7 @@ function drawNetwork() {
       click: (v) => update({ character: v, step: t }),
     }),
     el("span", { class: "next" }, data.follows[t],
-      el("span", { class: right ? "guess right" : "guess", title: `its guess: ${guess}` }, right ? "✓" : `not ${guess}`)),
+      el("span", { class: right ? "guess right" : "guess", title: `prediction: ${guess}` }, right ? "✓" : `✗ ${guess}`)),
     el("span", { class: "loss", title: `-log p = ${loss}` },
       el("span", { class: "fill", style: `height:${(100 * loss) / most}%` }), el("span", {}, loss.toFixed(3))));
   });
@@ -50,7 +50,7 @@ function drawNetwork() {
     legend("signed", 1, "state"), legend("share", 1, "probability"));
 }
 
-/** Bring the chosen column into sight, without moving the page. */
+/** Scroll the selected column into view, without scrolling the page. */
 function scrollToStep() {
   const place = document.getElementById("network");
   const column = place.querySelector(".step.chosen");

@@ -1,5 +1,5 @@
 "use strict";
-// One parameter: its gradient, what the chosen step contributes to it, and what truncation would lose.
+// One parameter: its gradient, what the selected step contributes to it, and what truncation would lose.
 
 function drawParameters() {
   document.getElementById("tabs").replaceChildren(...Object.entries(PARAMETERS).map(([name, { symbol }]) =>
@@ -10,9 +10,9 @@ function drawParameters() {
   document.getElementById("parameter").replaceChildren(...parameter(state.parameter, state.step));
 }
 
-/** What step t contributes: the outer product of a column and a row, or a row alone. */
+/** What step t contributes: the outer product of two vectors, or the second vector alone if there is no first. */
 function factors(name, t) {
-  const n = t + 1, dz = row("dz", t), dy = row("dy", t);
+  const n = t + 1, dz = row("dz", t), dy = row("dlogits", t);
   const onehot = Float64Array.from({ length: V }, (_, v) => (v === data.tokens[t] ? 1 : 0));
   return {
     "embedding.weight": [onehot, row("dx", t), "onehot(token_t)", `dx_${n}`],
@@ -27,58 +27,52 @@ function factors(name, t) {
 
 function parameter(name, t) {
   const { symbol, label: reference, rows, columns, units } = PARAMETERS[name];
-  const n = t + 1, index = Object.keys(PARAMETERS).indexOf(name);
+  const n = t + 1, index = Object.keys(PARAMETERS).indexOf(name), flat = rows === 1;
   const gradient = now()[`d ${name}`];
   const [left, top, leftName, topName] = factors(name, t);
   const outer = Float64Array.from({ length: rows * columns }, (_, k) =>
     left[Math.floor(k / columns)] * top[k % columns]);
-  const norms = row("contribution norms", index);
-  const where = { "embedding.weight": (r) => quoted(data.characters[r]), "fc.weight": (r) => quoted(data.characters[r]) }[name]
-    || String;
-  const along = name === "fc.bias" ? (c) => quoted(data.characters[c]) : String;
-  const cell = (r, c) => (rows === 1 ? `[${along(c)}]` : `[${where(r)}, ${c}]`);
-  const lost = row("truncation lost", index), angle = row("truncation angle", index);
-  const size = rows === 1 ? "flat" : "";
-  const steps = Array.from({ length: T }, (_, k) => String(k + 1));
+  const norms = row("contribution norms", index), lost = row("truncation lost", index), angle = row("truncation angle", index);
+  const where = name === "embedding.weight" || name.startsWith("fc.") ? (i) => quoted(data.characters[i]) : String;
+  const cell = (r, c) => (flat ? `[${where(c)}]` : `[${where(r)}, ${c}]`);
   const most = Math.max(1, largest(lost));
-  const choose = units && ((r, c) => update({ unit: units === "rows" ? r : c }));
+  const click = units && ((r, c) => update({ unit: units === "rows" ? r : c }));
   return [
     el("div", { class: "pair" },
       el("figure", { id: "gradient" },
-        el("figcaption", {}, math(`d${symbol}`), ", the gradient: the sum of what all steps add"),
+        el("figcaption", {}, math(`d${symbol}`), ", the gradient: the sum over all steps"),
         grid({
-          values: gradient, rows, columns, className: size, name: `gradient of ${name}`,
-          say: (r, c) => `d${symbol}${cell(r, c)} = ${gradient[r * columns + c]}`, click: choose,
+          values: gradient, rows, columns, className: flat ? "flat" : "", name: `gradient of ${name}`, click,
+          say: (r, c) => `d${symbol}${cell(r, c)} = ${gradient[r * columns + c]}`,
         }), legend("signed", largest(gradient))),
       el("figure", { id: "contribution" },
-        el("figcaption", {}, label(reference), math(rows === 1 ? topName : `${leftName} ${topName}^T`),
-          `, what step ${n} adds`),
-        el("div", { class: rows === 1 ? "" : "outer" },
-          rows === 1 ? "" : [
+        el("figcaption", {}, label(reference), math(flat ? topName : `${leftName} ${topName}^T`),
+          `, what step ${n} adds to it`),
+        el("div", { class: flat ? "" : "outer" },
+          flat ? "" : [
             grid({ values: top, rows: 1, columns, className: "top", name: topName,
               say: (_, c) => `${topName}[${c}] = ${top[c]}` }),
             grid({ values: left, rows, columns: 1, className: "left", name: leftName,
               say: (r) => `${leftName}[${where(r)}] = ${left[r]}` })],
           grid({
-            values: outer, rows, columns, className: `${size} product`, name: `contribution of step ${n} to ${name}`,
-            say: (r, c) => rows === 1 ? `${topName}[${along(c)}] = ${outer[c]}`
+            values: outer, rows, columns, className: flat ? "flat product" : "product", click,
+            name: `contribution of step ${n} to ${name}`,
+            say: (r, c) => flat ? `${topName}${cell(r, c)} = ${outer[c]}`
               : `${leftName}[${where(r)}] × ${topName}[${c}] = ${left[r]} × ${top[c]} = ${outer[r * columns + c]}`,
-            click: choose,
           })), legend("signed", largest(outer)))),
     el("div", { class: "pair" },
       el("figure", {},
-        el("figcaption", {}, "norm of what each step contributes (choose a step)"),
+        el("figcaption", {}, "norm of each step's contribution (click a bar to select the step)"),
         bars({
           values: norms, names: thin(data.reads), mark: t, name: "norm of each step's contribution", id: "norms",
           say: (k) => `step ${k + 1} (${data.reads[k]}): ${norms[k]}`, click: (k) => update({ step: k }),
         })),
       el("figure", { id: "truncation" },
-        el("figcaption", {}, "what truncation costs: the error of the gradient, relative to its norm, if each loss goes back k steps only"),
+        el("figcaption", {}, "what truncation costs: the relative error of the gradient if each loss is sent back only k steps"),
         bars({
-          values: lost, names: thin(steps, 36 / String(T).length), name: "what truncation costs", limit: most,
-          top: `${number(100 * most)} %`,
-          say: (k) => `k = ${k + 1}: ${number(100 * lost[k])} % of the norm is the size of the error, and the direction is `
-            + `${number(angle[k])}° off`,
+          values: lost, names: thin(data.reads.map((_, k) => String(k + 1)), 36 / String(T).length), limit: most,
+          name: "what truncation costs", top: `${number(100 * most)} %`,
+          say: (k) => `k = ${k + 1}: relative error ${number(100 * lost[k])} %, direction ${number(angle[k])}° off`,
         }))),
   ];
 }

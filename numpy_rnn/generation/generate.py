@@ -1,60 +1,55 @@
 """Generation: feed the model its own predictions, one character at a time.
 
-Dropout is off while generating, whatever the model's mode, and the tape of its last forward stays as it is.
+Dropout is off, whatever the model's mode, and the model's tape is left as it is.
 
-Generated text holds whatever the vocabulary does. Lone surrogates, from a text read with errors="surrogateescape",
-cannot be printed as UTF-8: write `text.encode("utf-8", "surrogateescape")` to get the bytes of the original back, or
-`sys.stdout.reconfigure(errors="backslashreplace")` to see them; `shade` escapes them, and control characters too.
+Generated text can contain any character of the vocabulary. Lone surrogates, from a text read with
+errors="surrogateescape", cannot be encoded as UTF-8: `text.encode("utf-8", "surrogateescape")` gives the original
+bytes, and `sys.stdout.reconfigure(errors="backslashreplace")` makes `print` show them. `shade` escapes them, and
+control characters too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Unpack
 
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import ArgumentError, Array, as_size
-from numpy_rnn.generation.sampling import Sampling, draw, finite_max, softmax
+from numpy_rnn.checks import Array, as_size
+from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, finite_max, softmax
 from numpy_rnn.text.vocabulary import Vocabulary
 
 __all__ = ["generate", "generate_batch", "stream"]
 
 
 def generate(
-    model: CharRNN,
-    vocabulary: Vocabulary,
-    prompt: str,
-    length: int,
-    *,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    rng: np.random.Generator | int | None = None,
+    model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int, **sampling: Unpack[SamplingOptions]
 ) -> str:
-    """Continue `prompt`: greedily, or with a temperature by drawing each character from the model's distribution.
+    """Continue `prompt` with the most probable character each time, or with characters drawn at random.
 
     Parameters
     ----------
     model : CharRNN
     vocabulary : Vocabulary
-        The one that the model was trained with.
+        The one the model was trained with.
     prompt : str
-        At least one character: what the model reads first.
+        The text the model reads first; at least one character.
     length : int
-        Length of the whole text, the prompt included.
+        Length of the result, including the prompt.
     temperature : float, optional
-        Above 0: divides the logits; 1 draws from what the model has learned. None: greedy, the most probable
-        character each time, and of equal ones the first in the vocabulary.
+        Draw each character from the model's distribution, with the logits divided by `temperature`. 1 draws from
+        what the model has learned; it must be above 0. Default: greedy, the most probable character each time, and
+        of equally probable ones the first in the vocabulary.
     top_k : int, optional
         Draw from the k most probable characters only. Needs a temperature.
     top_p : float, optional
-        Draw from as few of the most probable characters as together have this probability, in (0, 1], once
-        temperature and top_k have been applied. Needs a temperature.
+        Draw from the smallest set of most probable characters that together have at least this probability, in
+        (0, 1], after temperature and top_k have been applied. Needs a temperature.
     rng : numpy.random.Generator or seed, optional
-        Draws one uniform number for each new character; greedy draws none. None: a fresh generator.
+        Used for one uniform number per new character, and not at all without a temperature. Default: a new, randomly
+        seeded generator.
 
     Returns
     -------
@@ -64,46 +59,38 @@ def generate(
     Raises
     ------
     ValueError
-        The prompt is empty, longer than `length`, or has characters that the vocabulary lacks; the vocabulary is not
-        the model's size; or temperature, top_k or top_p is out of range.
+        `prompt` is empty, longer than `length`, or has characters that are not in the vocabulary; the vocabulary's
+        size is not the model's; or temperature, top_k or top_p is out of range.
     FloatingPointError
         The model's logits are not finite.
     """
     tokens = _read_prompt(model, vocabulary, prompt, length)
-    choose = _chooser(temperature, top_k, top_p, rng)
+    choose = Sampling(**sampling).choose
     for logits in _logits(model, tokens, length, first=len(prompt) - 1):
-        tokens.append(int(choose(logits)))
+        tokens.append(choose(logits))
     return vocabulary.decode(tokens)
 
 
 def stream(
-    model: CharRNN,
-    vocabulary: Vocabulary,
-    prompt: str,
-    length: int,
-    *,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    rng: np.random.Generator | int | None = None,
+    model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int, **sampling: Unpack[SamplingOptions]
 ) -> Iterator[tuple[str, float]]:
-    """Return an iterator over the text that `generate` returns, each character as it is made.
+    """Return an iterator over the text that `generate` returns, one character at a time as it is made.
 
     Parameters
     ----------
     model, vocabulary, prompt, length, temperature, top_k, top_p, rng
-        See `generate`. What is wrong with them is said at once, not at the first character.
+        See `generate`. They are checked at once, not when the first character is requested.
 
     Yields
     ------
     character : str
-        Those of the prompt first.
+        Starting with those of the prompt.
     probability : float
-        What the model gave the character, before temperature, top_k and top_p: how little it surprised the model. Its
-        -log is the loss in nats. nan for the first one, which nothing predicted.
+        The model's probability of the character, before temperature, top_k and top_p; -log of it is the loss in nats.
+        nan for the first character, which nothing predicts.
     """
     tokens = _read_prompt(model, vocabulary, prompt, length)
-    return _stream(model, vocabulary, tokens, length, _chooser(temperature, top_k, top_p, rng))
+    return _stream(model, vocabulary, tokens, length, Sampling(**sampling))
 
 
 def generate_batch(
@@ -112,17 +99,13 @@ def generate_batch(
     prompt: str,
     length: int,
     count: int,
-    *,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    rng: np.random.Generator | int | None = None,
+    **sampling: Unpack[SamplingOptions],
 ) -> list[str]:
-    """Continue `prompt` `count` times, all of them side by side: one matrix product a step for all samples.
+    """Continue `prompt` `count` times at once, with one matrix product per step for all samples.
 
-    The samples are those of `count` calls of `generate` with the same Generator, one after the other: sample i has
-    the uniform numbers that the i-th call would draw, whatever `count` is. (A product of many rows may round
-    differently from one of a single row, which shows where a number falls on the very border of two characters.)
+    The samples are those of `count` calls of `generate` with the same Generator: sample i uses the uniform numbers
+    that the i-th call would draw, whatever `count` is. (A matrix product with many rows may round differently from
+    one with a single row. That shows only where a uniform number falls exactly between two characters.)
 
     Parameters
     ----------
@@ -136,19 +119,18 @@ def generate_batch(
     list of str
     """
     tokens: list[Any] = list(_read_prompt(model, vocabulary, prompt, length))
-    count = as_size("count", count)
-    if temperature is None:
-        return [generate(model, vocabulary, prompt, length, top_k=top_k, top_p=top_p)] * count
-    sampling = Sampling(temperature, top_k, top_p)
-    uniforms = np.random.default_rng(rng).random((count, length - len(prompt), 1))
+    count, chosen = as_size("count", count), Sampling(**sampling)
+    if chosen.rng is None:
+        return [generate(model, vocabulary, prompt, length)] * count
+    uniforms = chosen.rng.random((count, length - len(prompt), 1))
     for i, logits in enumerate(_logits(model, tokens, length, first=len(prompt) - 1, count=count)):
-        tokens.append(draw(sampling.distribution(logits), uniforms[:, i]))  # (count,)
+        tokens.append(draw(chosen.distribution(logits), uniforms[:, i]))  # (count,)
     new = np.array(tokens[len(prompt) :], np.intp).reshape(-1, count)
     return [prompt + vocabulary.decode(sample) for sample in new.T]
 
 
 def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -> list[int]:
-    """Return the prompt's tokens, once all arguments have been checked."""
+    """Check the arguments and return the tokens of the prompt."""
     if not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if len(vocabulary) != model.vocab_size:
@@ -163,36 +145,22 @@ def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: in
     return tokens
 
 
-def _chooser(
-    temperature: float | None, top_k: int | None, top_p: float | None, rng: np.random.Generator | int | None
-) -> Callable[[Array], Any]:
-    """Return the function that makes the next token of the logits (V,)."""
-    if temperature is None:
-        for name, value in (("top_k", top_k), ("top_p", top_p)):
-            if value is not None:
-                raise ArgumentError(name, f"does nothing without a temperature, got {value}")
-        return np.ndarray.argmax
-    sampling, rng = Sampling(temperature, top_k, top_p), np.random.default_rng(rng)
-    return lambda logits: draw(sampling.distribution(logits), rng.random(1))
-
-
 def _stream(
-    model: CharRNN, vocabulary: Vocabulary, tokens: list[int], length: int, choose: Callable[[Array], Any]
+    model: CharRNN, vocabulary: Vocabulary, tokens: list[int], length: int, sampling: Sampling
 ) -> Iterator[tuple[str, float]]:
     yield vocabulary.characters[tokens[0]], math.nan
     for position, logits in enumerate(_logits(model, tokens, length, first=0), 1):
         if position == len(tokens):
-            tokens.append(int(choose(logits)))
+            tokens.append(sampling.choose(logits))
         token = tokens[position]
         yield vocabulary.characters[token], float(softmax(logits)[token])
 
 
 def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: int | None = None) -> Iterator[Array]:
-    """Read tokens[0], tokens[1], ..., tokens[length - 2], and yield the logits after each one from `first` on.
+    """Read tokens[0], tokens[1], ..., tokens[length - 2], and yield the logits (V,) after each one from `first` on.
 
-    The caller appends what is to be read next. Each step overwrites the logits (V,) of the one before. With a
-    `count`, the prompt is read once, and from `first` on that many samples go their own ways: then the logits are
-    (count, V), and what is appended (count,).
+    The caller appends the token to read next. Each step overwrites the previous logits. With a `count`, the prompt is
+    read once and then continued that many times: the logits are (count, V), and the caller appends arrays (count,).
     """
     bottom, *upper = (directions[0] for directions in model.rnn.layers)
     W_hh_T, W_fc_T, b_fc = bottom.weight_hh.data.T, model.fc.weight.data.T, model.parameters()["fc.bias"].data
@@ -217,4 +185,4 @@ def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: i
             output.dot(W_fc_T, logits)
             add(logits, b_fc, logits)
             yield logits
-    finite_max(logits)  # a nan in the state never leaves it: greedy, which does not look, would print nonsense
+    finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough

@@ -1,12 +1,15 @@
-"""The report as a picture: analytic against numeric, the places of the error, and the error against the step."""
+"""A picture of the report: analytic against numerical gradients, the place of the error, its size by step size."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.display.pictures import BLUE, GREY, ORANGE, RED, figures
 from numpy_rnn.gradient_checking.derivatives import central, complex_step
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 
@@ -16,42 +19,39 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 STEPS = 10.0 ** np.arange(-15, 0.01, 0.5)
-RIGHT, WRONG, GREY = "#2b6cb0", "#c53030", "#718096"
+COLOURS = {"ok": BLUE, "WRONG": RED}
 
 
 def plot(report: GradcheckReport, target: Any = None) -> Any:
-    """Draw the report; return the figure.
+    """Draw the report and return the figure.
 
     Parameters
     ----------
     report : GradcheckReport
     target : path or sequence of three matplotlib axes, optional
-        A file to write, or the axes to draw on. None: a new figure, which is returned.
+        A file to write, or the axes to draw on. Default: a new figure.
 
     Raises
     ------
     ModuleNotFoundError
-        matplotlib is not installed: it is the extra 'plot'.
+        matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("matplotlib is not installed: it is the extra 'plot'") from None
-
-    if target is None or isinstance(target, str) or hasattr(target, "__fspath__"):
-        figure = Figure(figsize=(15, 4.6), layout="constrained")
-        axes = figure.subplots(1, 3)
-    else:
-        axes = list(target)
-        if len(axes) != 3:
-            raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
-        figure = axes[0].figure
-    tensor = _worst_tensor(report)
-    _scatter(axes[0], report)
-    _heatmap(axes[1], tensor)
-    _error_by_step(axes[2], report.experiment, tensor)
-    if target is not None and not isinstance(target, list | tuple | np.ndarray):
-        figure.savefig(target, dpi=120)
+    with figures() as Figure:
+        is_path = isinstance(target, str | os.PathLike)
+        if target is None or is_path:
+            figure = Figure(figsize=(15, 4.6))
+            axes = figure.subplots(1, 3)
+        else:
+            axes = list(target)
+            if len(axes) != 3:
+                raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
+            figure = axes[0].figure
+        tensor = _worst_tensor(report)
+        _scatter(axes[0], report)
+        _heatmap(axes[1], tensor)
+        _error_by_step(axes[2], report.experiment, tensor)
+        if is_path:
+            figure.savefig(target, dpi=120)
     return figure
 
 
@@ -64,21 +64,17 @@ def _worst_tensor(report: GradcheckReport) -> TensorReport:
 
 def _scatter(axes: Any, report: GradcheckReport) -> None:
     every = [np.zeros(1)]
-    for t in report.tensors.values():
-        if t.verdict not in ("ok", "WRONG") or not t.checked_numeric.size:
-            continue
-        color, marker = (WRONG, "x") if t.verdict == "WRONG" else (RIGHT, ".")
-        axes.plot(t.checked_numeric, t.checked_analytic, marker, color=color, alpha=0.6, label=None)
-        every += [t.checked_numeric, t.checked_analytic]
+    for verdict, marker, words in (("ok", ".", "right"), ("WRONG", "x", "wrong")):
+        tensors = [t for t in report.tensors.values() if t.verdict == verdict]
+        for t in tensors:
+            axes.plot(t.checked_numeric, t.checked_analytic, marker, color=COLOURS[verdict], alpha=0.6)
+            every += [t.checked_numeric, t.checked_analytic]
+        if tensors:
+            names = ", ".join(t.name for t in tensors[:3]) + f" and {len(tensors) - 3} more" * (len(tensors) > 3)
+            axes.plot([], [], marker, color=COLOURS[verdict], label=f"{words}: {names}")
     low, high = np.nanmin(np.concatenate(every)), np.nanmax(np.concatenate(every))
     axes.plot([low, high], [low, high], "-", color=GREY, linewidth=1, zorder=0)
-    for verdict, marker, color in (("ok", ".", RIGHT), ("WRONG", "x", WRONG)):
-        names = [t.name for t in report.tensors.values() if t.verdict == verdict]
-        if names:
-            words = "right" if verdict == "ok" else "wrong"
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            axes.plot([], [], marker, color=color, label=f"{words}: {shown}")
-    axes.legend(loc="best", fontsize="small", frameon=False)
+    axes.legend(loc="best", fontsize="small")
     axes.set(title=f"{report.label}: gradients", xlabel="numerical", ylabel="backward")
 
 
@@ -94,12 +90,14 @@ def _heatmap(axes: Any, tensor: TensorReport) -> None:
     vertical = "time step, from 0" if tensor.time_axis is not None else "axis 0" if errors.ndim > 1 else ""
     horizontal = "the other axes, flattened" if errors.ndim > 2 else f"axis {max(errors.ndim - 1, 0)}"
     axes.set(title=f"{tensor.name} {tensor.shape}: error by place", xlabel=horizontal, ylabel=vertical)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_major_locator().set_params(integer=True)
     if len(rows) == 1:
         axes.set_yticks([])
 
 
 def _error_by_step(axes: Any, experiment: Experiment, tensor: TensorReport) -> None:
-    """The U of differences, truncation to the right and round-off to the left; the complex step is flat."""
+    """Differences give a U: truncation error to the right, round-off to the left. The complex step is flat."""
     name, u = tensor.name, experiment.u
     v = np.random.default_rng(0).standard_normal(tensor.shape)
     v /= np.linalg.norm(v)
@@ -109,24 +107,20 @@ def _error_by_step(axes: Any, experiment: Experiment, tensor: TensorReport) -> N
     else:
         truth = u @ experiment.jacobian(name, [v])[0][:, 0]
 
-    def relative(derivatives: list[Array]) -> list[float]:
-        return [max(float(abs(u @ d - truth)) / (abs(float(truth)) or 1.0), 1e-17) for d in derivatives]
+    def relative(derivative: Any) -> float:
+        return max(float(abs(derivative - truth)) / (abs(float(truth)) or 1.0), 1e-17)
+
+    def curve(style: str, color: str, label: str, steps: Array, derivative: Callable[[float], Array]) -> None:
+        axes.loglog(steps, [relative(u @ derivative(h)) for h in steps], style, color=color, label=label)
 
     here = f(point)
-    forward = [(f({**point, name: point[name] + h * v}) - here) / h for h in STEPS]
-    axes.loglog(STEPS, relative(forward), ":", color=GREY, label="forward difference")
-    middle = [central(f, point, name, v, h) for h in STEPS]
-    axes.loglog(STEPS, relative(middle), "-", color="#dd6b20", label="central difference")
+    curve(":", GREY, "forward difference", STEPS, lambda h: (f({**point, name: point[name] + h * v}) - here) / h)
+    curve("-", ORANGE, "central difference", STEPS, lambda h: central(f, point, name, v, h))
     if experiment.method == METHODS[0]:
-        g = experiment.complex_function
-        smaller = 10.0 ** np.arange(-30, -14.9, 1)
-        steps = np.concatenate([smaller, STEPS])
-        by_complex = [complex_step(g, point, name, v, h) for h in steps]
-        axes.loglog(steps, relative(by_complex), "-", color=RIGHT, label="complex step")
+        g, steps = experiment.complex_function, np.concatenate([10.0 ** np.arange(-30, -14.9, 1), STEPS])
+        curve("-", BLUE, "complex step", steps, lambda h: complex_step(g, point, name, v, h))
     if tensor.analytic is not None and tensor.analytic.shape == v.shape:
-        error = abs(float(np.sum(tensor.analytic * v) - truth))
-        error = max(error / (abs(float(truth)) or 1.0), 1e-17)
-        color = WRONG if tensor.verdict == "WRONG" else RIGHT
-        axes.axhline(error, color=color, linestyle="--", linewidth=1, label="backward")
-    axes.legend(fontsize="small", frameon=False)
+        error = relative(np.sum(tensor.analytic * v))
+        axes.axhline(error, color=COLOURS[tensor.verdict], linestyle="--", linewidth=1, label="backward")
+    axes.legend(fontsize="small")
     axes.set(title=f"{name}: error along one direction", xlabel="step h", ylabel="relative error", ylim=(3e-18, 1e2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
 
-__all__ = ["Vocabulary", "tokenize", "visible"]
+__all__ = ["Vocabulary", "tokenize"]
 
 _PIECE = 65536  # characters converted at a time, which keeps temporary arrays below 2 MB
 
@@ -136,15 +135,3 @@ def _code_points(text: str) -> Iterator[tuple[int, Array]]:
 def _check_str(name: str, value: str) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {type(value).__name__}")
-
-
-def visible(character: str) -> str:
-    """Return a sign for a character that would not be seen by itself: ␣ for a space, ↵ for a newline, and so on."""
-    if character in _SIGNS:
-        return _SIGNS[character]
-    if ord(character) < 32:
-        return chr(0x2400 + ord(character))  # Unicode's pictures of the control characters
-    return "\ufffd" if unicodedata.category(character)[0] in "CMZ" else character
-
-
-_SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\x7f": "␡", "\xa0": "⍽"}

@@ -1,4 +1,4 @@
-"""The s x t heatmap of a trace as text: for a terminal, without colour."""
+"""A trace as text for a terminal: shades for |dL_s/dh_t|, and what is left of a gradient d steps back."""
 
 from __future__ import annotations
 
@@ -9,58 +9,20 @@ from unicodedata import east_asian_width
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.text.vocabulary import Vocabulary, visible
-from numpy_rnn.tracing.trace import Trace
+from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.tracing.items import Items, labels, norms, what_is_left
 
-__all__ = ["labels", "norms", "text_heatmap", "what_is_left"]
+__all__ = ["text_heatmap"]
 
-SHADES = "█▓▒░·"  # a factor of 10 each
+SHADES = "█▓▒░·"  # each a tenth of the one before
 GAP = "    "
+MARGIN = 8  # columns left of the cells: "  H → e ", where wide characters take up the blanks in front
 
 
-def labels(trace: Trace, vocabulary: Vocabulary, sequence: int) -> tuple[list[str], list[str]]:
-    """Return the characters that one sequence of the batch reads, and those that follow, all of them visible."""
-    V = len(trace.weights["fc.bias"])
-    if len(vocabulary) != V:
-        raise ValueError(f"vocabulary has {len(vocabulary)} characters, expected the model's {V}")
-    B = trace.tokens.shape[1]
-    if not 0 <= sequence < B:
-        raise IndexError(f"sequence must be in [0, {B}), the batch, got {sequence}")
-    characters = [visible(character) for character in vocabulary.characters]
-    tokens, targets = trace.tokens[:, sequence].tolist(), trace.targets[:, sequence].tolist()
-    return [characters[i] for i in tokens], [characters[i] for i in targets]
+def text_heatmap(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
+    """Return a heatmap of each trace, side by side where they fit, with a legend and a table, as lines of text.
 
-
-def norms(trace: Trace, sequence: int) -> Array:
-    """Return |dL_s/dh_t| at [s, t], shape (T, T)."""
-    result: Array = np.linalg.norm(trace.dh_by_loss[:, :, sequence], axis=2)
-    return result
-
-
-def what_is_left(norms: Array, distance: int) -> Array:
-    """Return |dL_s/dh_{s-d}| / |dL_s/dh_s| of every s that has a state d steps back and a gradient to lose."""
-    start, end = norms.diagonal()[distance:], norms.diagonal(-distance)
-    result: Array = end[start > 0] / start[start > 0]
-    return result
-
-
-def text_heatmap(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
-    """Draw one heatmap for each of the titled traces, side by side where they fit, with a legend.
-
-    Parameters
-    ----------
-    traces : mapping of str to Trace
-        Of the same text.
-    vocabulary : Vocabulary
-    sequence : int, default 0
-        Which one of the batch.
-    width : int, default 100
-        In characters; a longer text is cut off, and that is said.
-
-    Returns
-    -------
-    str
-        Lines, each ending in a newline.
+    `traces` are of the same text, by title. `sequence` is an index into the batch, `width` the maximum line length.
     """
     if width < 40:
         raise ValueError(f"width must be at least 40 characters, got {width}")
@@ -68,41 +30,38 @@ def text_heatmap(traces: Mapping[str, Trace], vocabulary: Vocabulary, sequence: 
     all_norms = {title: norms(trace, sequence) for title, trace in traces.items()}
     T = len(reads)
     wide = any(east_asian_width(character) in "WF" for character in reads + follow)
-    margin = 8  # "  H → e ", where wide characters take the blanks in front
-    cell = 2 if wide or margin + 2 * T <= width else 1
-    shown = min(T, (width - margin) // cell)
+    cell = 2 if wide or width >= MARGIN + 2 * T else 1
+    shown = min(T, (width - MARGIN) // cell)
+    size = MARGIN + cell * shown
 
+    names = [f"{_pad(a, 2)} → {_pad(b, 2)} " if wide else f"  {a} → {b} " for a, b in zip(reads, follow, strict=True)]
     blocks = []
     for title, values in all_norms.items():
-        largest = values.max() or 1
-        block = [title, "", " " * margin + "".join(_pad(character, cell) for character in reads[:shown]).rstrip()]
-        for s in range(shown):
-            label = f"{_pad(reads[s], 2 if wide else 1)} → {_pad(follow[s], 2 if wide else 1)}"
-            cells = "".join(_shade(values[s, t] / largest) * cell for t in range(s + 1))
-            block.append(f"{' ' * (0 if wide else 2)}{label} {cells}".rstrip())
+        block = [title, "", " " * MARGIN + "".join(_pad(character, cell) for character in reads[:shown])]
+        for s, row in enumerate(values[:shown] / (values.max() or 1)):
+            block.append(names[s] + "".join(_shade(share) * cell for share in row[: s + 1]))
         blocks.append(block)
-    size = margin + cell * shown
     if len(blocks) * size + (len(blocks) - 1) * len(GAP) <= width:
-        lines = [_beside(row, size) for row in zip_longest(*blocks, fillvalue="")]
+        lines = [GAP.join(_pad(line, size) for line in row) for row in zip_longest(*blocks, fillvalue="")]
     else:
         lines = [line for block in blocks for line in [*block, ""]][:-1]
 
-    steps = "step" if T - shown == 1 else "steps"
+    rest = T - shown
     head = [
         "|dL_s/dh_t|: how strongly the loss of each prediction (row: read → next) pulls at the state",
         "after each character read (column). Shades are relative to the largest of each heatmap:",
         f"{SHADES[0]} above 1/10  {SHADES[1]} 1/100  {SHADES[2]} 1/1000  {SHADES[3]} 1/10000  {SHADES[4]} less",
-        *([f"(cut off: the first {shown} of {T} steps; {T - shown} {steps} not shown)"] * (shown < T)),
+        *([f"(cut off: the first {shown} of {T} steps; {rest} step{'s' * (rest > 1)} not shown)"] * (rest > 0)),
     ]
-    return "\n".join([*head, "", *lines, "", *_table(all_norms)]) + "\n"
+    return "\n".join(line.rstrip() for line in [*head, "", *lines, "", *_table(all_norms)]) + "\n"
 
 
 def _table(all_norms: dict[str, Array]) -> list[str]:
-    """What is left of a gradient 1, 2, 4, ... steps back: one row a trace."""
+    """What is left of a gradient 1, 2, 4, ... steps back: one row per trace."""
     T = len(next(iter(all_norms.values())))
     distances = [2**i for i in range(8) if 2**i < T]
     if not distances:
-        return ["(a single step: there is no way back)"]
+        return ["(a single step: no way back)"]
     indent = max(len(title.partition(",")[0]) for title in all_norms) + 2
     lines = [
         "|dL_s/dh_{s-d}| / |dL_s/dh_s|, median over s: what is left of a gradient d steps back",
@@ -119,13 +78,5 @@ def _shade(share: float) -> str:
     return next((shade for i, shade in enumerate(SHADES) if share >= 10.0 ** -(i + 1)), SHADES[-1])
 
 
-def _columns(text: str) -> int:
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
-
-
 def _pad(text: str, size: int) -> str:
-    return text + " " * (size - _columns(text))
-
-
-def _beside(row: tuple[str, ...], size: int) -> str:
-    return GAP.join(_pad(line, size) for line in row).rstrip()
+    return text + " " * (size - sum(2 if east_asian_width(character) in "WF" else 1 for character in text))

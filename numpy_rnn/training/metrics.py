@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from numpy_rnn.display.html import escape, table
+from numpy_rnn.display.pictures import BLUE, RED
 from numpy_rnn.storage.files import resolve
 
 __all__ = ["Metrics", "read_lines", "read_metrics"]
 
 LEFT, RIGHT, TOP, BOTTOM = 60, 630, 24, 220  # the axes, in pixels
-# Distinguishable with colour blindness, and with a contrast of at least 3 to 1 on white and on black.
-COLOURS = {"loss": "#2b83c6", "val_loss": "#d55e00"}
+COLOURS = {"loss": BLUE, "val_loss": RED}  # both have a contrast of at least 3:1 on white and on black
 POINTS, ROWS = 500, 20  # shown at most
 
 

@@ -1,4 +1,4 @@
-"""A real Chromium, headless, for `make test-browser`; `make test` leaves these tests out (the marker `browser`)."""
+"""Headless Chromium for `make test-browser`. `make test` skips these tests, which have the marker `browser`."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.browser.lesson import Lesson
 MEASURE = Path(__file__).with_name("measure.js").read_text("utf-8")
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 
-# Nothing that Chromium does of its own accord: no updates, no accounts, no word to anybody.
+# Switch off what Chromium does by itself: updates, accounts, reports.
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -26,7 +26,7 @@ QUIET = [
 
 
 def find_chromium():
-    """Return the path of Debian's Chromium, or of Chrome, or what the environment variable CHROMIUM names."""
+    """Return the path of Chromium or Chrome, or of the program that the environment variable CHROMIUM names."""
     chosen = os.environ.get("CHROMIUM")
     names = [chosen] if chosen else ["chromium", "chromium-browser", "google-chrome"]
     for name in names:
@@ -39,7 +39,7 @@ def find_chromium():
 
 
 def pytest_collection_finish(session):
-    """What is missing is said once, before the first test."""
+    """Report what is missing once, before the first test."""
     if not any(item.get_closest_marker("browser") for item in session.items):
         return
     find_chromium()
@@ -47,7 +47,7 @@ def pytest_collection_finish(session):
         import playwright  # noqa: F401
     except ModuleNotFoundError:
         raise pytest.UsageError(
-            "playwright is not installed: it is the extra 'browser' (in a clone: make test-browser)"
+            "playwright is not installed: pip install playwright (or run make test-browser)"
         ) from None
 
 
@@ -72,7 +72,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Open a file in a tab of its own, which must not complain, ask for anything else, or open a dialog."""
+    """Open a file in a new tab, which must not log errors, request anything else, or open a dialog."""
 
     @contextmanager
     def visit(path, width=1280, scheme="light"):
@@ -80,7 +80,7 @@ def visit(browser):
         context = browser.new_context(
             viewport={"width": width, "height": 844 if phone else 900},
             color_scheme=scheme,
-            reduced_motion="reduce",  # to be where one scrolls to
+            reduced_motion="reduce",  # scroll at once
             has_touch=phone,
             is_mobile=phone,
             offline=True,
@@ -104,7 +104,7 @@ def visit(browser):
 
 @pytest.fixture(scope="session")
 def lesson():
-    """No two of T, E, H and V are equal, so that what is transposed shows."""
+    """T, E, H and V all differ, so that a transposed matrix is noticed."""
     return Lesson("Hello, world", embedding_dim=5, hidden_size=10, epochs=100)
 
 
@@ -115,7 +115,7 @@ def lesson_page(lesson, tmp_path_factory):
 
 @pytest.fixture
 def page(visit, lesson_page):
-    """The page of the lesson, at 1280 px."""
+    """The page of the lesson, 1280 px wide."""
     with visit(lesson_page) as page:
         yield page
 

@@ -1,13 +1,13 @@
-"""A training whose page is looked at, and the arrays that the page must show."""
+"""A training run whose page is tested, and the arrays that the page must show."""
 
 import numpy_rnn as nr
+from numpy_rnn.display.terminal import visible
 from numpy_rnn.explorer import train_snapshots
-from numpy_rnn.text.vocabulary import visible
 from numpy_rnn.text.windows import inputs_and_targets
 
 
 class Lesson:
-    """A model trained on a text, its trace at each stage, and how the page writes the characters."""
+    """A model trained on a text, its trace at each stage, and the characters as the page shows them."""
 
     def __init__(self, text, embedding_dim, hidden_size, epochs):
         self.text, self.vocabulary = text, nr.Vocabulary.from_text(text)
@@ -23,18 +23,18 @@ class Lesson:
         self.T, self.E, self.H, self.V = len(tokens), embedding_dim, hidden_size, len(self.vocabulary)
 
     def write(self, folder, epochs=None):
-        """Write the page, of these epochs only if they are given, and return its path."""
+        """Write the page, with all epochs or with these, and return its path."""
         models = {epoch: self.models[epoch] for epoch in epochs or self.epochs}
         path = folder / "explorer.html"
         path.write_bytes(nr.explain(models, self.vocabulary, self.text).encode())
         return path
 
     def moments(self, rng):
-        """Stages of training and steps, the first and the last of both among them: (k, trace, t)."""
+        """Yield (k, trace, t) for some stages of training k and steps t, including the first and the last of each."""
         some = int(rng.integers(1, len(self.epochs) - 1)), int(rng.integers(1, self.T - 1))
         for k, t in ((0, self.T - 1), some, (len(self.epochs) - 1, 0)):
             yield k, self.traces[k], t
 
     def place(self, size, i):
-        """What the page calls place i of a vector: the character, if it is over the vocabulary, as its size tells."""
+        """Return what the page calls element i of a vector: a character if the vector has the vocabulary's size."""
         return f"‘{self.characters[i]}’" if size == self.V else i

@@ -1,9 +1,9 @@
-// What the tests measure of the page; it is added to it when it has loaded.
+// Measurements for the tests, added to the page once it has loaded.
 
 const shown = (element) => element.checkVisibility({ visibilityProperty: true });
 const rgba = (text) => text.match(/[\d.]+/g).map(Number);
 
-/** All elements that have text of their own, each with it. */
+/** All text nodes, each with its element. */
 function texts() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found = [];
@@ -14,7 +14,7 @@ function texts() {
   return found;
 }
 
-/** Each text with its colour and that of the nearest ground behind it. */
+/** Each text with its colour and the nearest background colour behind it. */
 function textColours() {
   return texts().map(([node, element]) => {
     let behind = element;
@@ -24,7 +24,7 @@ function textColours() {
   });
 }
 
-/** What reaches beyond the left or right edge of the window, outside of the network, whose columns are scrolled. */
+/** Elements that reach beyond the left or right edge of the window, except the columns of the network, which scroll. */
 function sticksOut() {
   return [...document.body.querySelectorAll("*")].filter((element) => {
     const { left, right, width } = element.getBoundingClientRect();
@@ -32,7 +32,7 @@ function sticksOut() {
   }).map((element) => element.outerHTML.slice(0, 100));
 }
 
-/** Names along an axis that run into each other. */
+/** Labels along an axis that overlap. */
 function overlaps() {
   const found = [];
   for (const axis of document.querySelectorAll(".losses, .states, .letters, .bars, .names .distribution")) {

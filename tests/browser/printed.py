@@ -1,4 +1,4 @@
-"""Numbers as the page prints them; test_numbers.py holds this to the page's own `number`."""
+"""Numbers as the page prints them; test_printed.py compares this with the page's own `number`."""
 
 from decimal import ROUND_HALF_UP, Context
 
@@ -6,7 +6,7 @@ FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)  # JavaScript rounds halve
 
 
 def printed(x):
-    """Four digits; a power of ten outside of [0.001, 10000)."""
+    """Return four digits, with an exponent outside [0.001, 10000)."""
     if x == 0:
         return "0"
     rounded = FOUR_DIGITS.create_decimal_from_float(float(x))
@@ -16,5 +16,5 @@ def printed(x):
 
 
 def term(x):
-    """What follows a sign: negative numbers in brackets."""
+    """Return what follows an operator: negative numbers are in brackets."""
     return f"({printed(x)})" if x < 0 else printed(x)

@@ -7,7 +7,7 @@ from tests.browser.printed import printed
 pytestmark = pytest.mark.browser
 
 
-def test_arrows_go_through_steps_and_epochs(page, lesson):
+def test_arrow_keys_move_through_steps_and_epochs(page, lesson):
     page.choose(epoch=0, step=0)
     epochs, T, path = lesson.epochs, lesson.T, page.place[2:]
     page.press("ArrowRight")
@@ -30,12 +30,12 @@ def test_arrows_go_through_steps_and_epochs(page, lesson):
     assert page.place[:2] == (epochs[-1], T)
 
 
-def test_letters_go_through_units_and_characters(page, lesson):
+def test_letter_keys_move_through_units_and_characters(page, lesson):
     page.choose(epoch=2, step=3)
     z, logits = lesson.traces[2].z[3, 0], lesson.traces[2].logits[3, 0]
 
     def shown():
-        """The unit and the character that the equations write out, with what they are equal to."""
+        """Return the selected unit and character, each with the result of its equation."""
         texts = [page.find(f"#forward [data-label={label}] .numbers").text_content() for label in ("R1", "L1")]
         return [(text[text.index("[") + 1 : text.index("]")], text.rpartition(" = ")[2]) for text in texts]
 
@@ -50,7 +50,7 @@ def test_letters_go_through_units_and_characters(page, lesson):
     assert shown() == expected(lesson.H - 2, lesson.V - 2)
 
 
-def test_a_slider_that_was_dragged_leaves_the_arrows_to_the_steps(page, lesson):
+def test_after_a_drag_the_arrow_keys_move_the_step(page, lesson):
     page.choose(epoch=0, step=0)
     box = page.find("#epoch").bounding_box()
     page.tab.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
@@ -59,17 +59,17 @@ def test_a_slider_that_was_dragged_leaves_the_arrows_to_the_steps(page, lesson):
     assert page.place[:2] == (lesson.epochs[-1], 2)
 
 
-def test_shift_and_arrows_go_through_the_heatmap(page, lesson):
+def test_shift_and_arrow_keys_move_through_the_heatmap(page, lesson):
     T, place = lesson.T, page.place[:2]
     page.click(page.find("#pairs .grid"), (T, T), (3, 2))
     for key, loss, state in [
         ("Shift+ArrowRight", 4, 4),
-        ("Shift+ArrowRight", 4, 4),  # no state after the loss
+        ("Shift+ArrowRight", 4, 4),  # there is no state after the loss
         ("Shift+ArrowDown", 5, 4),
         ("Shift+ArrowLeft", 5, 3),
         ("Shift+ArrowUp", 4, 3),
         ("Shift+ArrowUp", 3, 3),
-        ("Shift+ArrowUp", 2, 2),  # the state comes along
+        ("Shift+ArrowUp", 2, 2),  # the state moves along
     ]:
         page.press(key)
         assert page.place == (*place, loss, state)
@@ -109,14 +109,14 @@ def test_what_has_the_focus_keeps_it(page):
         page.choose(step=4)
 
 
-def test_the_focus_goes_with_the_step(page):
+def test_the_focus_follows_the_step(page):
     page.choose(step=3)
     page.find('[data-step="3"] .time').focus()
     page.press("ArrowRight")
     assert has_focus(page.find('[data-step="4"] .time'))
 
 
-def test_the_last_of_fewer_bars_has_the_focus(page):
+def test_the_last_bar_keeps_the_focus_when_there_are_fewer(page):
     page.choose(step=4)
     page.find("#pulls .bar").last.focus()
     page.press("ArrowRight")
@@ -167,11 +167,11 @@ def test_the_slider(page, lesson):
     for key, k in [("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("End", len(epochs) - 1), ("Home", 0)]:
         page.press(key)
         assert page.place[:2] == (epochs[k], step)
-        assert slider.get_attribute("aria-valuetext") == f"after epoch {epochs[k]}"
+        assert slider.get_attribute("aria-valuetext") == f"after update {epochs[k]}"
         assert page.text("#loss") == f"loss {lesson.traces[k].loss:.4f}"
 
 
-def test_the_buttons_go_a_step(page, lesson):
+def test_the_buttons_move_one_step(page, lesson):
     page.choose(step=0)
     page.find("#previous").click()
     assert page.place[1] == 1
@@ -197,10 +197,10 @@ def test_light_and_dark(page):
         page.find("#theme").click()
         assert colours() == expected
     page.tab.emulate_media(color_scheme="dark")
-    assert colours() == light  # what the button said holds
+    assert colours() == light  # the button has precedence
 
 
-def test_the_chosen_step_is_in_sight(visit, lesson, lesson_page):
+def test_the_selected_step_is_visible(visit, lesson, lesson_page):
     with visit(lesson_page, width=390) as page:
         for key in ("ArrowRight", "ArrowLeft"):
             for _ in range(lesson.T):

@@ -1,4 +1,4 @@
-"""The page opens from disk, for any text: no error, no dialog, nothing else asked for (`visit` sees to that)."""
+"""The page opens from disk for any text: no errors, no dialogs, no requests (checked by `visit`)."""
 
 import pytest
 
@@ -16,7 +16,7 @@ TEXTS = {
 
 
 def use_all(page):
-    """Walk through the page: each key, each parameter, each fold."""
+    """Use everything on the page: each key, each parameter, each fold."""
     for key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown", "ArrowDown"):
         page.press(key, f"Shift+{key}")
     for tab in page.find("#tabs button").all():

@@ -1,4 +1,4 @@
-"""The tutorial's page at a desk and on a phone, in light and in dark: pictures, and what can be measured of them."""
+"""The tutorial's page on a desktop and on a phone, light and dark: screenshots and measurements."""
 
 import matplotlib.image
 import numpy as np
@@ -31,20 +31,20 @@ def test_picture(look):
     page.tab.screenshot(path=path, full_page=True)
     pixels = matplotlib.image.imread(path)[:, :, :3]  # (height, width, 3), from 0 to 1
     assert pixels.shape[1] == width
-    # Ground and panels are most of the page; ink is not, but it is there.
+    # Background and panels are most of the page, but there is ink.
     assert (np.median(pixels) > 0.9) if scheme == "light" else (np.median(pixels) < 0.15)
     assert pixels.max() - pixels.min() > 0.8
     assert len(np.unique(pixels[::8, ::8].reshape(-1, 3), axis=0)) > 200
 
 
 def luminance(colour):
-    """Of (red, green, blue) from 0 to 255: WCAG 2's relative luminance."""
+    """Return WCAG 2's relative luminance of (red, green, blue) from 0 to 255."""
     share = np.array(colour[:3]) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
 
-def test_words_can_be_read(look):
-    """All text has the contrast that WCAG 2 asks for, 4.5, with the ground that it stands on."""
+def test_text_is_readable(look):
+    """All text has a contrast of at least 4.5:1 with its background, as WCAG 2 asks for."""
     page, *_ = look
     page.tab.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     page.tab.evaluate("showTooltip('words', { clientX: 50, clientY: 50 })")
@@ -56,7 +56,7 @@ def test_words_can_be_read(look):
 
 
 def test_nothing_is_cut_off(look):
-    """Nothing sticks out, but what can be scrolled to: the columns of the network."""
+    """Nothing sticks out of the window, except columns of the network, which scroll."""
     page, width, _ = look
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
     assert page.tab.evaluate("sticksOut()") == []
@@ -65,7 +65,7 @@ def test_nothing_is_cut_off(look):
         assert place.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
 
 
-def test_a_finger_reads_and_chooses(visit, lesson, lesson_page):
+def test_tapping_shows_and_selects(visit, lesson, lesson_page):
     with visit(lesson_page, width=390) as page:
         epoch, *_ = page.place
         trace = lesson.traces[lesson.epochs.index(epoch)]

@@ -1,4 +1,4 @@
-"""The gradient of each parameter, what each step adds to it, and what truncation loses of it."""
+"""The gradient of each parameter, what each step adds to it, and how much of it truncation loses."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_gradient_and_contribution(page, lesson, rng, name):
         assert page.text("#gradient .legend") == f"{printed(-abs(gradient).max())}{printed(abs(gradient).max())}"
 
         assert page.text("#contribution .label") == label
-        read = (int(lesson.tokens[t]) if name == "embedding.weight" else 0, 1)  # the one row of C that is not zero
+        read = (int(lesson.tokens[t]) if name == "embedding.weight" else 0, 1)  # the only row of C that is not zero
         for (r, c), said in page.sample(page.find("#contribution .product"), shape, rng, read):
             *what, value = said.split(" = ")
             if left is None:
@@ -68,8 +68,7 @@ def test_bars(page, lesson, rng):
         assert page.text("#norms .scale") == f"{printed(norms.max())}0"
         lost, angle = trace.truncation_lost[name], trace.truncation_angle[name]
         assert truncation.evaluate_all("(bars) => bars.map((bar) => bar.ariaLabel)") == [
-            f"k = {k + 1}: {printed(100 * lost[k])} % of the norm is the size of the error, and the direction is "
-            f"{printed(angle[k])}° off"
+            f"k = {k + 1}: relative error {printed(100 * lost[k])} %, direction {printed(angle[k])}° off"
             for k in range(lesson.T)
         ]
         assert page.text("#truncation .scale") == f"{printed(100 * max(1, lost.max()))} %0"
@@ -77,11 +76,11 @@ def test_bars(page, lesson, rng):
         steps.nth(step).click()
         assert page.place[1] == step + 1
         height = page.find("#norms .bar.chosen .fill").evaluate("(bar) => parseFloat(bar.style.height)")
-        assert height == pytest.approx(100 * norms[step] / norms.max(), rel=1e-4)  # CSS keeps a few digits
+        assert height == pytest.approx(100 * norms[step] / norms.max(), rel=1e-4)  # CSS rounds
 
 
-def test_a_colour_tells_the_sign(page, lesson):
-    """Orange is below zero, violet above: red against blue. Cells that are all but zero are left out."""
+def test_the_colour_shows_the_sign(page, lesson):
+    """Negative is orange, positive violet: compare red with blue. Cells close to zero are left out."""
     gradient = lesson.traces[4].gradients["rnn.weight_hh_l0"]
     page.choose(epoch=4)
     red, _, blue, _ = np.reshape(page.pixels(page.find("#gradient .grid")), (*gradient.shape, 4)).transpose(2, 0, 1)
@@ -90,7 +89,7 @@ def test_a_colour_tells_the_sign(page, lesson):
     assert (np.sign(blue - red)[clear] == np.sign(gradient[clear])).all()
 
 
-def test_a_click_on_a_gradient_chooses_the_unit(page, lesson):
+def test_a_click_on_a_gradient_selects_the_unit(page, lesson):
     for name, cell, unit in [
         ("rnn.weight_ih_l0", (8, 2), 8),
         ("fc.weight", (2, 9), 9),
@@ -104,7 +103,7 @@ def test_a_click_on_a_gradient_chooses_the_unit(page, lesson):
             assert f"[{unit}] = " in page.text("[data-label=R1] .numbers")
 
 
-def test_a_step_shows_its_way_to_each_parameter(page):
+def test_a_button_leads_to_each_parameter(page):
     buttons = page.find("#sums button")
     assert buttons.count() == len(PARAMETERS)
     for button in buttons.all():

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 
 
 def assert_path(page, lesson, trace, s, t):
-    """The table from loss s back to state t is the trace's."""
+    """Check the table from loss s back to state t against the trace."""
     norms = np.linalg.norm(trace.dh_by_loss[s, :, 0], axis=1)
     for row, r in zip(page.find("#path tbody tr").all(), range(s, t - 1, -1), strict=True):
         first = r == s
@@ -48,7 +48,7 @@ def test_a_cell_of_the_heatmap_shows_its_path(page, lesson, rng):
         page.click(heatmap, (T, T), (s, back))
         assert page.place[2:] == (s + 1, back + 1)
         assert_path(page, lesson, trace, s, back)
-    assert page.hover(heatmap, (T, T), (2, 3)) == [None]  # no loss reaches ahead
+    assert page.hover(heatmap, (T, T), (2, 3)) == [None]  # no loss reaches a later state
 
 
 def test_a_brighter_cell_is_a_larger_norm(page, lesson):
@@ -59,7 +59,7 @@ def test_a_brighter_cell_is_a_larger_norm(page, lesson):
         assert (pixels[..., 3] == 255 * np.tri(lesson.T)).all()
         norms = np.linalg.norm(lesson.traces[k].dh_by_loss[s, t, 0], axis=1)
         brightness = (pixels[s, t, :3] @ [0.2126, 0.7152, 0.0722])[norms.argsort()]
-        assert (np.diff(brightness) >= -1).all()  # colours are rounded
+        assert (np.diff(brightness) >= -1).all()  # rounding of colours
         assert brightness[-1] - brightness[0] > 50
 
 

@@ -1,4 +1,4 @@
-"""The digits of the page: the tests have a twin of the page's `number`, and the twin is held to it."""
+"""The digits on the page: `printed`, which the other tests use, equals the page's `number`."""
 
 import numpy as np
 import pytest

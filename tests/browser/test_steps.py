@@ -1,4 +1,4 @@
-"""The network and the equations of a step: what is written equals the trace to the last digit, a tooltip exactly."""
+"""The network and the equations of a step: printed numbers agree to their last digit, tooltips exactly."""
 
 import re
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def of_step(trace, t):
-    """The arrays of step t, by their names in the equations."""
+    """Return the arrays of step t by their names in the equations."""
     w = {name.removeprefix("rnn.").removesuffix("_l0"): array for name, array in trace.weights.items()}
     x, before, h, y = trace.x[t, 0], trace.h[t, 0], trace.h[t + 1, 0], trace.logits[t, 0]
     return {
@@ -38,7 +38,7 @@ def of_step(trace, t):
 
 
 def written(lesson, trace, t, i, v):
-    """The equations with their numbers, as they are to be read at step t for unit i and character v."""
+    """Return the equations with their numbers at step t, for unit i and character v."""
     arrays, n, T, at = of_step(trace, t), t + 1, lesson.T, f"‘{lesson.characters[v]}’"
     wx, b_ih, wh, b_hh, z, h, local, future, dh, dz = (
         arrays[name][i] for name in ("W_ih x", "b_ih", "W_hh h", "b_hh", "z", "h", "local", "future", "dh", "dz")
@@ -53,13 +53,13 @@ def written(lesson, trace, t, i, v):
         "C2": f"p{n}[{at}] = {printed(e)} / {printed(arrays['e'].sum())} = {printed(p)}",
         "C3": f"L{n} = −1/{T} log {printed(arrays['p'][target])} = {printed(loss)} / {T} = {printed(loss / T)}",
         "C4": f"dlogits{n}[{at}] = ({printed(p)} − {int(v == target)}) / {T} = {printed(dy)}",
-        "R3": f"dh{n}[{i}] = {printed(local)} this loss + {term(future)} future = {printed(dh)}",
+        "R3": f"dh{n}[{i}] = {printed(local)} this loss + {term(future)} later steps = {printed(dh)}",
         "R4": f"dz{n}[{i}] = {term(dh)} × (1 − {term(h)}²) = {printed(dz)}",
     }
 
 
 def test_the_written_equations(page, lesson, rng):
-    """Of a step, a unit and a character that are clicked: in the network, and in the vectors of the equations."""
+    """For steps, units and characters clicked in the network and in the vectors of the equations."""
 
     def assert_written(trace, t, i, v):
         lines = page.find(".equation .numbers")
@@ -68,11 +68,11 @@ def test_the_written_equations(page, lesson, rng):
 
     for k, trace, t in lesson.moments(rng):
         page.choose(epoch=k)
-        assert page.text("#loss") == f"loss {trace.loss:.4f}"
+        assert page.text("#loss") == f"loss {lesson.traces[k].loss:.4f}"
         i, j, v = (int(rng.integers(size)) for size in (lesson.H, lesson.H, lesson.V))
         page.click(page.find(f'[data-step="{t}"] .strip'), (lesson.H, 1), (i, 0))
         assert page.place[:2] == (lesson.epochs[k], t + 1)
-        assert_written(trace, t, i, lesson.targets[t])  # a step shows what follows it, until another is chosen
+        assert_written(trace, t, i, lesson.targets[t])  # a step shows its target until another character is selected
         page.click(page.find(f'[data-step="{t}"] .distribution'), (lesson.V, 1), (v, 0))
         assert_written(trace, t, i, v)
         page.click(page.find("[data-label=R4] .grid").first, (1, lesson.H), (0, j))
@@ -81,7 +81,7 @@ def test_the_written_equations(page, lesson, rng):
 
 
 def vectors(t):
-    """The equations with vectors: for each its label, and for each vector its name and that of the array."""
+    """Return the equations that show vectors: the label, and for each vector its name and that of the array."""
     n = t + 1
     r1 = [(f"W_ih x_{n}", "W_ih x"), ("b_ih", "b_ih"), (f"W_hh h_{t}", "W_hh h"), ("b_hh", "b_hh"), (f"z_{n}", "z")]
     return [
@@ -92,7 +92,7 @@ def vectors(t):
         ("C2", [(f"p_{n}", "p")]),
         ("C4", [(f"dlogits_{n}", "dy")]),
         ("L2", [(f"doutput_{n}", "local")]),
-        ("R3", [("this loss", "local"), ("the future", "future"), (f"dh_{n}", "dh")]),
+        ("R3", [("this loss", "local"), ("later steps", "future"), (f"dh_{n}", "dh")]),
         ("R4", [(f"dh_{n}", "dh"), (f"dz_{n}", "dz")]),
         ("R6", [(f"dx_{n}", "dx")]),
         ("R3", [(f"to dh_{t}", "sent")]) if t > 0 else ("R6", [("dh_0", "sent")]),
@@ -110,7 +110,7 @@ def test_the_vectors(page, lesson, rng):
                 for (_, i), said in page.sample(grid, (1, len(array)), rng):
                     what, value = said.split(" = ")
                     assert what == f"{name}[{lesson.place(len(array), i)}]"
-                    # The products are summed here in another order: a few roundings of terms of size 1.
+                    # The test sums products in another order: a few roundings of terms of size 1.
                     assert abs(float(value) - array[i]) <= (1e-14 if key in ("W_ih x", "W_hh h", "W h") else 0)
 
 
@@ -143,7 +143,7 @@ def test_the_network(page, lesson, rng):
         guess = lesson.characters[p.argmax()]
         assert page.text(f"{column} .reads") == lesson.reads[t]
         assert page.text(f"{column} .next") == lesson.follows[t] + (
-            "✓" if guess == lesson.follows[t] else f"not {guess}"
+            "✓" if guess == lesson.follows[t] else f"✗ {guess}"
         )
         assert page.text(f"{column} .loss") == f"{trace.losses[t, 0]:.3f}"
         title = page.find(f"{column} .loss").get_attribute("title")

@@ -181,7 +181,7 @@ def test_plot_says_what_is_missing(trained, capsys, monkeypatch):
     Path("run/metrics.jsonl").write_text("")
     assert "'run' has no metrics yet" in run(capsys, "plot", "run")[2]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "it is the extra 'plot'" in run(capsys, "plot", "run")[2]
+    assert "matplotlib is not installed: pip install matplotlib" in run(capsys, "plot", "run")[2]
 
 
 def test_a_model_goes_out_and_comes_back(trained, capsys):

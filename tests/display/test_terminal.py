@@ -10,7 +10,7 @@ import numpy_rnn as nr
 from numpy_rnn.display.terminal import CLASSES, escape, legend
 
 SGR = re.compile("\x1b\\[38;5;(\\d+)m(.*?)\x1b\\[0m", re.DOTALL)
-# Everything that a terminal may take for a command: C0 but newline and tab, DEL, and C1.
+# Everything a terminal may interpret as a command: C0 except newline and tab, DEL, and C1.
 CONTROLS = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
 
 any_text = st.text(st.characters() | st.sampled_from("\n\t\x1b\x9b\ud800"))
@@ -18,7 +18,7 @@ probabilities = st.floats(0, 1) | st.just(math.nan)
 
 
 def coloured(shaded):
-    """Each visible character with the number of its colour; None where it has none."""
+    """Return each visible character with the index of its colour, None without colour."""
     result, end = [], 0
     for match in SGR.finditer(shaded):
         result += [(character, None) for character in shaded[end : match.start()]]
@@ -28,7 +28,7 @@ def coloured(shaded):
 
 
 @given(any_text, st.data())
-def test_every_character_stands_in_the_colour_of_its_class(text, data):
+def test_every_character_has_the_colour_of_its_class(text, data):
     p = data.draw(st.lists(probabilities, min_size=len(text), max_size=len(text)))
     expected = []
     for character, p_c in zip(text, p, strict=True):
@@ -43,7 +43,7 @@ def test_nothing_but_colours_reaches_the_terminal(text, p):
     shaded = nr.shade(text, [p] * len(text))
     assert not set(SGR.sub("\\2", shaded)) & set(CONTROLS)
     shaded.encode("utf-8")
-    for line in shaded.split("\n"):  # a line that is cut off, or paged, leaves no colour behind
+    for line in shaded.split("\n"):  # so lines can be cut or paged without leaving a colour on
         assert line.count("\x1b[38;5;") == line.count("\x1b[0m")
         assert not line or "\x1b" not in line or line.endswith("\x1b[0m")
 
@@ -58,7 +58,7 @@ def test_a_vocabulary_of_control_characters_controls_nothing():
     assert "\\x1b" in shaded
 
 
-def test_what_is_escaped():
+def test_control_characters_and_surrogates_are_escaped():
     assert escape("a\x1b[31m\r\x9b\x00\x7fb") == "a\\x1b[31m\\r\\x9b\\x00\\x7fb"
     assert escape("\udc80 and \ud800") == "\\udc80 and \\ud800"
     untouched = "Zażółć\tgęślą\njaźń, 日本 \u3000 👩\u200d💻 'quotes' \"too\" \\ "
@@ -66,7 +66,7 @@ def test_what_is_escaped():
     assert not set(escape(CONTROLS)) & set(CONTROLS)
 
 
-def test_classes_begin_at_their_lower_bound():
+def test_a_class_includes_its_lower_bound():
     colours = {p: coloured(nr.shade("a", [p]))[0][1] for p in (0, 0.0099, 0.01, 0.1, 0.3, 0.6, 0.8999, 0.9, 1)}
     assert list(colours.values()) == [196, 196, 166, 136, 65, 31, 31, 27, 27]
     assert nr.shade("a", [math.nan]) == "a"
@@ -75,10 +75,10 @@ def test_classes_begin_at_their_lower_bound():
     assert nr.shade("ab", np.array([0.5, 0.5], np.float32)) == "\x1b[38;5;65mab\x1b[0m"
 
 
-def test_every_colour_can_be_read_on_black_and_on_white():
-    """The contrast ratio of the web's accessibility guidelines (WCAG 2, 1.4.11): at least 3 to 1."""
+def test_every_colour_is_readable_on_black_and_on_white():
+    """A contrast of at least 3:1, as WCAG 2 (1.4.11) asks for."""
     for _, colour in CLASSES:
-        levels = np.array([0, 95, 135, 175, 215, 255]) / 255  # of the 6 x 6 x 6 cube that begins at 16
+        levels = np.array([0, 95, 135, 175, 215, 255]) / 255  # the 6 x 6 x 6 colour cube starts at index 16
         rgb = levels[[(colour - 16) // 36, (colour - 16) // 6 % 6, (colour - 16) % 6]]
         luminance = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
         assert (luminance + 0.05) / 0.05 >= 3

@@ -1,4 +1,4 @@
-"""The explorer's page: its numbers, that it needs nothing but itself, and that no text can break out of it."""
+"""The explorer's page: its numbers are right, it is self-contained, and no text can break out of it."""
 
 import base64
 import json
@@ -16,9 +16,9 @@ import numpy_rnn as nr
 from numpy_rnn import explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
+from numpy_rnn.display.terminal import visible
 from numpy_rnn.explorer import page_arrays, train_snapshots
 from numpy_rnn.storage.model_file import load_model
-from numpy_rnn.text.vocabulary import visible
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import train_epochs
 from tests import strategies as some
@@ -36,7 +36,7 @@ def small(text=TUTORIAL_TEXT, epochs=(0, 3), E=3, H=4):
 
 
 class Page(HTMLParser):
-    """A page as a browser would cut it up; an end tag without its start tag is an error."""
+    """A page parsed into tags and scripts; an end tag without its start tag is an error."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -66,7 +66,7 @@ class Page(HTMLParser):
         return json.loads(self.scripts[0])
 
     def arrays(self, snapshot):
-        """Decode as data.js does."""
+        """Decode a snapshot as data.js does."""
         numbers = np.frombuffer(base64.b64decode(self.data["snapshots"][snapshot]), "<f8")
         arrays, start = {}, 0
         for name, shape in self.data["shapes"].items():
@@ -87,21 +87,9 @@ def test_the_numbers_of_the_page_are_those_of_the_trace():
     for k, model in enumerate(models.values()):
         trace, arrays = nr.trace(model, tokens, targets), page.arrays(k)
         assert page.data["losses"][k] == trace.loss
-        expected = {
-            "z": trace.z[:, 0],
-            "h": trace.h[:, 0],
-            "y": trace.logits[:, 0],
-            "p": trace.p[:, 0],
-            "loss": trace.losses[:, 0],
-            "dy": trace.dlogits[:, 0],
-            "local": trace.dh_local[:, 0],
-            "future": trace.dh_future[:, 0],
-            "dh": trace.dh[:, 0],
-            "dz": trace.dz[:, 0],
-            "dx": trace.dx[:, 0],
-            "dh_0": trace.dh_0[0],
-            "largest singular value": trace.singular_values[:, 0, 0],
-        }
+        names = "z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx"
+        expected = {name: getattr(trace, name)[:, 0] for name in names}
+        expected |= {"dh_0": trace.dh_0[0], "largest singular value": trace.singular_values[:, 0, 0]}
         for i, (name, weight) in enumerate(trace.weights.items()):
             expected |= {name: weight, f"d {name}": trace.gradients[name]}
             np.testing.assert_array_equal(arrays["truncation lost"][i], trace.truncation_lost[name])
@@ -120,7 +108,7 @@ def test_the_numbers_of_the_page_are_those_of_the_trace():
 
 @given(rng=some.rngs, T=some.T, V=some.V, E=some.sizes, H=some.sizes)
 def test_the_equations_of_the_page_hold(rng, T, V, E, H):
-    """What the page shows as equal is equal, to a few roundings; the outer products of all steps add up."""
+    """Both sides of each equation agree up to a few roundings, and the outer products add up to the gradients."""
     model = nr.CharRNN(V, E, H, dtype=np.float64, rng=rng)
     tokens, targets = some.tokens(rng, V, T, 1), some.tokens(rng, V, T, 1)
     a = page_arrays(nr.trace(model, tokens, targets))
@@ -134,32 +122,32 @@ def test_the_equations_of_the_page_hold(rng, T, V, E, H):
     equal(a["W_ih x"], (x[:, None] * a["rnn.weight_ih_l0"]).sum(axis=2))
     equal(a["W_hh h"], (h[:-1, None] * a["rnn.weight_hh_l0"]).sum(axis=2))
     equal(h[1:], np.tanh(a["z"]))  # R2
-    equal(a["y"], a["W h"] + a["fc.bias"])  # L1
+    equal(a["logits"], a["W h"] + a["fc.bias"])  # L1
     equal(a["W h"], (h[1:, None] * a["fc.weight"]).sum(axis=2))
-    equal(a["e"], np.exp(a["y"] - a["y"].max(axis=1)[:, None]))  # C1
+    equal(a["e"], np.exp(a["logits"] - a["logits"].max(axis=1)[:, None]))  # C1
     equal(a["p"], a["e"] / a["sum e"][:, None])  # C2
-    equal(a["loss"], -np.log((a["p"] * onehot).sum(axis=1)))  # C3
-    equal(a["dy"], (a["p"] - onehot) / T)  # C4
-    equal(a["local"], (a["dy"][:, :, None] * a["fc.weight"]).sum(axis=1))  # L2
-    equal(a["dh"], a["local"] + a["future"])  # R3
+    equal(a["losses"], -np.log((a["p"] * onehot).sum(axis=1)))  # C3
+    equal(a["dlogits"], (a["p"] - onehot) / T)  # C4
+    equal(a["dh_local"], (a["dlogits"][:, :, None] * a["fc.weight"]).sum(axis=1))  # L2
+    equal(a["dh"], a["dh_local"] + a["dh_future"])  # R3
     equal(a["dz"], a["dh"] * (1 - h[1:] ** 2))  # R4
     back = a["dz"] @ a["rnn.weight_hh_l0"]
-    equal(np.vstack([a["dh_0"], a["future"][:-1]]), back)
-    assert not a["future"][-1].any()
+    equal(np.vstack([a["dh_0"], a["dh_future"][:-1]]), back)
+    assert not a["dh_future"][-1].any()
     onehots = np.eye(V)[tokens[:, 0]]
     outer = {
         "embedding.weight": (onehots, a["dx"]),
         "rnn.weight_ih_l0": (a["dz"], x),
         "rnn.weight_hh_l0": (a["dz"], h[:-1]),
-        "fc.weight": (a["dy"], h[1:]),
+        "fc.weight": (a["dlogits"], h[1:]),
     }
     for name, (left, right) in outer.items():
         equal(a[f"d {name}"], sum(left[t][:, None] * right[t] for t in range(T)))
-    for name, rows in {"rnn.bias_ih_l0": "dz", "rnn.bias_hh_l0": "dz", "fc.bias": "dy"}.items():
+    for name, rows in {"rnn.bias_ih_l0": "dz", "rnn.bias_hh_l0": "dz", "fc.bias": "dlogits"}.items():
         equal(a[f"d {name}"], a[rows].sum(axis=0))
 
 
-def test_the_page_needs_nothing_but_itself():
+def test_the_page_is_self_contained():
     text = nr.explain(*small())
     page = Page(text)
     assert "://" not in text
@@ -169,17 +157,8 @@ def test_the_page_needs_nothing_but_itself():
     policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; ")
     for name, source in SCRIPTS.items():
-        for word in (
-            "fetch(",
-            "XMLHttpRequest",
-            "import ",
-            "import(",
-            "eval(",
-            "HTML =",
-            "insertAdjacent",
-            ".write(",
-        ):
-            assert word not in source, (name, word)
+        found = re.search(r"fetch\(|XMLHttpRequest|import[ (]|eval\(|HTML =|insertAdjacent|\.write\(", source)
+        assert not found, (name, found)
 
 
 def test_frame_style_and_scripts_fit_together():
@@ -198,7 +177,7 @@ def test_frame_style_and_scripts_fit_together():
         assert set(re.findall(r'getElementById\("(.*?)"\)', source)) <= set(ids), name
 
 
-def test_the_scripts_ask_for_arrays_that_are_there():
+def test_the_scripts_use_only_arrays_that_exist():
     shapes = Page(nr.explain(*small())).data["shapes"]
     asked = set()
     for source in SCRIPTS.values():
@@ -209,26 +188,11 @@ def test_the_scripts_ask_for_arrays_that_are_there():
     assert len(asked) > 25
 
 
-def test_every_equation_has_a_label_of_the_derivation():
+def test_every_label_of_the_derivation_is_on_the_page():
     source = "".join(SCRIPTS.values())
-    labels = re.findall(r'(?:equation|addition|label)\(\s*(?:\w+ > 0 \? )?"([A-Z]\d)"', source)
+    labels = re.findall(r'(?:equation\(|label\(|label: )\s*(?:\w+ > 0 \? )?"([A-Z]\d)"', source)
     assert set(labels) == {
-        "E1",
-        "E2",
-        "L1",
-        "L2",
-        "L3",
-        "L4",
-        "C1",
-        "C2",
-        "C3",
-        "C4",
-        "R1",
-        "R2",
-        "R3",
-        "R4",
-        "R5",
-        "R6",
+        f"{group}{i}" for group, count in zip("ELCR", (2, 4, 4, 6), strict=True) for i in range(1, count + 1)
     }
 
 
@@ -263,7 +227,7 @@ def test_any_text_stays_text(text):
     assert "<" not in page.scripts[0]
 
 
-def test_snapshots_are_the_stages_of_one_training():
+def test_snapshots_are_stages_of_one_training_run():
     vocabulary = nr.Vocabulary.from_text(TUTORIAL_TEXT)
     model = nr.CharRNN(len(vocabulary), 4, 4, rng=0)
     snapshots = train_snapshots(
@@ -295,7 +259,7 @@ def test_which_epochs_the_slider_has(epochs, expected):
 def test_wrong_models_are_named():
     models, vocabulary, text = small()
     for wrong in ({}, {3: models[3], 0: models[0]}):
-        with pytest.raises(ValueError, match="models must map epochs in rising order to models, got epochs"):
+        with pytest.raises(ValueError, match="models must map epochs in ascending order to models, got epochs"):
             nr.explain(wrong, vocabulary, text)
     for wrong in ([models[0]], None, {0: 3}):
         with pytest.raises(TypeError, match="models must be a CharRNN or a mapping of epochs to CharRNN, got"):
@@ -311,7 +275,7 @@ def test_wrong_models_are_named():
 
 
 @given(T=some.T, V=some.V, E=some.sizes, H=some.sizes)
-def test_the_size_of_a_page_is_known_before(T, V, E, H):
+def test_the_size_of_a_page_is_known_in_advance(T, V, E, H):
     model, zeros = nr.CharRNN(V, E, H, rng=0), np.zeros((T, 1), int)
     arrays = page_arrays(nr.trace(model, zeros, zeros))
     P = model.parameters().data.size
@@ -347,12 +311,12 @@ def test_the_command_writes_the_tutorials_page(capsys, monkeypatch, tmp_path):
     data = Page(page.decode()).data
     assert data["sizes"] == {"T": 18, "E": 32, "H": 32, "V": 13}
     assert data["epochs"] == [0, 1, 2, 5, *range(10, 101, 10)]
-    # The loss after 10 updates is the one that the tutorial has at epoch 11, before its update.
+    # The loss after update 10 is what the tutorial prints for epoch 11, before its update.
     main(["tutorial", "--epochs", "11"])
     assert f"Epoch [11/11], Loss: {data['losses'][4]:.4f}\n" in capsys.readouterr().out
 
 
-def test_a_trained_model_alone_has_no_epochs():
+def test_a_single_model_has_no_epochs():
     models, vocabulary, text = small()
     alone, staged = (Page(nr.explain(given, vocabulary, text)).data for given in (models[3], {3: models[3]}))
     assert (alone.pop("epochs"), staged.pop("epochs")) == ([], [3])
@@ -377,13 +341,17 @@ def test_the_command_takes_a_trained_model(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "argv", "words"),
     [
-        ("2", ["a text"], "run' has 2 layers, and the page shows one: train with --layers 1"),
-        ("1", ["a text", "--lr", "1", "--hidden-size", "5"], "trained already: leave out --hidden-size, --lr"),
+        ("2", ["a text"], "run' has 2 layers, but the page can show only one: train with --layers 1"),
+        (
+            "1",
+            ["a text", "--lr", "1", "--hidden-size", "5"],
+            "--run takes a trained model: leave out --hidden-size, --lr",
+        ),
         ("1", ["A text"], "text has the character 'A' at position 0, which is not among"),
         ("1", ["a"], "text has length 1, expected at least 2"),
     ],
 )
-def test_what_does_not_fit_a_trained_model_is_one_line(tmp_path, capsys, layers, argv, words):
+def test_an_error_about_a_trained_model_is_one_line(tmp_path, capsys, layers, argv, words):
     run, file = run_of_a_training(tmp_path, "--layers", layers), tmp_path / "page.html"
     assert main(["explain", "--run", run, "-o", str(file), *argv]) == 1
     err = capsys.readouterr().err

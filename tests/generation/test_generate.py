@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-import torch_reference
 from tests import strategies as some
 from tests.generation.test_sampling import distribution_written_out
-from torch_reference.lockstep import make_mirror
 
 LETTERS = "abcdefghi"
 
@@ -24,7 +22,7 @@ prompts = st.integers(1, 4)
 
 
 def make(rng, V, E, H, L, dtype=np.float64, dropout=0.0):
-    """A model whose logits differ enough for temperature and filters to matter, and its vocabulary."""
+    """Return a model whose logits differ enough for temperature and filters to matter, and its vocabulary."""
     model = nr.CharRNN(V, E, H, L, dropout=dropout if L > 1 else 0, dtype=dtype, rng=rng)
     model.fc.weight.data *= 4
     return model, nr.Vocabulary(LETTERS[:V])
@@ -35,7 +33,7 @@ def make_prompt(rng, vocabulary, length):
 
 
 def next_logits(model, vocabulary, text):
-    """The plain form: read everything again for each character, dropout off."""
+    """The simple way: read the whole text again for each character, without dropout."""
     twin = copy.deepcopy(model).eval()
     return twin.forward(vocabulary.encode(text).reshape(-1, 1))[0][-1, 0]
 
@@ -50,11 +48,10 @@ def test_generation_is_the_most_probable_character_each_time(rng, V, E, H, L, ex
     text = nr.generate(model, vocabulary, prompt, len(prompt) + extra)
 
     expected = prompt
-    while len(expected) < len(prompt) + extra:  # the plain form: read everything again for each character
+    while len(expected) < len(prompt) + extra:  # read the whole text again for each character
         logits, _ = model.forward(vocabulary.encode(expected).reshape(-1, 1))
         expected += vocabulary.decode([logits[-1, 0].argmax()])
     assert text == expected
-    assert torch_reference.generate(make_mirror(model), vocabulary, prompt, len(text)) == expected
 
 
 @given(
@@ -94,7 +91,7 @@ def test_the_stream_is_the_text_with_the_models_own_probabilities(rng, V, L, T, 
     assert text == nr.generate(model, vocabulary, prompt, T + extra, rng=seed, **options)
     assert all(type(p) is float for p in probabilities)
     assert math.isnan(probabilities[0])
-    # Whatever temperature and filters were, -log p is the loss of the text; 1e-12: two orders of summation.
+    # Whatever the temperature and filters, -log p is the loss of the text; 1e-12 for another order of summation.
     if len(text) > 1:
         tokens = vocabulary.encode(text).reshape(-1, 1)
         loss, _ = model.loss_and_gradients(tokens[:-1], tokens[1:])
@@ -114,19 +111,19 @@ def test_the_stream_is_the_text_with_the_models_own_probabilities(rng, V, L, T, 
     count=st.integers(1, 6),
     options=st.just({}) | options,
 )
-def test_a_batch_is_as_many_calls_one_after_the_other(rng, V, L, T, extra, seed, count, options):
+def test_a_batch_equals_that_many_calls_one_after_the_other(rng, V, L, T, extra, seed, count, options):
     model, vocabulary = make(rng, V, 4, 5, L)
     prompt = make_prompt(rng, vocabulary, T)
     one_by_one, side_by_side = (np.random.default_rng(seed) for _ in range(2))
     expected = [nr.generate(model, vocabulary, prompt, T + extra, rng=one_by_one, **options) for _ in range(count)]
     samples = nr.generate_batch(model, vocabulary, prompt, T + extra, count, rng=side_by_side, **options)
     assert samples == expected
-    assert one_by_one.random() == side_by_side.random()  # and both leave the generator where the other does
+    assert one_by_one.random() == side_by_side.random()  # both have drawn equally many numbers
     if not options:
         assert len(set(samples)) == 1
 
 
-def test_samples_go_their_own_ways():
+def test_samples_differ():
     model, vocabulary = make(0, 9, 8, 16, 2)
     samples = nr.generate_batch(model, vocabulary, "ab", 40, 200, temperature=1.0, rng=0)
     assert len(set(samples)) == 200
@@ -135,7 +132,7 @@ def test_samples_go_their_own_ways():
 
 
 def test_the_frequencies_of_a_batch_are_the_models_probabilities():
-    """Pearson's chi-square with 8 degrees of freedom: 26.1 is exceeded by one honest seed in a thousand."""
+    """Pearson's chi-square, 8 degrees of freedom: a correct generator exceeds 26.1 with one seed in a thousand."""
     model, vocabulary = make(3, 9, 8, 16, 2)
     n = 20_000
     samples = nr.generate_batch(model, vocabulary, "abc", 4, n, temperature=1.5, rng=0)
@@ -152,7 +149,7 @@ def test_drawing_from_one_character_is_greedy(rng, V, L, seed, dtype):
         assert nr.generate(model, vocabulary, "a", 12, rng=seed, **narrow) == greedy
 
 
-def test_a_seed_repeats_and_none_does_not():
+def test_a_seed_makes_the_text_repeatable():
     model, vocabulary = make(0, 9, 8, 16, 1, np.float32)
     first, again, other = (nr.generate(model, vocabulary, "a", 50, temperature=1, rng=seed) for seed in (7, 7, 8))
     assert first == again != other
@@ -184,7 +181,7 @@ def test_generating_leaves_the_model_as_it_was(training):
     np.testing.assert_array_equal(tape.logits, logits)
     np.testing.assert_array_equal(model.backward(dlogits), dh_0)
     np.testing.assert_array_equal(model.parameters().grad, gradients)
-    # And dropout was off, whatever the mode.
+    # Dropout was off in either mode.
     assert greedy == nr.generate(model.eval(), vocabulary, "ab", 30)
     for t in range(2, 30):
         assert greedy[t] == vocabulary.characters[next_logits(model, vocabulary, greedy[:t]).argmax()]
@@ -203,7 +200,7 @@ def test_a_text_as_long_as_its_prompt_draws_nothing():
 def test_the_stream_comes_character_by_character():
     model, vocabulary = make(0, 4, 3, 3, 2)
     rng = np.random.default_rng(0)
-    stream = nr.stream(model, vocabulary, "ab", 10**12, temperature=1, rng=rng)  # more than anyone could wait for
+    stream = nr.stream(model, vocabulary, "ab", 10**12, temperature=1, rng=rng)  # far too long to wait for
     first = [next(stream) for _ in range(5)]
     assert "".join(character for character, _ in first)[:2] == "ab"
     after_three = np.random.default_rng(0)
@@ -212,7 +209,7 @@ def test_the_stream_comes_character_by_character():
 
 
 @pytest.mark.parametrize("name", ["embedding.weight", "rnn.weight_hh_l1", "fc.weight", "fc.bias"])
-def test_weights_that_are_not_a_number_are_an_error(name):
+def test_weights_that_are_nan_are_an_error(name):
     model, vocabulary = make(0, 4, 3, 3, 2)
     model.parameters()[name].data[...] = math.nan
     said = "the largest logit is nan, expected a finite number"
@@ -225,7 +222,7 @@ def test_weights_that_are_not_a_number_are_an_error(name):
             nr.generate_batch(model, vocabulary, "ab", 9, 3, **options)
 
 
-def test_greedy_notices_what_turns_to_nan_on_the_way():
+def test_greedy_notices_a_nan_that_comes_up_on_the_way():
     model, vocabulary = make(0, 4, 3, 3, 2)
     text = nr.generate(model, vocabulary, "a", 9)
     token = vocabulary.encode(text[4])[0]
@@ -266,6 +263,8 @@ def test_bad_input_is_named_at_once(call):
     for option in ({"top_k": 3}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match="does nothing without a temperature"):
             call(model, vocabulary, "H", 5, **option)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'temperatur'"):
+        call(model, vocabulary, "H", 5, temperatur=1)
 
 
 def test_a_batch_has_at_least_one_sample():

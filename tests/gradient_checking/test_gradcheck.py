@@ -567,7 +567,7 @@ def test_the_picture(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="target must be a path or three axes, got 1 axes"):
             report.plot(figure.axes[:1])
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(ModuleNotFoundError, match="matplotlib is not installed: it is the extra 'plot'"):
+    with pytest.raises(ModuleNotFoundError, match="matplotlib is not installed: pip install matplotlib"):
         report.plot()
 
 

@@ -1,4 +1,4 @@
-"""The heatmap as text, the pictures, and `numpy-rnn trace`."""
+"""The text heatmap, the pictures, and the command `numpy-rnn trace`."""
 
 import io
 import re
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.cli import main
-from numpy_rnn.text.vocabulary import visible
-from numpy_rnn.tracing.heatmap import SHADES, labels, norms, what_is_left
+from numpy_rnn.display.terminal import visible
+from numpy_rnn.tracing.heatmap import SHADES
+from numpy_rnn.tracing.items import labels, norms, what_is_left
 from tests import strategies as some
 
 TEXT = "Hello, how are you?"
@@ -53,7 +54,7 @@ def test_every_shade_is_the_power_of_ten(rng, T, B, data):
             assert line[2 * t : 2 * t + 2] == 2 * SHADES[decade]
 
 
-def test_characters_stand_on_both_axes():
+def test_both_axes_are_labelled_with_characters():
     vocabulary, trace = make()
     picture = trace.heatmap(vocabulary)
     assert " " * 8 + " ".join("Hello,␣how␣are␣you") in picture.splitlines()
@@ -65,7 +66,7 @@ def test_characters_stand_on_both_axes():
 
 def test_what_is_left_of_a_gradient():
     sizes = np.array([[4.0, 0, 0], [1, 2, 0], [0, 0, 0]])
-    assert what_is_left(sizes, 0).tolist() == [1, 1]  # the third loss has no gradient to lose
+    assert what_is_left(sizes, 0).tolist() == [1, 1]  # the third loss has no gradient
     assert what_is_left(sizes, 1).tolist() == [0.5]
     assert what_is_left(sizes, 2).tolist() == []
 
@@ -95,7 +96,7 @@ def test_no_line_is_longer_than_the_width(width, text):
     assert bool(cut_off) == (len(text) - 1 > (width - 8) // (2 if "日" in text else 1))
 
 
-def test_before_and_after_stand_side_by_side_where_they_fit():
+def test_before_and_after_are_side_by_side_where_they_fit():
     vocabulary, before = make()
     _, after = make(seed=1)
     beside = before.heatmap(vocabulary, after).splitlines()
@@ -139,19 +140,8 @@ def test_wrong_arguments_are_named():
     ("character", "sign"),
     [(" ", "␣"), ("\n", "↵"), ("\0", "␀"), ("\u0301", "\ufffd"), ("\ud800", "\ufffd"), ("é", "é")],
 )
-def test_every_character_can_be_seen(character, sign):
+def test_every_character_is_made_visible(character, sign):
     assert visible(character) == sign
-
-
-@pytest.mark.parametrize(
-    ("text", "both"), [(TEXT, False), ("ab", True), ("$a$ \\$b$ c_1^2\n\t", False), ("ab" * 70, True)]
-)
-def test_pictures_can_be_drawn(text, both):
-    vocabulary, trace = make(text)
-    figure = trace.plot(vocabulary, trace if both else None)
-    figure.savefig(io.BytesIO(), format="png", dpi=40)
-    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
-    assert len(panels) == (8 if both else 4)
 
 
 def test_the_pictures_show_the_numbers_of_the_trace():
@@ -173,7 +163,7 @@ def test_the_pictures_show_the_numbers_of_the_trace():
     d, logs = points.get_xdata(), np.log(points.get_ydata())
     slope = np.linalg.lstsq(d[:, None], logs, rcond=None)[0][0]
     np.testing.assert_allclose(trend.get_ydata(), np.exp(slope * np.arange(T)))
-    assert trend.get_label() == f"trend: factor {np.exp(slope):.2f} a step"
+    assert trend.get_label() == f"trend: factor {np.exp(slope):.2f} per step"
 
     assert len(contributions.lines) == 6  # the two biases of the recurrence have one gradient
     for line in contributions.lines:
@@ -187,61 +177,88 @@ def test_the_pictures_show_the_numbers_of_the_trace():
     np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 1, 0])
 
 
-def test_before_and_after_share_their_scales():
+def test_before_and_after_have_a_column_each_on_the_same_scales():
     vocabulary, before = make()
     _, after = make(seed=1)
     after.singular_values[3, 0, 0] = 40
     panels = [axes for axes in before.plot(vocabulary, after).axes if axes.get_label() != "<colorbar>"]
-    heats, singulars = panels[:2], panels[-2:]
-    assert (
-        heats[0].images[0].norm.vmax
-        == heats[1].images[0].norm.vmax
-        == max(norms(before, 0).max(), norms(after, 0).max())
-    )
-    for axes in singulars:
-        low, high = axes.get_ylim()
+    heats, distances, contributions, singulars = (panels[i : i + 2] for i in range(0, 8, 2))
+    largest = max(norms(before, 0).max(), norms(after, 0).max())
+    for when, trace, *column in zip(
+        ("before", "after"), (before, after), heats, distances, contributions, singulars, strict=True
+    ):
+        heat, distance, contribution, singular = column
+        assert heat.get_title(loc="left").startswith(f"{when} training, loss {trace.loss:.4f}\n")
+        assert heat.images[0].get_array()[5, 2] == norms(trace, 0)[5, 2]
+        assert heat.images[0].norm.vmax == largest
+        assert distance.lines[1].get_ydata()[1] == np.median(what_is_left(norms(trace, 0), 1))
+        assert contribution.lines[-1].get_ydata()[3] == np.linalg.norm(trace.contributions["fc.bias"][3])
+        np.testing.assert_array_equal(singular.lines[2].get_ydata(), trace.singular_values[:, 0, 0])
+        low, high = singular.get_ylim()
         assert high > 40
         assert low < min(before.singular_values.min(), after.singular_values.min())
+    for row in (distances, contributions, singulars):
+        assert row[0].get_ylim() == row[1].get_ylim()
 
 
-def test_a_dollar_sign_is_no_formula():
+def test_a_dollar_sign_does_not_start_a_formula():
     vocabulary, trace = make("$$a")
     heat = trace.plot(vocabulary).axes[0]
     assert [tick.get_text() for tick in heat.get_yticklabels()] == [r"\$ → \$", r"\$ → a"]
 
 
-def test_a_loss_without_gradient_can_be_drawn():
-    model = nr.CharRNN(2, 4, 4, rng=0)
+def test_odd_characters_and_a_loss_without_gradient_can_be_drawn():
+    text = "$a$ \\$b$ c_1^2\n\t"
+    vocabulary = nr.Vocabulary.from_text(text)
+    model = nr.CharRNN(len(vocabulary), 4, 4, rng=0)
     model.fc.weight.data[...] = 0
-    figure = nr.trace(model, [[0], [1], [0]], [[1], [0], [1]]).plot(nr.Vocabulary("ab"))
+    tokens = vocabulary.encode(text).reshape(-1, 1)
+    figure = nr.trace(model, tokens[:-1], tokens[1:]).plot(vocabulary)
     figure.savefig(io.BytesIO(), format="png", dpi=40)
+    assert not figure.axes[1].lines  # no ratios, where there is nothing to divide by
 
 
-def test_without_matplotlib_the_error_names_the_extra(capsys, monkeypatch, tmp_path):
+def test_a_long_text_has_every_third_label():
+    vocabulary, trace = make("abcd" * 35)
+    heat, *_, singular = trace.plot(vocabulary).axes[:4]
+    for axis in (heat.xaxis, singular.xaxis):
+        assert axis.get_ticklocs().tolist() == list(range(0, 139, 3))
+        assert [tick.get_text() for tick in axis.get_ticklabels()] == list(("abcd" * 35)[:139:3])
+    assert [tick.get_text() for tick in heat.get_yticklabels()][:2] == ["a → b", "d → a"]
+
+
+def test_a_single_step_has_no_trend():
+    vocabulary, trace = make("ab")
+    distances = trace.plot(vocabulary).axes[1]
+    assert [line.get_ydata().tolist() for line in distances.lines] == [[1], [1]]
+
+
+def test_without_matplotlib_the_error_prints_the_pip_line(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, out, err = run(capsys, "trace", "--plot", str(tmp_path / "x.png"))
-    assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: it is the extra 'plot'\n")
+    assert (status, out, err) == (1, "", "numpy-rnn: error: matplotlib is not installed: pip install matplotlib\n")
 
 
-def test_pyplots_global_state_is_left_alone(monkeypatch):
+def test_pyplot_is_not_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    vocabulary, trace = make()
+    vocabulary, trace = make("ab")
     trace.plot(vocabulary)
 
 
 def test_the_command_prints_before_and_after(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "100")
     picture = tmp_path / "trace.png"
-    status, out, err = run(capsys, "trace", "--epochs", "12", "--plot", str(picture))
+    status, out, err = run(capsys, "trace", "$a b$ a", "--epochs", "12", "--plot", str(picture))
     assert (status, err) == (0, "")
-    assert "before training, loss 2.5332    " in out
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert f"(drawn in {picture})" in out
     assert max(map(len, out.splitlines()[:-1])) <= 100
 
-    # The loss after 12 updates is what the tutorial prints of epoch 13, before its update.
-    loss = re.search(r"after training, loss (\S+)", out)[1]
-    assert f"Epoch [13/13], Loss: {loss}\n" in run(capsys, "tutorial", "--epochs", "13")[1]
+    # The losses before the first update and after 12 of them: the tutorial prints those of epochs 1 and 13.
+    losses = re.search(r"before training, loss (\S+) +after training, loss (\S+)", out).groups()
+    for epoch, loss in zip((1, 13), losses, strict=True):
+        printed = run(capsys, "tutorial", "--text", "$a b$ a", "--epochs", str(epoch))[1]
+        assert f"Epoch [{epoch}/{epoch}], Loss: {loss}\n" in printed
 
 
 def test_options_reach_the_training(capsys):

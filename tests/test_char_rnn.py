@@ -10,7 +10,7 @@ import numpy_rnn as nr
 from numpy_rnn import textbook
 from tests import strategies as some
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
-from torch_reference.lockstep import make_mirror
+from torch_reference import make_mirror
 
 model_sizes = {"T": some.T, "B": some.B, "V": some.V, "E": some.sizes, "H": some.sizes, "L": st.integers(1, 3)}
 

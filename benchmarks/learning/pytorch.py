@@ -1,84 +1,13 @@
-"""The same training in PyTorch: truncated backpropagation through time as a good user of torch writes it."""
+"""PyTorch: the trainer of torch_reference."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
-from benchmarks.contestants import Unavailable
-from numpy_rnn.checks import Array
+from benchmarks.contestants.pytorch import start
 from numpy_rnn.training.trainer import Trainer
-from numpy_rnn.training.validation import IGNORED, validation_windows
+from torch_reference import TorchTrainer
 
-try:
-    import torch
-    from torch import Tensor, nn
-
-    from benchmarks.contestants.pytorch import start
-    from torch_reference.lockstep import make_mirror
-except ModuleNotFoundError as error:
-    raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
-
-__all__ = ["TorchTrainer", "learner", "start"]
-
-Window = tuple[Tensor, Tensor]
-
-
-class TorchTrainer:
-    """The training that `trainer` is about to begin: its initial weights, its windows in their order, its options.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        Before its first step, and without dropout, whose masks NumPy and torch draw differently. It is not trained.
-    fused : bool, default False
-        torch's Adam in one kernel.
-    """
-
-    def __init__(self, trainer: Trainer, fused: bool = False) -> None:
-        self.options = trainer.options
-        self.model = make_mirror(trainer.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.options.lr, fused=fused)
-        self.criterion = nn.CrossEntropyLoss()
-        # Tensors of int64 before the first step, so that within a step a window costs nothing (ours is looked up).
-        streams, n = trainer.streams, trainer.val_length
-        self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
-        val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
-        self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
-        self.hidden: Tensor | None = None
-        self.step = 0
-
-    def train_step(self) -> tuple[float, float]:
-        """Take one step; return its loss and the norm of its gradients before clipping."""
-        window = self.step % len(self.windows)
-        tokens, targets = self.windows[window]
-        h_0 = None if window == 0 else self.hidden
-        self.optimizer.zero_grad(set_to_none=True)
-        logits, h_n = self.model(tokens, h_0)
-        loss = self.criterion(logits.flatten(0, 1), targets)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate(self.step)
-        self.optimizer.step()
-        self.hidden = h_n.detach()
-        self.step += 1
-        return loss.item(), norm.item()
-
-    @torch.inference_mode()
-    def validate(self) -> float:
-        """Return the mean loss over the validation text, in nats per character; nan without one."""
-        criterion, total, h_n = nn.CrossEntropyLoss(reduction="sum", ignore_index=IGNORED), 0.0, None
-        for tokens, targets in self.val_windows:
-            logits, h_n = self.model(tokens, h_n)
-            total += criterion(logits.flatten(0, 1), targets).item()
-        return total / self.val_length if self.val_length else math.nan
+__all__ = ["learner", "start"]
 
 
 def learner(trainer: Trainer, fused: bool = False) -> TorchTrainer:
     return TorchTrainer(trainer, fused)
-
-
-def _as_tensors(tokens: Array, targets: Array) -> Window:
-    """Return tokens (T, B), and targets (T * B,)."""
-    return torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(targets.astype(np.int64)).flatten()

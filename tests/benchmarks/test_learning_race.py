@@ -18,12 +18,12 @@ from benchmarks.__main__ import main
 from benchmarks.contestants import AGAIN, Contestant
 from benchmarks.learning import race
 from benchmarks.learning.plot import draw
-from benchmarks.learning.pytorch import TorchTrainer
 from benchmarks.learning.report import markdown
 from benchmarks.learning.results import Chunk, Learning, Level, Trial
 from benchmarks.measure import saved
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
+from torch_reference import TorchTrainer
 
 TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg \n"), 241))
 # 193 characters to learn: 3 streams of 64, windows of 7, 7, ..., 1. 48 to validate with: windows of 7, 7, 2.

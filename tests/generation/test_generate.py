@@ -10,7 +10,7 @@ import numpy_rnn as nr
 import torch_reference
 from tests import strategies as some
 from tests.generation.test_sampling import distribution_written_out
-from torch_reference.lockstep import make_mirror
+from torch_reference import make_mirror
 
 LETTERS = "abcdefghi"
 

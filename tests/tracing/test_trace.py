@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import numpy_rnn as nr
 from tests import strategies as some
 from tests.references import tensor
-from torch_reference.lockstep import make_mirror
+from torch_reference import make_mirror
 
 sizes = {"T": some.T, "B": some.B, "V": some.V, "E": some.sizes, "H": some.sizes}
 some_B = some.B.filter(bool)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import AGAIN, OURS, Contestant
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant
 from benchmarks.learning.results import Chunk, Learning, Trial
 from benchmarks.measure.machine import describe
 from benchmarks.measure.results import Entrant
@@ -24,13 +24,7 @@ from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["run_learning"]
 
-_HERE = "benchmarks.learning"
-NUMPY_RNN = Contestant(OURS.name, f"{_HERE}.ours")
-NUMPY_RNN_AGAIN = Contestant(AGAIN.name, f"{_HERE}.ours")
-TORCH = (
-    Contestant("torch", f"{_HERE}.pytorch"),
-    Contestant("torch-fused", f"{_HERE}.pytorch", options={"fused": True}),
-)
+TORCH = tuple(contestant for contestant in CONTESTANTS if contestant.name in ("torch", "torch-fused"))
 
 _AGREEMENT_STEPS = 3
 _SWEEPS, _SAMPLE_SECONDS = 5, 0.2  # of the probe
@@ -63,6 +57,7 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
     """
     streams = trainer.streams
     learning = Learning(
+        machine=describe(),
         text={
             "name": name,
             "chars": len(text),
@@ -73,13 +68,12 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
         options=dataclasses.asdict(trainer.options),
         parameters=trainer.model.parameters().data.size,
         windows=len(streams),
-        machine=describe(),
     )
     with tempfile.TemporaryDirectory(prefix="learning-") as cache:
         # The text as it was read: from a pipe, or a file that changes meanwhile, nobody could read it again.
         (Path(cache) / "text").write_text(text, "utf-8", newline="")
         runner = _Runner(learning, _reference(text, trainer), cache)
-        runner.probe({Entrant(c.name, n): c for c in (NUMPY_RNN, *TORCH) for n in threads})
+        runner.probe({Entrant(c.name, n): c for c in (OURS, *TORCH) for n in threads})
         runner.learn(watch)
     if not learning.levels():
         raise ValueError("the validation loss did not fall below that of the initial weights: take more steps")
@@ -116,7 +110,7 @@ class _Runner:
         torch = next(c for c in TORCH if c.name == theirs.name)
         control = Entrant(AGAIN.name, ours.threads)
         steps, every = self.learning.options["steps"], self.learning.options["eval_every"]
-        with self._started({ours: NUMPY_RNN, theirs: torch, control: NUMPY_RNN_AGAIN}) as workers:
+        with self._started({ours: OURS, theirs: torch, control: AGAIN}) as workers:
             evaluations = [*range(0, steps, every), steps]
             for start, end in pairwise([0, *evaluations]):
                 self._chunk(workers, start, end)
@@ -140,7 +134,7 @@ class _Runner:
         workers: dict[Entrant, WorkerProcess] = {}
         try:
             for entrant, contestant in entrants.items():
-                workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache, f"{_HERE}.worker")
+                workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache)
             for entrant, worker in workers.items():
                 self.learning.versions[str(entrant)] = _hear(worker)
             for entrant, worker in workers.items():

@@ -92,7 +92,7 @@ class _Runner:
         self, heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, watch: Watch, cache: str
     ) -> None:
         self.heats, self.threads, self.protocol, self.watch, self.cache = heats, threads, protocol, watch, cache
-        self.race = Race([heat.case for heat in heats], describe(), asdict(protocol) | {"threads": list(threads)})
+        self.race = Race(describe(), [heat.case for heat in heats], asdict(protocol) | {"threads": list(threads)})
         self.workers: dict[Entrant, WorkerProcess] = {}
         self.reference: dict[int, Any] = {}  # answers of the reference, by case
         self.deadline = time.monotonic() + protocol.budget_seconds

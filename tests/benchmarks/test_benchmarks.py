@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from benchmarks.measure.statistics import bootstrap_median, paired_ratios, unfai
 from benchmarks.measure.workers import WorkerError
 from benchmarks.problem import Problem, disagreement
 from benchmarks.show.compare import comparison
-from benchmarks.show.live import Live
+from benchmarks.show.live import live
 from benchmarks.show.plot import draw
 from benchmarks.show.report import duration, markdown
 from numpy_rnn import textbook
@@ -245,7 +244,7 @@ def made_up(rounds: int = 5, bias: float = 1.0) -> Race:
     curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
     cases = [GRID[0], OTHERS[0], *curves]
     machine = {"cpu": "abacus", "cores": "2", "system": "wood", "python": "3", "commit": "0123456789", "date": "now"}
-    race = Race(cases, machine, {"rounds": rounds, "sample_seconds": 0.1, "threads": [1, 2]})
+    race = Race(machine, cases, {"rounds": rounds, "sample_seconds": 0.1, "threads": [1, 2]})
     pools = [{"user_api": "blas", "internal_api": "openblas", "version": "1", "architecture": "Beads"}]
     pace = {"numpy_rnn": 1.0, "A/A": bias, "torch": 4.0, "torch-fused": 3.0, "jax": 2.0, "floor": 0.5, "textbook": 9}
     for i, case in enumerate(cases):
@@ -336,14 +335,12 @@ def test_durations_have_three_digits(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_the_live_table_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_per_visit_shows_the_times_so_far(capsys: pytest.CaptureFixture[str]) -> None:
     race = made_up()
-    live = Live(["numpy_rnn", "torch"], sys.stdout)
-    live(race, 0, 1, 3)
-    shown = capsys.readouterr().out
-    assert "1 of 4 visits" in shown
-    assert "s left" in shown
-    assert "13, 32, 32, 18, 1" in shown
+    live(["numpy_rnn", "torch", "per-step"])(race, 0, 1, 3)
+    head, row = capsys.readouterr().err.splitlines()
+    assert head.split() == ["V,", "E,", "H,", "T,", "B", "numpy_rnn", "torch", "per-step"]
+    assert re.fullmatch(r"13, 32, 32, 18, 1 +(1\.0\d ms|99\d us) +[34]\.\d\d ms +1 of 4 visits, about 0 s left", row)
 
 
 # --- the command line ---
@@ -359,7 +356,7 @@ def test_the_live_table_shows_progress(capsys: pytest.CaptureFixture[str]) -> No
         (["--threads", "0"], "expected a number from 1 to"),
         (["--threads", "two"], "expected a number from 1 to"),
         (["--compare", "nowhere.json"], "nowhere.json"),
-        (["--load", __file__], "is not a race that was saved here"),
+        (["--load", __file__], "is not a race that this program saved"),
         (["--slow"], "unrecognized arguments: --slow"),
     ],
 )
@@ -411,7 +408,7 @@ def test_a_file_that_is_no_race_is_refused(content: str, tmp_path: Path, capsys:
     with pytest.raises(SystemExit) as exit_:
         main(["--load", str(path)])
     assert exit_.value.code == 2
-    assert "is not a race that was saved here" in capsys.readouterr().err
+    assert "is not a race that this program saved" in capsys.readouterr().err
 
 
 def test_a_sample_of_negative_time_is_refused(tmp_path: Path) -> None:
@@ -419,7 +416,7 @@ def test_a_sample_of_negative_time_is_refused(tmp_path: Path) -> None:
     race = made_up()
     race.samples[0] = race.samples[0]._replace(seconds=-1.0)
     race.save(path)
-    with pytest.raises(ValueError, match="is not a race that was saved here"):
+    with pytest.raises(ValueError, match="is not a race that this program saved"):
         Race.load(path)
 
 
@@ -436,7 +433,7 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_race(
 def test_a_contestant_without_a_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--case", "2,2,2,2,2", "--contestant", "torch-by-hand"]) == 1
     said = capsys.readouterr().err
-    assert said == "benchmarks: error: torch-by-hand takes no part in these cases, only in generate\n"
+    assert said == "benchmarks: error: torch-by-hand has none of these tasks, only generate\n"
 
 
 @pytest.mark.parametrize("options", [["--load", "race.json", "--quick"], ["--ablation", "--case", "2,2,2,2,2"]])
@@ -446,7 +443,7 @@ def test_options_that_contradict_each_other_are_refused(
     with pytest.raises(SystemExit) as exit_:
         main(options)
     assert exit_.value.code == 2
-    assert "--load and --ablation stand alone" in capsys.readouterr().err
+    assert "--load and --ablation cannot be combined" in capsys.readouterr().err
 
 
 def test_every_rung_of_the_ladder_computes_the_same() -> None:

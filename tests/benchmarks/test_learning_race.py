@@ -151,7 +151,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what does not depend on torch: a second numpy_rnn in its place, which starts in less time."""
-    monkeypatch.setattr(race, "TORCH", (Contestant("torch", "benchmarks.learning.ours"),))
+    monkeypatch.setattr(race, "TORCH", (Contestant("torch", "benchmarks.contestants.ours"),))
 
 
 def test_from_a_text_to_curves(
@@ -219,7 +219,7 @@ def test_without_torch_the_extra_is_named(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert main(["learning", book, *SMALL]) == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[-1] == "benchmarks: error: torch@1: PyTorch is not installed: pip install 'numpy-rnn[torch]'"
+    assert said[-1] == "benchmarks: error: torch@1: torch is not installed: pip install 'numpy-rnn[torch]'"
 
 
 # --- figures on made-up chunks ---
@@ -231,7 +231,7 @@ def made_up(ours: list[float], theirs: list[float], every: int = 10, noise: floa
     options = dataclasses.asdict(Options(steps=every * (len(ours) - 1), batch_size=4, seq_len=5, warmup_steps=2))
     machine = {"cpu": "abacus", "cores": "2", "system": "wood", "python": "3", "commit": "0123456789", "date": "now"}
     text = {"name": "book.txt", "chars": 300, "train_chars": 222, "val_chars": 78, "vocab_size": 9}
-    learning = Learning(text, options | {"eval_every": every}, 1234, 12, machine)
+    learning = Learning(machine, text, options | {"eval_every": every}, 1234, 12)
     for name, seconds in (("numpy_rnn", 0.1), ("torch", 0.3), ("torch-fused", 0.2)):
         for threads in (1, 2):
             sweeps = (1.0, 1.1, 50.0)  # a slow spell in one of them
@@ -328,7 +328,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
 
 def test_when_a_learning_race_may_be_published() -> None:
     assert QUIET.not_publishable() == []
-    assert LEARNING.not_publishable() == ["there were 4 chunks, a published figure rests on 20"]
+    assert LEARNING.not_publishable() == ["there were 4 chunks, at least 20 are needed"]
     (reason,) = made_up(
         [4 / (1 + k) for k in range(41)], [4 / (1 + k) for k in range(41)], noise=0.1
     ).not_publishable()
@@ -357,11 +357,11 @@ def test_publishing(learning: Learning, status: int, tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "FILE, or --load"),
-        (["book.txt", "--load", "x.json"], "--load stands alone"),
-        (["--load", "x.json", "--steps", "5"], "--load stands alone"),
+        ([], "one of FILE and --load is required"),
+        (["book.txt", "--load", "x.json"], "--load cannot be combined"),
+        (["--load", "x.json", "--steps", "5"], "--load cannot be combined"),
         (["--load", "nowhere.json"], "nowhere.json"),
-        (["--load", __file__], "is not a learning race that was saved here"),
+        (["--load", __file__], "is not a learning race that this program saved"),
         (["book.txt", "--steps", "5", "--epochs", "2"], "not allowed with argument"),
         (["book.txt", "--hidden-size", "0"], "expected an integer from 1"),
         (["book.txt", "--threads", "0"], "expected a number from 1 to"),
@@ -408,7 +408,11 @@ def test_a_file_that_is_no_learning_race_is_refused(change: Callable[[str], str]
         (None, [], "cannot read 'book.txt': there is no such file; check the name and the directory"),
         ("", [], "no text in 'book.txt': empty"),
         ("a", [], "text has length 1, expected at least 2"),
-        ("ab" * 100, [], "the text has 200 characters: none are kept to validate with; take a text of at least 2000"),
+        (
+            "ab" * 100,
+            [],
+            "the text has 200 characters, too few to validate on a part of it: use a text of",
+        ),
         ("ab" * 100, ["--val-fraction", "0.001"], "val_fraction=0.001 cuts 200 tokens into 200 and 0"),
         ("ab" * 100, ["--batch-size", "500", "--val-fraction", "0.1"], "batch_size must be at most 179"),
         ("caf\xe9", [], "'book.txt' is not utf-8"),

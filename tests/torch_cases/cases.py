@@ -2,8 +2,8 @@
 
 They ship inside the torch wheel, in `torch.testing._internal`: `module_db` (modules), `op_db` (functions) and
 `optim_db` (optimizers), each with inputs that must work and inputs that must be refused. All cases that concern a
-part of numpy_rnn are run; `run_case.py` defines what counts as agreement. Where numpy_rnn differs on purpose, the case
-has a reason, and its run checks that it differs in this way.
+part of numpy_rnn are run; `run_case.py` defines what counts as agreement. Where numpy_rnn differs on purpose, the
+case has a reason, and its run checks that it differs in this way.
 """
 
 from __future__ import annotations

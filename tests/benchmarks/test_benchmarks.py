@@ -176,7 +176,7 @@ def test_what_cannot_run_is_reported_and_the_others_race_on(odd: Any) -> None:
 
 
 def test_a_contestant_that_computes_something_else_stops_the_race(odd: Any) -> None:
-    with pytest.raises(WorkerError, match=r"liar@1 does not agree on .*step 1 gives"):
+    with pytest.raises(WorkerError, match=r"liar@1 disagrees on .*step 1 gives"):
         small_race(OURS, odd("liar"))
 
 

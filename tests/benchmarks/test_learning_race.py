@@ -199,8 +199,8 @@ def test_a_contestant_with_other_losses_does_not_race(
     monkeypatch.setattr(race, "_reference", lambda *args: [*reference(*args)[:-1], 2.0])
     assert main(["learning", book, *SMALL]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("benchmarks: error: numpy_rnn@1 begins with the losses [")
-    assert last.endswith("2.0] as of numpy_rnn in float64")
+    assert last.startswith("benchmarks: error: numpy_rnn@1 starts with the losses [")
+    assert last.endswith("2.0] (numpy_rnn in float64)")
 
 
 @pytest.mark.usefixtures("without_torch")

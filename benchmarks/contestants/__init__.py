@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AGAIN", "CONTESTANTS", "OURS", "REFERENCE", "Contestant", "Unavailable", "Work"]
+__all__ = ["AGAIN", "CONTESTANTS", "OURS", "Contestant", "Unavailable", "Work"]
 
 
 class Unavailable(Exception):
@@ -74,7 +74,6 @@ class Contestant:
 _HERE = "benchmarks.contestants"
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
 AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
-REFERENCE = Contestant("reference", f"{_HERE}.ours", options={"dtype": "float64"}, one_setting=True)  # never timed
 
 CONTESTANTS = (
     Contestant("textbook", f"{_HERE}.textbook", slow=True),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.contestants import REFERENCE, Contestant
+from benchmarks.contestants import Contestant, ours
 from benchmarks.measure.machine import available_cores, describe
 from benchmarks.measure.results import Entrant, Race, Sample
 from benchmarks.measure.workers import WorkerError, WorkerProcess
-from benchmarks.problem import disagreement
+from benchmarks.problem import Problem, disagreement
 
 __all__ = ["Heat", "Protocol", "run_race"]
 
@@ -85,6 +85,14 @@ def run_race(heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, 
     return runner.race
 
 
+def _reference(case: Case) -> list[list[float]]:
+    """Return the answers of numpy_rnn in float64."""
+    problem = Problem.draw(case)
+    work = ours.prepare(problem, "float64")
+    assert work.answer is not None
+    return [problem.summary(work.answer(work.run())) for _ in range(max(_AGREEMENT_STEPS))]
+
+
 class _Runner:
     """A race in progress."""
 
@@ -94,7 +102,7 @@ class _Runner:
         self.heats, self.threads, self.protocol, self.watch, self.cache = heats, threads, protocol, watch, cache
         self.race = Race(describe(), [heat.case for heat in heats], asdict(protocol) | {"threads": list(threads)})
         self.workers: dict[Entrant, WorkerProcess] = {}
-        self.reference: dict[int, Any] = {}  # answers of the reference, by case
+        self.reference: dict[int, list[list[float]]] = {}  # answers of the reference, by case
         self.deadline = time.monotonic() + protocol.budget_seconds
         rounds = range(protocol.rounds)
         self.order = [[i for i, heat in enumerate(heats) if n < _BRIEF_ROUNDS or not heat.brief] for n in rounds]
@@ -118,7 +126,7 @@ class _Runner:
                 worker.close()
             self.workers.clear()
 
-    def _entrants(self, contestants: Sequence[Contestant], number: int) -> dict[Entrant, Contestant]:
+    def _entrants(self, contestants: Iterable[Contestant], number: int) -> dict[Entrant, Contestant]:
         """Return the entrants of this round."""
         entrants: dict[Entrant, Contestant] = {}
         for contestant in contestants:
@@ -128,14 +136,12 @@ class _Runner:
         return {entrant: c for entrant, c in entrants.items() if str(entrant) not in self.race.failures}
 
     def _start(self, number: int) -> None:
-        contestants = list(dict.fromkeys(c for heat in self.heats for c in heat.contestants))
-        if number == 0:
-            contestants.append(REFERENCE)
+        contestants = dict.fromkeys(c for heat in self.heats for c in heat.contestants)
         for entrant, contestant in self._entrants(contestants, number).items():
             self.workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache)
         for entrant in list(self.workers):
             hello = self._hear(entrant, str(entrant), _START_SECONDS)
-            if hello is not None and entrant.name != REFERENCE.name:
+            if hello is not None:
                 self.race.versions[str(entrant)] = hello
 
     def _visit(self, index: int, number: int) -> None:
@@ -165,15 +171,16 @@ class _Runner:
         Nothing is measured yet, so as many entrants as there are cores compile and take first steps in parallel.
         """
         heat = self.heats[index]
-        contestants = (REFERENCE, *heat.contestants) if number == 0 else heat.contestants
+        if index not in self.reference:
+            self.reference[index] = _reference(heat.case)
         entrants = [
             entrant
-            for entrant, contestant in self._entrants(contestants, number).items()
+            for entrant, contestant in self._entrants(heat.contestants, number).items()
             if entrant in self.workers
             and heat.case.task in contestant.tasks
             and f"{index}/{entrant}" not in self.race.failures
         ]
-        entrants.sort(key=lambda entrant: entrant.threads)  # stable, so the reference remains first
+        entrants.sort(key=lambda entrant: entrant.threads)
         ready = {}
         while entrants:
             parallel = max(1, available_cores() // entrants[0].threads)
@@ -182,17 +189,13 @@ class _Runner:
                 self.workers[entrant].tell(do="prepare", case=asdict(heat.case), steps=steps)
             for entrant in entrants[:parallel]:
                 prepared = self._hear(entrant, f"{index}/{entrant}", self.protocol.answer_seconds)
-                if prepared is not None and (entrant.name == REFERENCE.name or index in self.reference):
+                if prepared is not None:
                     self._check_and_note(index, entrant, prepared)
                     ready[entrant] = prepared["seconds"][-1]
             del entrants[:parallel]
-        return {entrant: seconds for entrant, seconds in ready.items() if entrant.name != REFERENCE.name}
+        return ready
 
     def _check_and_note(self, index: int, entrant: Entrant, prepared: dict[str, Any]) -> None:
-        if entrant.name == REFERENCE.name:
-            self.reference[index] = prepared["answers"]
-            self._ask(entrant, index, do="release")
-            return
         parting = disagreement(self.heats[index].case, prepared["answers"], self.reference[index])
         if parting is not None:
             raise WorkerError(f"{entrant} disagrees on {self.heats[index].case}: {parting}")

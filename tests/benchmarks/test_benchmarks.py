@@ -18,7 +18,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.ablation import ladder, rungs
 from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, curve_cases
-from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, REFERENCE, Contestant, Work
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Work
 from benchmarks.measure.race import Heat, Protocol, run_race
 from benchmarks.measure.results import Race, Sample
 from benchmarks.measure.statistics import bootstrap_median, paired_ratios, unfair
@@ -38,6 +38,7 @@ HERE = [
     for contestant in CONTESTANTS
     if contestant.name not in ("torch-cuda", "torch-compile") and (contestant.name != "jax" or find_spec("jax"))
 ]
+REFERENCE = Contestant("reference", OURS.module, options={"dtype": "float64"})
 
 
 def answers(contestant: Contestant, case: Case) -> list[list[float]]:

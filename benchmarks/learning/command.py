@@ -52,7 +52,8 @@ def run(argv: Sequence[str]) -> int:
     saved = arguments.load if loaded else learning.keep("learning-")
     report = markdown(learning)
     print(report, flush=True)
-    print(f"drew {draw(learning, saved.with_suffix('.png'))}", file=sys.stderr)
+    if arguments.publish is None or learning.not_publishable():
+        print(f"drew {draw(learning, saved.with_suffix('.png'))}", file=sys.stderr)
     return publish(
         learning, "learning", report, arguments.publish, lambda folder: [draw(learning, folder / "learning.png")]
     )

@@ -25,6 +25,7 @@ STYLE = {
 }
 WORDS = {
     "torch": "best of torch",
+    "torch-fused": "torch",
     "per-step": "per-step NumPy",
     "floor": "matrix products alone",
 }
@@ -112,7 +113,7 @@ def _curves(race: Race, figure: Any) -> bool:
             style = "torch" if name in TORCH_ON_CPU else name
             colour, marker = STYLE[style]
             line = {"linestyle": "--"} if name == "floor" else {"marker": marker}
-            axes.plot(sizes, [1e3 * s for s in values], color=colour, label=WORDS.get(style, style), **line)
+            axes.plot(sizes, [1e3 * s for s in values], color=colour, label=WORDS.get(name, name), **line)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xticks(sizes, map(str, sizes))

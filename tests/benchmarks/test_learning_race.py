@@ -349,7 +349,8 @@ def test_publishing(learning: Learning, status: int, tmp_path: Path, capsys: pyt
     said = capsys.readouterr()
     assert said.out == markdown(learning) + "\n"
     assert ("not published: there were 4 chunks" in said.err) == bool(status)
-    assert (tmp_path / "old.png").stat().st_size > 10_000
+    picture = tmp_path / "old.png" if status else folder / "learning.png"
+    assert [path for path in tmp_path.rglob("*.png") if path.stat().st_size > 10_000] == [picture]
     written = {path.name for path in folder.iterdir()}
     assert written == (set() if status else {"learning.json", "learning.md", "learning.png"})
     if not status:

@@ -74,6 +74,7 @@ class Contestant:
 _HERE = "benchmarks.contestants"
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
 AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
+_CUDA = {"fused": True, "device": "cuda"}
 
 CONTESTANTS = (
     Contestant("textbook", f"{_HERE}.textbook", slow=True),
@@ -83,14 +84,7 @@ CONTESTANTS = (
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
     Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
     Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}, slow=True),
-    Contestant(
-        "torch-cuda",
-        f"{_HERE}.pytorch",
-        ("train", "forward"),
-        {"fused": True, "device": "cuda"},
-        one_setting=True,
-        curves=True,
-    ),
+    Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), _CUDA, one_setting=True, curves=True),
     Contestant("jax", f"{_HERE}.jax_scan", curves=True),
     Contestant("floor", f"{_HERE}.floor", ("train", "forward", "generate"), curves=True),
 )

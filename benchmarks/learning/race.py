@@ -140,16 +140,15 @@ class _Runner:
             for entrant, worker in workers.items():
                 text, options = f"{self.cache}/text", self.learning.options
                 begun = _ask(worker, do="begin", text=text, options=options, steps=_AGREEMENT_STEPS)
-                self._check(entrant, begun["losses"])
+                if not np.allclose(
+                    begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0
+                ):  # false for nan
+                    expected = f"{list(self.reference)} (numpy_rnn in float64)"
+                    raise WorkerError(f"{entrant} starts with the losses {begun['losses']}, expected {expected}")
             yield workers
         finally:
             for worker in workers.values():
                 worker.close()
-
-    def _check(self, entrant: Entrant, losses: Sequence[float]) -> None:
-        if not np.allclose(losses, self.reference, rtol=TOLERANCES["train"], atol=0):  # false for nan
-            expected = f"{list(self.reference)} (numpy_rnn in float64)"
-            raise WorkerError(f"{entrant} starts with the losses {losses}, expected {expected}")
 
 
 def _shuffled(workers: Mapping[Entrant, WorkerProcess]) -> list[Entrant]:

@@ -149,7 +149,11 @@ class _Runner:
         started = time.monotonic()
         rounds_left = self.protocol.rounds - number - 1
         share = (self.deadline - started - rounds_left * self.start_seconds) / self.visits_left
-        runs = self._warm(index, self._prepare(index, number))
+        runs = {}
+        for entrant in self._prepare(index, number):
+            warmed = self._ask(entrant, index, do="warm", seconds=self.protocol.sample_seconds)
+            if warmed is not None:
+                runs[entrant] = warmed["runs"]
         for sweep in range(self.protocol.sweeps):
             sweep_started = time.monotonic()
             order = list(runs)
@@ -165,8 +169,8 @@ class _Runner:
         for entrant in runs:
             self._ask(entrant, index, do="release")
 
-    def _prepare(self, index: int, number: int) -> dict[Entrant, float]:
-        """Prepare a case in all entrants; return the seconds of the last step of those that succeed.
+    def _prepare(self, index: int, number: int) -> list[Entrant]:
+        """Prepare a case in all entrants; return those that succeed.
 
         Nothing is measured yet, so as many entrants as there are cores compile and take first steps in parallel.
         """
@@ -181,7 +185,7 @@ class _Runner:
             and f"{index}/{entrant}" not in self.race.failures
         ]
         entrants.sort(key=lambda entrant: entrant.threads)
-        ready = {}
+        ready = []
         while entrants:
             parallel = max(1, available_cores() // entrants[0].threads)
             for entrant in entrants[:parallel]:
@@ -191,7 +195,7 @@ class _Runner:
                 prepared = self._hear(entrant, f"{index}/{entrant}", self.protocol.answer_seconds)
                 if prepared is not None:
                     self._check_and_note(index, entrant, prepared)
-                    ready[entrant] = prepared["seconds"][-1]
+                    ready.append(entrant)
             del entrants[:parallel]
         return ready
 
@@ -204,18 +208,6 @@ class _Runner:
         if peak is not None:
             # The minimum, because memory that a process allocates once counts for whichever case comes first.
             self.race.peak_bytes[where] = min(peak, self.race.peak_bytes.get(where, peak))
-
-    def _warm(self, index: int, ready: dict[Entrant, float]) -> dict[Entrant, int]:
-        """Warm up all entrants; return the number of runs per sample for each."""
-        wanted, runs = self.protocol.sample_seconds, {}
-        for entrant, seconds in ready.items():
-            if seconds > 2 * wanted:
-                runs[entrant] = 1  # the compared steps were enough
-            else:
-                warmed = self._ask(entrant, index, do="warm", seconds=wanted)
-                if warmed is not None:
-                    runs[entrant] = warmed["runs"]
-        return runs
 
     def _ask(self, entrant: Entrant, index: int, **request: Any) -> dict[str, Any] | None:
         self.workers[entrant].tell(**request)

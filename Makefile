@@ -1,9 +1,9 @@
-# `make run` needs NumPy alone; `make test` installs PyTorch and the test tools beside it.
+# `make run` needs only NumPy; `make test` also installs PyTorch and the test tools.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test test-browser explorer check parity cases bench mutants clean
+.PHONY: run test test-browser explorer check parity cases bench mutants mutants-full mutants-sample clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
@@ -32,16 +32,22 @@ cases: .venv/test
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
-mutants: .venv/mutants
+mutants: mutants-full mutants-sample
+
+mutants-full: .venv/mutants
 	rm -rf mutants
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run
 	$(BIN)/python -m tests.mutants
+
+mutants-sample: .venv/test
+	rm -f mutants/sample.jsonl
+	$(BIN)/python -m tests.mutants_sample
 
 clean:
 	rm -rf .venv mutants build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A file marks what is installed; a change of the requirements installs anew.
+# Each of these files marks an installed set of packages; changed requirements are installed again.
 .venv/run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) -e .

@@ -1,4 +1,4 @@
-"""`python -m numpy_rnn` is `numpy-rnn`."""
+"""`python -m numpy_rnn` is the same as `numpy-rnn`."""
 
 import sys
 

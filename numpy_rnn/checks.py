@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __all__ = [
+    "ArgumentError",
     "Array",
     "as_array",
     "as_dtype",
@@ -26,6 +27,18 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+
+
+class ArgumentError(ValueError):
+    """A ValueError about one argument: "batch_size must be at least 1, got 0".
+
+    The command line prints the option in place of the argument: "--batch-size must be ...".
+    """
+
+    def __init__(self, argument: str, words: str) -> None:
+        super().__init__(f"{argument} {words}")
+        self.argument, self.words = argument, words
+
 
 _DTYPES = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex128))
 
@@ -51,7 +64,7 @@ def as_integer(name: str, value: int) -> int:
 def as_size(name: str, value: int, low: int = 1) -> int:
     """Return `value` if it is an integer of at least `low`."""
     if as_integer(name, value) < low:
-        raise ValueError(f"{name} must be at least {low}, got {value}")
+        raise ArgumentError(name, f"must be at least {low}, got {value}")
     return int(value)
 
 
@@ -66,7 +79,7 @@ def as_number(
     if math.isnan(number) and not isinstance(value, float | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not (low <= number < below or (or_inf and number == math.inf)):
-        raise ValueError(f"{name} must be in [{low:g}, {below:g}{']' if or_inf else ')'}, got {value}")
+        raise ArgumentError(name, f"must be in [{low:g}, {below:g}{']' if or_inf else ')'}, got {value}")
     return number
 
 
@@ -75,7 +88,7 @@ def as_probability(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value}")
+        raise ArgumentError(name, f"must be in [0, 1], got {value}")
     return float(value)
 
 

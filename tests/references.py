@@ -1,9 +1,18 @@
-"""The two references that every gradient is held to: torch's autograd and the complex step."""
+"""The two references for every gradient: torch's autograd and the complex step."""
 
 import numpy as np
-import torch
 
-__all__ = ["assert_complex_step", "assert_equals_torch", "assert_loss_equals_torch", "leaf", "tensor"]
+from tests.optional import torch, torch_reference
+
+__all__ = [
+    "assert_close",
+    "assert_complex_step",
+    "assert_equals_torch",
+    "assert_loss_equals_torch",
+    "leaf",
+    "make_mirror",
+    "tensor",
+]
 
 
 def tensor(array):
@@ -12,29 +21,32 @@ def tensor(array):
 
 
 def leaf(array):
-    """Return the same as one that collects a gradient (None stays None)."""
+    """Return a tensor of the same values that collects a gradient (None stays None)."""
     return None if array is None else tensor(array).requires_grad_()
 
 
-def assert_equals_torch(ours, theirs, name="", equal_nan=False, floor=1e-14):
-    """float64: 1e-10 of the largest finite element, far above the rounding of sums of a few hundred terms and far
-    below any fault; and `floor` where terms of a known size cancel, as in 1 - h^2 of a state near 1. float32: the
+def make_mirror(model):
+    """Return the torch model with the same weights."""
+    return torch_reference.make_mirror(model)
+
+
+def assert_close(ours, theirs, name="", equal_nan=False, floor=1e-14):
+    """Compare two arrays of one dtype and shape.
+
+    float64: within 1e-10 of the largest finite element, far above the rounding of sums of a few hundred terms and far
+    below any fault, plus `floor` where terms of a known size cancel, as in 1 - h^2 for a state near 1. float32: the
     defaults of torch.testing.assert_close.
     """
-    theirs = theirs.detach().numpy()
-    assert ours.dtype == theirs.dtype, name
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), name
     if ours.dtype == np.float64:
-        rtol, atol = 1e-10, 1e-10 * _largest(theirs) + floor
+        tolerance = {"rtol": 1e-10, "atol": 1e-10 * _largest(theirs) + floor}
     else:
-        rtol, atol = 1.3e-6, 1e-5
-    torch.testing.assert_close(
-        tensor(ours),
-        torch.tensor(theirs),
-        rtol=rtol,
-        atol=atol,
-        equal_nan=equal_nan,
-        msg=lambda m: f"{name}: {m}",
-    )
+        tolerance = {"rtol": 1.3e-6, "atol": 1e-5}
+    np.testing.assert_allclose(ours, theirs, **tolerance, equal_nan=equal_nan, err_msg=name)
+
+
+def assert_equals_torch(ours, theirs, name="", **options):
+    assert_close(ours, theirs.detach().numpy(), name, **options)
 
 
 def _largest(array):
@@ -42,7 +54,7 @@ def _largest(array):
 
 
 def assert_loss_equals_torch(criterion, mirror, scores, targets, dloss):
-    """Hold a loss over classes, and its gradients, to torch's: nan where torch has nan. `dloss(shape)` draws."""
+    """Compare a loss over classes and its gradients with torch's, nan included. `dloss(shape)` draws the upstream."""
     torch_scores, torch_targets = leaf(scores), tensor(targets)
     if torch_targets.is_floating_point():
         torch_targets.requires_grad_()
@@ -57,8 +69,8 @@ def assert_loss_equals_torch(criterion, mirror, scores, targets, dloss):
     dloss = np.asarray(dloss(theirs.shape), scores.dtype)
     dscores = criterion.backward(dloss)
     theirs.backward(tensor(dloss))
-    # Softmax minus target cancels where the two agree. The terms are dloss times a weight over the sum of the weights
-    # of the targets: below 10 for the weights that the tests draw, so that 1e-14 of dloss is above their rounding.
+    # Softmax minus target cancels where the two agree. Each term is dloss times a weight, divided by the sum of the
+    # targets' weights. For the weights drawn in the tests this factor is below 10, so 1e-14 of dloss covers rounding.
     floor = 1e-14 * _largest(dloss)
     assert_equals_torch(dscores, torch_scores.grad, "gradient of the scores", equal_nan=True, floor=floor)
     if torch_targets.requires_grad:
@@ -68,10 +80,10 @@ def assert_loss_equals_torch(criterion, mirror, scores, targets, dloss):
 def assert_complex_step(function, tensors, gradients, rng):
     """Check gradients against Im f(x + i h v) / h = grad . v, for one random direction v in each tensor.
 
-    `function` maps a dictionary of complex arrays to a complex number; `tensors` are the real points, in float64, and
-    `gradients` what a backward pass says of each. There is no subtraction in the formula, so h = 1e-30 leaves
-    rounding alone: 1e-12 of |grad| |v| is a few thousand times that. The floor of 1e-15 |v| is the rounding of terms
-    of size 1 that cancel in the gradient itself, as in softmax minus one-hot.
+    `function` maps a dictionary of complex arrays to a complex number, `tensors` are the points in float64, and
+    `gradients` are what the backward pass computed there. The formula subtracts nothing, so with h = 1e-30 only
+    rounding is left: the tolerance of 1e-12 |grad| |v| is a few thousand times as much. The floor of 1e-15 |v| allows
+    for terms of size 1 that cancel in the gradient itself, as in softmax minus one-hot.
     """
     assert tensors.keys() == gradients.keys()
     h = 1e-30

@@ -1,4 +1,4 @@
-"""The hypothesis strategies that the tests share. Arrays come from a drawn seed, which a failure prints."""
+"""Shared hypothesis strategies. Arrays are generated from a drawn seed, which a failing test prints."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -29,9 +29,9 @@ sizes = st.integers(1, 6)  # embedding_dim, input_size, hidden_size, ...
 dtypes = st.sampled_from([np.float64, np.float32])
 rngs = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
-# Losses over classes. The rows have the shape of the targets: (), (N,), (N, d1) or (N, d1, d2).
+# For losses over classes. `rows` is the shape of the targets: (), (N,), (N, d1) or (N, d1, d2).
 rows = st.lists(st.integers(0, 4), max_size=3).map(tuple)
-scales = st.sampled_from([0.1, 1, 30, 1000])  # 1000: exp of such logits overflows unless they are shifted
+scales = st.sampled_from([0.1, 1, 30, 1000])  # 1000: exp overflows unless the logits are shifted
 reductions = st.sampled_from(["mean", "sum", "none"])
 ignore_indices = st.sampled_from([-100, -1, 0, 1, 255])
 
@@ -52,7 +52,7 @@ def _read_only(array):
 
 
 def normal(rng, *shape, dtype=np.float64, layout="contiguous"):
-    """Draw an array from N(0, 1), laid out in memory as `layout` says."""
+    """Draw an array from N(0, 1) with the given memory layout."""
     return LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
 
 
@@ -62,17 +62,17 @@ def tokens(rng, V, *shape, layout="contiguous"):
 
 
 def class_scores(rng, rows, C, scale=1, **options):
-    """Draw scores of C classes for each row: the classes are axis 1, or the only one."""
+    """Draw a score for each of C classes per row. The classes are along axis 1, or along the only axis."""
     scores = normal(rng, *rows[:1], C, *rows[1:], **options)
     return scores * scores.dtype.type(scale)
 
 
 def class_targets(rng, rows, C, ignore_index=-100):
-    """Draw a class for each row; in none, some or all of them ignore_index."""
+    """Draw a class for each row. None, some or all of them are ignore_index."""
     targets = rng.integers(0, C, rows)
     return np.where(rng.random(rows) < rng.choice([0, 0.3, 1]), ignore_index, targets)
 
 
 def class_weights(rng, C, dtype=np.float64):
-    """Draw weights from [0.1, 1], one in four of them set to zero."""
+    """Draw class weights from [0.1, 1] and set one in four to zero."""
     return (rng.uniform(0.1, 1, C) * (rng.random(C) < 0.75)).astype(dtype)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import numpy_rnn as nr
-import torch_reference
 from numpy_rnn.checks import as_dtype
+from tests.optional import torch_reference
 
 SHAPES = {"a": (2, 3), "b": (), "c": (0, 4), "d": (5,)}
 

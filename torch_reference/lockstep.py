@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 import numpy_rnn as nr
 from numpy_rnn.checks import Array, as_size
-from numpy_rnn.training.tutorial import check_loss, inputs_and_targets
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import check_loss
 from torch_reference.model import CharRNN, make_mirror
 from torch_reference.tutorial import generate
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from numpy_rnn.checks import Array
+from numpy_rnn.text.windows import IGNORED, validation_windows
 from numpy_rnn.training.trainer import Trainer
-from numpy_rnn.training.validation import IGNORED, validation_windows
 from torch_reference.model import make_mirror
 
 __all__ = ["TorchTrainer"]
@@ -29,12 +29,12 @@ class TorchTrainer:
     """
 
     def __init__(self, trainer: Trainer, fused: bool = False) -> None:
-        self.options = trainer.options
+        self.plan = trainer.plan
         self.model = make_mirror(trainer.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.options.lr, fused=fused)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.lr, fused=fused)
         self.criterion = nn.CrossEntropyLoss()
         # Converted before the first step, so that reading a window costs nothing during training.
-        streams, n = trainer.streams, trainer.val_length
+        streams, n = trainer.streams, trainer.plan.val_length
         self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
         val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
         self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
@@ -50,8 +50,8 @@ class TorchTrainer:
         logits, h_n = self.model(tokens, h_0)
         loss = self.criterion(logits.flatten(0, 1), targets)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate(self.step)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
+        self.optimizer.param_groups[0]["lr"] = self.plan.learning_rate(self.step)
         self.optimizer.step()
         self.hidden = h_n.detach()
         self.step += 1

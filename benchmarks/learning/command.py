@@ -19,6 +19,7 @@ from benchmarks.learning.results import Learning
 from benchmarks.measure.machine import available_cores
 from numpy_rnn.cli.arguments import argument, positive_int, seed, step_size
 from numpy_rnn.text.corpus import read_text
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 
@@ -93,17 +94,17 @@ def _learn(arguments: argparse.Namespace, given: dict[str, Any]) -> Learning:
     require("threadpoolctl", "to read thread counts")
     text = read_text(arguments.file)
     length: dict[str, Any] = {} if "steps" in given else {"epochs": EPOCHS}
-    trainer = Trainer(text, Options(**length | given))
-    if not trainer.val_length:
+    trainer = Trainer(*tokenize(text), Options(**length | given))
+    if not trainer.plan.val_length:
         raise ValueError(
             f"the text has {len(text)} characters, too few to validate on a part of it: use a text of at least 2000 "
             "characters, or --val-fraction 0.1"
         )
     if "eval_every" not in given:
-        trainer.options = dataclasses.replace(trainer.options, eval_every=math.ceil(trainer.steps / EVALUATIONS))
+        trainer.plan = dataclasses.replace(trainer.plan, eval_every=math.ceil(trainer.plan.steps / EVALUATIONS))
     settings = [arguments.threads] if arguments.threads else sorted({1, available_cores()})
     print("probing thread settings and Adam(fused=True) ...", file=sys.stderr, flush=True)
-    return run_learning(text, trainer, Path(arguments.file).name, settings, _watch(trainer.steps))
+    return run_learning(text, trainer, Path(arguments.file).name, settings, _watch(trainer.plan.steps))
 
 
 def _watch(steps: int) -> Callable[[Learning], None]:

@@ -62,17 +62,17 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
             "name": name,
             "chars": len(text),
             "train_chars": len(streams.tokens),
-            "val_chars": trainer.val_length,
+            "val_chars": trainer.plan.val_length,
             "vocab_size": len(trainer.vocabulary),
         },
-        options=dataclasses.asdict(trainer.options),
+        options=dataclasses.asdict(trainer.plan.options()),
         parameters=trainer.model.parameters().data.size,
         windows=len(streams),
     )
     with tempfile.TemporaryDirectory(prefix="learning-") as cache:
         # A copy, because a pipe cannot be read again, and a file might change.
         (Path(cache) / "text").write_text(text, "utf-8", newline="")
-        runner = _Runner(learning, _reference(text, trainer), cache)
+        runner = _Runner(learning, _reference(trainer), cache)
         runner.probe({Entrant(c.name, n): c for c in (OURS, *TORCH) for n in threads})
         runner.learn(watch)
     if not learning.levels():
@@ -80,9 +80,10 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
     return learning
 
 
-def _reference(text: str, trainer: Trainer) -> list[float]:
+def _reference(trainer: Trainer) -> list[float]:
     """Return the first losses of numpy_rnn in float64."""
-    reference = Trainer(text, dataclasses.replace(trainer.options, dtype="float64"))
+    options = dataclasses.replace(trainer.plan.options(), dtype="float64")
+    reference = Trainer(trainer.tokens, trainer.vocabulary, options)
     return [reference.validate(), *(reference.train_step()[0] for _ in range(_AGREEMENT_STEPS))]
 
 

@@ -143,13 +143,14 @@ class Worker:
         return {}
 
     def begin(self, text: str, options: Mapping[str, Any], steps: int) -> dict[str, Any]:
+        from numpy_rnn.text.vocabulary import tokenize
         from numpy_rnn.training.options import Options
         from numpy_rnn.training.trainer import Trainer
 
         def make() -> Any:
-            return self.module.learner(Trainer(content, Options(**options)), **self.options)
+            return self.module.learner(Trainer(*content, Options(**options)), **self.options)
 
-        content = Path(text).read_text("utf-8")
+        content = tokenize(Path(text).read_text("utf-8"))
         rehearsal = make()
         losses = [rehearsal.validate(), *(rehearsal.train_step()[0] for _ in range(steps))]
         self.learner = make()

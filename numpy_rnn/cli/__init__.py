@@ -1,29 +1,28 @@
-"""The command line, `numpy-rnn`: reads arguments and prints; the arithmetic is elsewhere. One command a file."""
+"""The command line, `numpy-rnn`: one file per command. It reads arguments and prints; the arithmetic is elsewhere."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 import numpy_rnn as nr
+from numpy_rnn.checks import ArgumentError
 from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
 from numpy_rnn.cli.output import discard_output
-from numpy_rnn.storage.files import CheckpointError
 
 __all__ = ["discard_output", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0, 1 for an error, in one line, or a wrong gradient, 2 for wrong usage."""
+    """Run the command line; return the exit status: 1 for an error or a wrong gradient, 2 for wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments) or 0
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has had enough, `| head` for one
+    except BrokenPipeError:  # the reader has closed the pipe, such as `| head`
         discard_output()
         return 0
     except OSError as error:
@@ -31,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
-    except (CheckpointError, ModuleNotFoundError) as error:
+    except ArgumentError as error:
+        return _fail(f"{arguments.flags.get(error.argument, error.argument)} {error.words}")
+    except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
         return _fail(str(error))
-    except (ValueError, IndexError, FloatingPointError) as error:
-        return _fail(_as_typed(str(error), arguments.flags))
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
@@ -46,15 +45,8 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _as_typed(message: str, flags: Mapping[str, str]) -> str:
-    """Name options as they are typed: the package says `top_k=3`, `top_k must ...`, and here that is --top-k."""
-    named = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
-    message = re.sub(rf"(?<!['\w])({named})=(?=['\w.-])", lambda match: f"{flags[match[1]]} ", message)
-    return re.sub(rf"(?<!['\w])({named})(?:=|(?= must ))", lambda match: flags[match[1]], message)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN in NumPy alone.")
+    parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN language model in NumPy.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain):

@@ -1,13 +1,28 @@
-"""What the commands share: types of arguments, the options of a small training, a line of progress."""
+"""What the commands share: argument types, options generated from their declarations, a progress line."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-__all__ = ["TUTORIAL_TEXT", "add_training", "positive_int", "progress", "seed", "step_size"]
+from numpy_rnn.training.options import COUNT, POSITIVE, SEED, STEP_SIZE, Options
+
+__all__ = [
+    "TUTORIAL_TEXT",
+    "add_options",
+    "add_training",
+    "argument",
+    "given_options",
+    "positive",
+    "positive_int",
+    "progress",
+    "seed",
+    "step_size",
+]
 
 TUTORIAL_TEXT = "Hello, how are you?"
 
@@ -15,6 +30,8 @@ TUTORIAL_TEXT = "Hello, how are you?"
 def argument(
     convert: Callable[[str], float], accept: Callable[[float], bool], expected: str
 ) -> Callable[[str], float]:
+    """Return a `type` for argparse: a number in some range."""
+
     def parse(text: str) -> float:
         try:
             value = convert(text)
@@ -27,20 +44,39 @@ def argument(
     return parse
 
 
-positive_int = argument(int, lambda value: 1 <= value <= 10**9, "an integer from 1 to 10**9")
-seed = argument(int, lambda value: value >= 0, "an integer of at least 0")
-step_size = argument(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
+positive_int, seed, step_size, positive = (argument(*accepted) for accepted in (COUNT, SEED, STEP_SIZE, POSITIVE))
+
+
+def add_options(group: Any, names: Iterable[str]) -> None:
+    """Add some training options, as `Options` declares them. Those that are not given are left out of the result."""
+    declared = {option.name: option for option in dataclasses.fields(Options)}
+    for name in names:
+        option = declared[name]
+        flag = "--" + name.removeprefix("num_").replace("_", "-")
+        accepted, words = option.metadata["accepted"], option.metadata["help"]
+        if option.default is not None:
+            words += f" ({option.default})"
+        kind = {"choices": accepted} if isinstance(accepted[0], str) else {"type": argument(*accepted)}
+        group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=words, **kind)
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the training options that were given on the command line."""
+    names = [option.name for option in dataclasses.fields(Options)]
+    return {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
 
 
 def add_training(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--epochs", type=positive_int, default=100, help="Adam steps, each over the whole text")
-    command.add_argument("--hidden-size", type=positive_int, default=32, help="of the RNN and of the embedding")
+    command.add_argument("--epochs", type=positive_int, default=100, help="Adam steps, each on the whole text")
+    command.add_argument(
+        "--hidden-size", type=positive_int, default=32, help="size of the hidden state and of the embedding"
+    )
     command.add_argument("--lr", type=step_size, default=0.01, help="Adam's step size")
-    command.add_argument("--seed", type=seed, default=0, help="of the initial weights")
-    command.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="of all arithmetic")
+    command.add_argument("--seed", type=seed, default=0, help="random seed for the initial weights")
+    command.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="floating-point type")
 
 
 def progress(line: str) -> None:
-    """Rewrite the line that a person watches; nothing where the output is no terminal."""
+    """Rewrite the progress line, if standard error is a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""numpy-rnn export, numpy-rnn import: models to and from safetensors files."""
+"""numpy-rnn export and import: models to and from safetensors files."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "export",
         help="write a model as a safetensors file",
-        description="Write the best model of a run as a safetensors file, under torch's names, with its options and "
-        "vocabulary as JSON in the metadata. Needs the extra 'safetensors'.",
+        description="Write the best model of a run as a safetensors file, with torch's parameter names. Its options "
+        "and vocabulary are in the metadata. Needs safetensors.",
     )
-    command.add_argument("run_path", metavar="RUN", help="what numpy-rnn train wrote, or a checkpoint file in it")
-    command.add_argument("file", metavar="FILE.safetensors", help="a name that is not taken")
+    command.add_argument("run_path", metavar="RUN", help="a run directory, or a checkpoint file in one")
+    command.add_argument("file", metavar="FILE.safetensors", help="a new file")
     command.set_defaults(run=_export)
 
     command = commands.add_parser(
         "import",
         help="read a model from a safetensors file",
-        description="Make a run of what numpy-rnn export wrote: to generate with, not to resume.",
+        description="Make a run from a file that numpy-rnn export wrote. It can generate text, but not be resumed.",
     )
     command.add_argument("file", metavar="FILE.safetensors")
     command.add_argument("-o", "--output", metavar="RUN", required=True, help="a new directory")
@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     if os.path.lexists(arguments.file):
-        raise FileExistsError(f"{arguments.file!r} exists already: name another file, or remove it")
+        raise FileExistsError(f"{arguments.file!r} already exists: name another file, or remove it")
     model, _, header = load_model(arguments.run_path)
     save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
     print(f"{arguments.file}: {model.parameters().data.size:,} parameters")
@@ -57,7 +57,7 @@ def _import(arguments: argparse.Namespace) -> None:
             f"{', '.join(KEYS)}"
         ) from None
     except ValueError as error:
-        raise CheckpointError(f"{arguments.file!r} has metadata that are no JSON: {error}") from None
+        raise CheckpointError(f"{arguments.file!r} has metadata that is not JSON: {error}") from None
     try:
         model, vocabulary = build_model(tensors, header)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""numpy-rnn gradcheck: check backward passes, the package's own or one of yours."""
+"""numpy-rnn gradcheck: check backward passes, those of this package or your own."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ __all__ = ["add"]
 def add(commands: Any) -> None:
     command = commands.add_parser(
         "gradcheck",
-        help="check backward passes: the package's own, or one of yours",
-        description="Compare backward passes with numerical derivatives, and say what is wrong, where, and the "
-        "likely mistake. Without FILE, every layer of this package. The exit status is 1 if a gradient is wrong.",
-        epilog="FILE is run, as python would run it.",
+        help="check backward passes: your own, or those of this package",
+        description="Compare a backward pass with numerical derivatives, and report which gradients are wrong, where "
+        "and why. Without FILE, check every layer of this package. The exit status is 1 if a gradient is wrong.",
+        epilog="FILE is executed, as Python would execute it.",
     )
     command.add_argument(
         "target",
         nargs="?",
         metavar="FILE.py:EXPRESSION",
-        help="a layer, a class that needs no arguments, or a pair: my.py:MyRNN, 'my.py:MyRNN(8)', 'my.py:fwd, bwd'",
+        help="a layer, its class, or a pair of functions, such as my.py:MyRNN, 'my.py:MyRNN(8)' or 'my.py:fwd, bwd'",
     )
-    array = "name=shape for numbers from N(0, 1), as x=4,3,8, or name=shape:n for integers below n; one for each"
-    command.add_argument("--input", action="append", default=[], metavar="NAME=SHAPE", help=array)
-    command.add_argument(
-        "--param", action="append", default=[], metavar="NAME=SHAPE", help="the same, for the params of a pair"
-    )
-    command.add_argument("--method", choices=["complex step", "differences"], help="default: what forward allows")
-    command.add_argument("--seed", type=seed, default=0, help="of all random numbers")
-    command.add_argument("--plot", metavar="PNG", help="draw the (last) report; needs the extra 'plot'")
+    words = "an argument of forward: x=4,3 for normal random numbers of this shape, x=4,3:10 for integers below 10"
+    command.add_argument("--input", action="append", default=[], metavar="NAME=SHAPE", help=words)
+    words = "the same, for the params of a pair of functions"
+    command.add_argument("--param", action="append", default=[], metavar="NAME=SHAPE", help=words)
+    words = "numerical method (complex step if forward allows it)"
+    command.add_argument("--method", choices=["complex step", "differences"], help=words)
+    command.add_argument("--seed", type=seed, default=0, help="random seed for inputs and upstream gradients")
+    command.add_argument("--plot", metavar="PNG", help="draw the (last) report; needs matplotlib")
     command.set_defaults(run=_run)
 
 
@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = {"method": arguments.method, "seed": arguments.seed}
     if arguments.target is None:
         if arguments.input or arguments.param:
-            raise ValueError("--input and --param belong to a file's layer: name it, path/to/file.py:ClassOrPair")
+            raise ValueError("--input and --param need a layer to check: name it, path/to/file.py:ClassOrPair")
         reports = check_shipped(**options)
     else:
         reports = iter([check_file(arguments.target, arguments.input, arguments.param, **options)])

@@ -1,4 +1,4 @@
-"""Signals that ask a program to stop: Ctrl-C, a batch system or `kill`, and a terminal that is closed."""
+"""Signals that ask a program to stop: Ctrl-C, `kill` or a batch system, and a closed terminal."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 class Stop:
-    """In its block, the first of these signals is noted, for the step to be finished; the second ends the process.
+    """In its block, the first of these signals is recorded so that the step can finish; a second ends the process.
 
     Attributes
     ----------
     status : int
-        What the process should exit with, 128 and the number of the signal; 0 if there was none.
+        The exit status: 128 plus the number of the signal, or 0 if there was none.
     """
 
     def __init__(self) -> None:
         self.status = 0
 
     def __enter__(self) -> Stop:
-        # A SIGHUP that is ignored stays so: nohup asks for that.
+        # An ignored SIGHUP stays ignored, as nohup requires.
         mine = [n for n in SIGNALS if n == signal.SIGINT or signal.getsignal(n) is not signal.SIG_IGN]
         self.before = {number: signal.signal(number, self._on_signal) for number in mine}
         return self
@@ -38,5 +38,5 @@ class Stop:
         if self.status:
             os._exit(128 + number)
         self.status = 128 + number
-        with contextlib.suppress(OSError):  # not print, which must not be called within itself
-            os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n")
+        with contextlib.suppress(OSError):  # print is not reentrant
+            os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; interrupt again to quit at once\n")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
 from numpy_rnn.cli.output import check_picture, write_output
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
 

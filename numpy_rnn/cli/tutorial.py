@@ -1,4 +1,4 @@
-"""numpy-rnn tutorial: learn one sentence by heart and say it again."""
+"""numpy-rnn tutorial: memorise one sentence and recite it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
 
@@ -16,25 +17,25 @@ __all__ = ["add"]
 def add(commands: Any) -> None:
     command = commands.add_parser(
         "tutorial",
-        help="learn one sentence by heart and say it again",
+        help="memorise one sentence and recite it",
         description="Train on one short text, print the loss every 10 epochs, and generate the text from its first "
         "character.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("--text", default=TUTORIAL_TEXT, help="what to learn, at least two characters")
+    command.add_argument("--text", default=TUTORIAL_TEXT, help="text to memorise, at least two characters")
     add_training(command)
     command.add_argument(
-        "--carry-hidden", action="store_true", help="start each epoch from the state that the last one ended in"
+        "--carry-hidden", action="store_true", help="start each epoch from the final hidden state of the previous one"
     )
     command.add_argument(
-        "--torch", action="store_true", help="train the PyTorch mirror from the same weights, side by side"
+        "--torch", action="store_true", help="train the PyTorch version from the same weights, side by side"
     )
     command.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     vocabulary = nr.Vocabulary.from_text(arguments.text)
-    inputs_and_targets(vocabulary, arguments.text)  # a text that is too short is said before anything else
+    inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
     size = arguments.hidden_size
     model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
     training = {"epochs": arguments.epochs, "lr": arguments.lr, "carry_hidden": arguments.carry_hidden}

@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar where tqdm is installed and the output is a terminal, else lines."""
+"""What `numpy-rnn train` shows: a progress bar if tqdm is installed and the output is a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["OutputLost", "Watch"]
 
 
 class OutputLost(Exception):
-    """What is printed cannot be written any more: the reader of a pipe or the terminal has gone, the disk is full."""
+    """Output can no longer be written: the pipe or terminal is closed, or the disk is full."""
 
 
 class Watch:
-    """Shows the steps of a training as they are made; every method may raise OutputLost."""
+    """Shows the progress of a run. Every method may raise OutputLost."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer, self.bar = trainer, None
 
     def start(self) -> None:
-        """Show the bar, if there is to be one."""
+        """Show the bar, if there is one."""
         with _writing():
             self.bar = _bar(self.trainer)
 
     def show(self, progress: Progress | None) -> None:
-        """Show a step, and what is to be seen of it, if anything."""
+        """Count a step, and show its progress if there is any."""
         if self.bar is not None:
             with _writing():
                 self.bar.update()
@@ -43,7 +43,7 @@ class Watch:
             self.say("\n".join([line] * bool(line) + [f"  | {part}" for part in sample]))
 
     def say(self, text: str) -> None:
-        """Print some lines, above the bar if there is one; nothing for none."""
+        """Print text, above the bar if there is one; print nothing if it is empty."""
         encoding = sys.stdout.encoding or "utf-8"
         text = text.encode(encoding, "backslashreplace").decode(encoding)
         with _writing():
@@ -75,4 +75,4 @@ def _bar(trainer: Trainer) -> Any:
         from tqdm import tqdm
     except ModuleNotFoundError:
         return None
-    return tqdm(total=trainer.steps, initial=trainer.step, unit="step", dynamic_ncols=True)
+    return tqdm(total=trainer.plan.steps, initial=trainer.step, unit="step", dynamic_ncols=True)

@@ -17,8 +17,9 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
 from numpy_rnn.text.vocabulary import Vocabulary, visible
+from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.tracing.trace import Trace, trace
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["explain", "page_arrays", "train_snapshots"]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import Array, as_size
+from numpy_rnn.checks import ArgumentError, Array, as_size
 from numpy_rnn.generation.sampling import Sampling, draw, finite_max, softmax
 from numpy_rnn.text.vocabulary import Vocabulary
 
@@ -170,7 +170,7 @@ def _chooser(
     if temperature is None:
         for name, value in (("top_k", top_k), ("top_p", top_p)):
             if value is not None:
-                raise ValueError(f"{name}={value} does nothing without a temperature: temperature=1 draws")
+                raise ArgumentError(name, f"does nothing without a temperature, got {value}")
         return np.ndarray.argmax
     sampling, rng = Sampling(temperature, top_k, top_p), np.random.default_rng(rng)
     return lambda logits: draw(sampling.distribution(logits), rng.random(1))

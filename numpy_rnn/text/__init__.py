@@ -1,1 +1,1 @@
-"""From text to arrays: the vocabulary, files of text, and windows for truncated backpropagation."""
+"""From text to arrays: reading files, the vocabulary, and windows for truncated backpropagation."""

@@ -1,4 +1,4 @@
-"""Text as numbers: a vocabulary of characters."""
+"""Text as integers: a vocabulary of characters."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
 
-__all__ = ["Vocabulary", "visible"]
+__all__ = ["Vocabulary", "tokenize", "visible"]
 
-_PIECE = 65536  # characters that are converted at a time: what lies between text and numbers stays below 2 MB
+_PIECE = 65536  # characters converted at a time, which keeps temporary arrays below 2 MB
 
 
 class Vocabulary:
-    """A numbering of distinct characters.
+    """A mapping between characters and integers.
 
     Parameters
     ----------
     characters : iterable of str
-        Character number 0, 1, ...; single characters, each once.
+        Characters 0, 1, ..., all distinct.
     """
 
     def __init__(self, characters: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class Vocabulary:
             raise ValueError("a vocabulary needs at least one character, got none")
         if len(set(self.characters)) < len(self.characters):
             raise ValueError("the characters of a vocabulary must be distinct")
-        # The number of each code point, -1 where there is none; the last entry is for all that lie beyond.
+        # The number of each code point, -1 if it has none. The last entry stands for all larger code points.
         codes = [ord(character) for character in self.characters]
         self._numbers = np.full(max(codes) + 2, -1, np.int32)
         self._numbers[codes] = np.arange(len(codes))
@@ -43,11 +43,11 @@ class Vocabulary:
     def from_text(cls, text: str) -> Vocabulary:
         """Return the vocabulary of the distinct characters of `text`, in sorted order.
 
-        Sorted, because the order of a set of strings differs from one Python process to the next.
+        Sorted, because the order of a set of strings differs between Python processes.
         """
         _check_str("text", text)
         if not text:
-            raise ValueError("text is empty: there is nothing to make a vocabulary from")
+            raise ValueError("text is empty: a vocabulary needs at least one character")
         seen = np.zeros(sys.maxunicode + 1, bool)
         for _, codes in _code_points(text):
             seen[codes] = True
@@ -72,16 +72,16 @@ class Vocabulary:
         ----------
         text : str
         dtype : dtype of integers, default intp
-            A large text is stored in an eighth of the memory as `np.min_scalar_type(len(vocabulary) - 1)`, uint8 up
-            to 256 characters; every layer takes it.
+            `np.min_scalar_type(len(vocabulary) - 1)`, which is uint8 for up to 256 characters, needs an eighth of
+            the memory. All layers accept it.
         name : str, default "text"
-            What an error calls it.
+            The name of the argument in error messages.
 
         Raises
         ------
         ValueError
-            Characters are not in the vocabulary (all of them are named, each where it comes first), or `dtype` cannot
-            hold all of its numbers.
+            Characters are not in the vocabulary (the message has all of them, with their first positions), or `dtype`
+            is too narrow.
         """
         _check_str(name, text)
         tokens = np.empty(len(text), self._check_dtype(dtype))
@@ -100,13 +100,13 @@ class Vocabulary:
     def _check_dtype(self, dtype: DTypeLike) -> DTypeLike:
         result = np.dtype(dtype)
         if result.kind not in "iu":
-            raise TypeError(f"dtype must be one of integers, got {result}")
+            raise TypeError(f"dtype must be an integer type, got {result}")
         if np.iinfo(result).max < len(self) - 1:
             raise ValueError(f"dtype {result} is too narrow for the numbers of {len(self)} characters")
         return result
 
     def decode(self, tokens: ArrayLike) -> str:
-        """Return the text that a sequence of numbers stands for.
+        """Return the text for a sequence of numbers.
 
         Raises
         ------
@@ -120,10 +120,16 @@ class Vocabulary:
         return "".join(self.characters[i] for i in as_indices("tokens", tokens, len(self)))
 
 
+def tokenize(text: str, vocabulary: Vocabulary | None = None) -> tuple[Array, Vocabulary]:
+    """Return the tokens of a text, in the narrowest dtype, and the vocabulary: that of the text if None is given."""
+    vocabulary = Vocabulary.from_text(text) if vocabulary is None else vocabulary
+    return vocabulary.encode(text, np.min_scalar_type(len(vocabulary) - 1)), vocabulary
+
+
 def _code_points(text: str) -> Iterator[tuple[int, Array]]:
-    """Yield the code points of `text` piece by piece, each with the position where it begins."""
+    """Yield the code points of `text` in pieces, each with its position in the text."""
     for start in range(0, len(text), _PIECE):
-        # In UTF-32 a character is its code point; with "surrogatepass" that includes half of a surrogate pair.
+        # In UTF-32 a character is its code point; "surrogatepass" includes lone surrogates.
         yield start, np.frombuffer(text[start : start + _PIECE].encode("utf-32-le", "surrogatepass"), "<i4")
 
 

@@ -1,117 +1,133 @@
 """A text as windows for truncated backpropagation through time: B streams side by side, T steps at a time.
 
-A text of N tokens has N - 1 pairs of a token and the one that follows it, its target. Stream b reads L of them:
+A text of N tokens has N - 1 pairs of a token and its target, the token after it. Each stream reads L of them:
 
     L = ceil((N - 1) / B),   start[b] = floor(b (N - 1 - L) / (B - 1))                          (1)
-    inputs[t, b] = tokens[start[b] + k seq_len + t],   targets[t, b] = the one after it          (2)
+    inputs[t, b] = tokens[start[b] + k T + t],   targets[t, b] = the token after it             (2)
 
-in window k = 0, 1, ..., ceil(L / seq_len) - 1. So window k continues window k - 1 in every stream, and the hidden
-state may be carried from one to the next. The last window has the L - k seq_len steps that are left.
+in window k = 0, 1, ..., ceil(L / T) - 1. Window k continues window k - 1 in every stream, so the hidden state can be
+carried from one to the next. The last window has the L - k T steps that are left.
 
-The first stream begins with the text, the last one ends with it, and neighbours overlap by at most one pair (where B
-does not divide N - 1): every token but the first is a target in every epoch, and at most B - 1 of them are twice.
+The first stream starts where the text starts, the last one ends where it ends, and neighbours overlap by at most one
+pair (if B does not divide N - 1). So every token but the first is a target in every epoch, and at most B - 1 of them
+are targets twice.
+
+Validation reads the last n tokens as targets, each exactly once. B streams share them: stream b has the targets at
+positions e[b] to e[b + 1] - 1,
+
+    e[b] = N - n + floor(b n / B)                                                               (3)
+
+and first reads the T characters before them (fewer if the training text is shorter), whose loss is not counted. So
+each target is predicted from a state that has seen at least T characters, and the loss hardly depends on B. Streams
+that start from a state of zeros would have to guess at their starts: the more streams, the more guesses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import Array, as_number, as_size, check_shape, to_numpy
+from numpy_rnn.checks import ArgumentError, Array, as_size, check_shape, to_numpy
+from numpy_rnn.text.vocabulary import Vocabulary
 
-__all__ = ["Streams", "split"]
+__all__ = ["IGNORED", "Streams", "inputs_and_targets", "validation_windows", "windows_per_epoch"]
+
+IGNORED = -100  # the ignore_index of CrossEntropyLoss, here as in torch
+
+
+def inputs_and_targets(vocabulary: Vocabulary, text: str) -> tuple[Array, Array]:
+    """Return a short text as one window, two arrays (T, 1): all its characters but the last, all but the first."""
+    if len(text) < 2:
+        raise ValueError(f"text has length {len(text)}, expected at least 2: one to read and one to predict")
+    tokens = vocabulary.encode(text).reshape(-1, 1)
+    return tokens[:-1], tokens[1:]
+
+
+def windows_per_epoch(length: int, batch_size: int, seq_len: int) -> int:
+    """Return the number of windows for a text of `length` tokens."""
+    return -(-_stream_length(length, batch_size) // seq_len)
+
+
+def _stream_length(length: int, batch_size: int) -> int:
+    return -(-(length - 1) // batch_size)  # L of (1)
 
 
 class Streams:
-    """Windows of tokens, each a function of the step alone: to go on from a step, no more than its number is kept.
+    """The windows to train on. Each depends on the step alone, so the step is all that a checkpoint has to keep.
 
-    `len(streams)` windows are one epoch; step `s` is window `s % len(streams)` of epoch `s // len(streams)`.
+    `len(streams)` windows make an epoch. Step `s` reads window `s % len(streams)` of epoch `s // len(streams)`.
 
     Parameters
     ----------
     tokens : array of int, shape (N,)
-        N >= 2; of any dtype of integers, which the windows keep. It is not copied.
+        N >= 2. Any integer dtype, which the windows keep. Not copied.
     batch_size : int
-        B, the number of streams; at most N - 1.
+        B, the number of streams, at most N - 1.
     seq_len : int
-        The steps T of a window. May be larger than a stream is long, L: then an epoch is one window of L steps.
+        T, the number of steps in a window. If it is larger than L, an epoch is one window of L steps.
 
     Raises
     ------
     ValueError
-        The text is shorter than two tokens, or too short for `batch_size` streams.
+        The text has fewer than two tokens, or too few for `batch_size` streams.
     """
 
     def __init__(self, tokens: ArrayLike, batch_size: int, seq_len: int) -> None:
         self.tokens = _check_tokens(tokens)
         self.batch_size = as_size("batch_size", batch_size)
         self.seq_len = as_size("seq_len", seq_len)
-        B, pairs = self.batch_size, len(self.tokens) - 1
-        if pairs < 1:
-            raise ValueError(f"tokens has length {pairs + 1}, expected at least 2: one to read and one to predict")
-        if pairs < B:
-            raise ValueError(
-                f"batch_size must be at most {pairs}, one less than the {pairs + 1} tokens of the text, got {B}"
-            )
-        self.length = -(-pairs // B)  # L
-        self.starts = np.arange(B) * (pairs - self.length) // max(B - 1, 1)  # (1)
+        B, N = self.batch_size, len(self.tokens)
+        if N < 2:
+            raise ValueError(f"tokens has length {N}, expected at least 2: one to read and one to predict")
+        if B > N - 1:
+            raise ArgumentError("batch_size", f"must be at most {N - 1}, one less than the {N} tokens, got {B}")
+        self.length = _stream_length(N, B)
+        self.starts = np.arange(B) * (N - 1 - self.length) // max(B - 1, 1)  # (1)
 
     def __len__(self) -> int:
         """Return the number of windows in an epoch."""
-        return -(-self.length // self.seq_len)
+        return windows_per_epoch(len(self.tokens), self.batch_size, self.seq_len)
 
     def is_start(self, step: int) -> bool:
-        """Return whether the streams begin anew at this step: the hidden state is zero there, and not carried."""
-        return _check_step(step) % len(self) == 0
+        """Return whether this step begins an epoch: its hidden state starts from zero instead of the previous one."""
+        return as_size("step", step, 0) % len(self) == 0
 
     def window(self, step: int) -> tuple[Array, Array]:
-        """Return the inputs and targets of a step, new arrays (T, B): time first.
+        """Return the inputs and targets of step 0, 1, ... (counted through all epochs), two new arrays (T, B).
 
-        Parameters
-        ----------
-        step : int
-            0, 1, ..., counted through all epochs.
-
-        Returns
-        -------
-        inputs, targets : ndarray, shape (T, B)
-            T is `seq_len`, in the last window of an epoch whatever is left.
+        The last window of an epoch may be shorter than `seq_len`.
         """
-        first = _check_step(step) % len(self) * self.seq_len
+        first = as_size("step", step, 0) % len(self) * self.seq_len
         t = np.arange(first, min(first + self.seq_len, self.length))
         positions = t[:, None] + self.starts  # (T, B)
         return self.tokens[positions], self.tokens[positions + 1]  # (2)
 
 
-def split(tokens: ArrayLike, val_fraction: float) -> tuple[Array, Array]:
-    """Cut a text in two: the part to train on, and the last `val_fraction` of it to validate with.
+def validation_windows(tokens: Array, n: int, batch_size: int, seq_len: int) -> Iterator[tuple[Array, Array]]:
+    """Yield the windows of one validation: inputs and targets, both (T, B).
+
+    The state is carried from one window to the next, starting from zeros. Targets that do not count are `IGNORED`.
 
     Parameters
     ----------
     tokens : array of int, shape (N,)
-    val_fraction : float
-        In [0, 1). 0: nothing is kept for validation, and the second part is empty.
-
-    Returns
-    -------
-    train, val : ndarray, shape (N - n,) and (n,)
-        n = val_fraction * N, rounded; views.
-
-    Raises
-    ------
-    ValueError
-        A part would have fewer than the two tokens that streams need.
+        The whole text, N >= n + 2.
+    n : int
+        The number of tokens at its end that are targets, at least 1.
+    batch_size : int
+        B; n streams if that is less.
+    seq_len : int
+        T, the steps in a window, and what each stream reads before its first target.
     """
-    tokens = _check_tokens(tokens)
-    val_fraction = as_number("val_fraction", val_fraction, 0, 1)
-    N = len(tokens)
-    n = round(val_fraction * N)
-    if N - n < 2 or (val_fraction > 0 and n < 2):
-        advice = "take val_fraction=0, or a longer text" if val_fraction > 0 else "take a longer text"
-        raise ValueError(
-            f"val_fraction={val_fraction:g} cuts {N} tokens into {N - n} and {n}, expected at least 2 each: {advice}"
-        )
-    return tokens[: N - n], tokens[N - n :]
+    B, N = min(batch_size, n), len(tokens)
+    ends = N - n + np.arange(B + 1) * n // B  # (3)
+    steps = min(seq_len, N - n - 2) + -(-n // B)  # a stream with one target less reads one character more before them
+    for first in range(-steps, 0, seq_len):
+        positions = ends[1:] + np.arange(first, min(first + seq_len, 0))[:, None]  # of the targets, (T, B)
+        targets = np.where(positions >= ends[:-1], tokens[positions].astype(np.intp), IGNORED)
+        yield tokens[positions - 1], targets
 
 
 def _check_tokens(tokens: ArrayLike) -> Array:
@@ -120,11 +136,3 @@ def _check_tokens(tokens: ArrayLike) -> Array:
     if tokens.size and tokens.dtype.kind not in "iu":  # an empty list is an array of floats
         raise TypeError(f"tokens must be integers, got dtype {tokens.dtype}")
     return tokens
-
-
-def _check_step(step: int) -> int:
-    if isinstance(step, bool) or not isinstance(step, int | np.integer):
-        raise TypeError(f"step must be an integer, got {step!r}")
-    if step < 0:
-        raise ValueError(f"step must be at least 0, got {step}")
-    return int(step)

@@ -1,1 +1,1 @@
-"""Training on real text: options, trainer, loop, validation, and the directory that a run leaves behind."""
+"""Training on real text: options, trainer, loop, validation, and the directory that a run writes."""

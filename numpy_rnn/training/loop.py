@@ -1,29 +1,108 @@
-"""The loop of a training: step after step, what is to be seen of it, and what is to be kept.
-
-`train` is for programs and notebooks; the command line has `steps`, which it is made of.
-"""
+"""`train`: a training run for programs and notebooks, and the iterator that it shares with `numpy-rnn train`."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.storage.model_file import model_options
-from numpy_rnn.text.vocabulary import Vocabulary
-from numpy_rnn.training.options import Options, Source
+from numpy_rnn.text.corpus import Source
+from numpy_rnn.text.vocabulary import Vocabulary, tokenize
+from numpy_rnn.training.options import Options
 from numpy_rnn.training.progress import Progress
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore
 from numpy_rnn.training.trainer import Trainer
 
-__all__ = ["steps", "train"]
+__all__ = ["Training", "train"]
 
-SAVE_SECONDS = 60.0  # the most that a kill loses, and the step that it falls in
+SAVE_SECONDS = 60.0  # a kill loses at most this much work, and the step in progress
+
+
+class Training(Iterator[Progress]):
+    """A training run in progress: an iterator of `Progress`, or `step` for one step at a time.
+
+    The run is saved at the start, after each evaluation, once a minute, and when the iterator is exhausted, closed or
+    garbage-collected. It is not saved when a step fails: the previous checkpoint stays.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        A new one, or one restored from `run.read()`.
+    run : Run, optional
+        None: nothing is written.
+    source : dict
+        Where the text came from, kept in the checkpoints as JSON.
+
+    Attributes
+    ----------
+    held : ExitStack
+        Closed when the iterator ends, to release the run.
+    """
+
+    def __init__(self, trainer: Trainer, run: Run | None, source: dict[str, Any]) -> None:
+        self.trainer, self._run, self._source = trainer, run, source
+        self.held, self._open = contextlib.ExitStack(), True
+        self._saved, self._saved_at = trainer.step, time.monotonic()
+        if run is not None:
+            run.drop_metrics_after(trainer.step)
+            if not trainer.step:
+                self._save()  # report a directory that cannot be written at once
+
+    def __next__(self) -> Progress:
+        while self._open and not self.trainer.done:
+            progress = self.step()
+            if progress is not None:
+                return progress
+        self.close()
+        raise StopIteration
+
+    def step(self) -> Progress | None:
+        """Take one step; return its progress if this step is logged or evaluated."""
+        try:
+            return self._step()
+        except BaseException:
+            self._close()
+            raise
+
+    def _step(self) -> Progress | None:
+        trainer, plan, progress = self.trainer, self.trainer.plan, None
+        trainer.train_step()
+        evaluates = trainer.step % plan.eval_every == 0 or trainer.done
+        if evaluates or trainer.step % plan.log_every == 0:
+            metrics = trainer.metrics() | (trainer.evaluate() if evaluates else {})
+            if self._run is not None:
+                self._run.append(metrics)
+            progress = Progress(steps=plan.steps, **metrics)
+        if evaluates or time.monotonic() - self._saved_at > SAVE_SECONDS:
+            self._save(best=progress is not None and progress.best)
+        return progress
+
+    def _save(self, best: bool = False) -> None:
+        if self._run is not None:
+            self._run.save(self.trainer, self._source, best)
+        self._saved, self._saved_at = self.trainer.step, time.monotonic()
+
+    def close(self) -> None:
+        """Save the steps taken since the last save, and release the run."""
+        try:
+            if self._open and self._saved != self.trainer.step:
+                self._save()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        self.held.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_saved"):  # not if __init__ failed before
+            self.close()
 
 
 def train(
@@ -34,145 +113,70 @@ def train(
     run: str | os.PathLike[str] | None = None,
     resume: bool = False,
     **options: Any,
-) -> Generator[Progress, None, None]:
-    """Train a model on a text, in place, and yield what is to be seen of it as it goes.
-
-    This is what `numpy-rnn train` does: from a model with the same weights it takes the same steps, bit for bit.
+) -> Training:
+    """Train a model on a text, in place, and return an iterator over its progress.
 
         for progress in nr.train(model, text, epochs=5):
             print(progress)
 
-    Between two of its objects, and after a `break`, the model can be used for anything.
+    Starting from the same weights, it takes the same steps as `numpy-rnn train`, bit for bit. Between two steps, and
+    after a `break`, you can use the model for anything.
 
     Parameters
     ----------
     model : CharRNN
-        Of float32 or float64.
+        float32 or float64.
     text : str
         At least two characters.
     vocabulary : Vocabulary, optional
-        The one that the model was made for; the text may have fewer characters. None: that of the text.
+        The one that the model was made for. The text may use only some of its characters. None: that of the text.
     run : path, optional
-        A new directory to keep checkpoints and metrics in, as `numpy-rnn train` does: `numpy-rnn generate`, `plot`
-        and `train --resume` take it. None: nothing is written.
+        A new directory for checkpoints and metrics, as `numpy-rnn train` writes it: `numpy-rnn generate`, `plot` and
+        `train --resume` accept it. None: nothing is written.
     resume : bool, default False
-        Go on with a `run` that was stopped, with the options that it began with: the model, one of the same kind, is
-        set to what was saved. Another `epochs` or `steps` may be given.
+        Continue a `run` that was stopped, with the options it was started with. The model must be of the same kind,
+        and is set to the saved state. Only `epochs` or `steps` may be changed.
     **options
         epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, seed: see
-        `Options`. The seed is that of the samples alone; weights and dropout are the model's own, by its `rng`.
+        `numpy-rnn train --help`. The seed is used for samples only. Weights and dropout come from the model's `rng`.
 
-    Yields
-    ------
-    Progress
-        Five times from one evaluation to the next, the last time with the evaluation: the loss over the end of the
-        text, which is not trained on, and a sample.
+    Returns
+    -------
+    Training
+        An iterator of `Progress`: five objects from one evaluation to the next. The fifth has the evaluation, which
+        is the loss on the end of the text, which is not trained on, and a sample. `close()` saves and releases the
+        run; the end of the loop, a `break` and an exception do so too.
 
     Raises
     ------
-    TypeError, ValueError
-        An argument is not what is expected, or the text has characters that the vocabulary lacks. This and what is
-        wrong with the RUN are said at the call, not at the first step.
+    TypeError, ValueError, OSError
+        An argument is wrong, the text has characters that the vocabulary lacks, or the run cannot be written. Raised
+        by the call itself, before the first step.
     FloatingPointError
-        While training: the loss, or the norm of its gradients, is not finite.
+        Raised by a step: the loss, or the norm of its gradients, is not finite.
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
     if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if resume and run is None:
-        raise ValueError("resume=True goes on with a RUN: name its directory, run=...")
+        raise ValueError("resume=True needs the directory of a run: pass run=...")
     kind = model_options(model)
-    known = [field.name for field in dataclasses.fields(Options) if field.name not in kind]
+    known = [field.name for field in fields(Options) if field.name not in kind]
     for name in options:
         if name in kind:
-            raise TypeError(f"{name} is the model's own: give it to CharRNN")
+            raise TypeError(f"{name} is a property of the model: pass it to CharRNN")
         if name not in known:
-            raise TypeError(f"train has no option {name!r}, expected some of {', '.join(known)}")
+            raise TypeError(f"train has no option {name!r}, expected one of {', '.join(known)}")
         if resume and name not in ("epochs", "steps"):
-            raise ValueError(f"resume=True goes on with what the run began with: leave out {name}")
-    progress = _train(model, text, vocabulary, run, resume, options)
-    next(progress)  # up to the first step: all that can be wrong is said now
-    return progress
-
-
-def _train(
-    model: CharRNN,
-    text: str,
-    vocabulary: Vocabulary | None,
-    directory: str | os.PathLike[str] | None,
-    resume: bool,
-    options: dict[str, Any],
-) -> Generator[Any, None, None]:
-    """Yield once when all is ready for the first step, and then each Progress."""
-    with contextlib.ExitStack() as stack:
-        run = None
-        if directory is not None and resume:
-            run = stack.enter_context(open_run(directory, resume=True))
-            trainer = restore(text, *run.read(), model, **options)
+            raise ValueError(f"resume=True keeps the options that the run was started with: leave out {name}")
+    with contextlib.ExitStack() as held:
+        opened = None if run is None else held.enter_context(open_run(run, resume))
+        if opened is not None and resume:
+            trainer = restore(text, *opened.read(), model, **options)
         else:
-            kind = {name: value for name, value in model_options(model).items() if name != "vocab_size"}
-            trainer = Trainer(text, Options(**kind, **options), model, vocabulary)
-            if directory is not None:
-                run = stack.enter_context(open_run(directory))
-        each = stack.enter_context(contextlib.closing(steps(trainer, run, dataclasses.asdict(Source([])))))
-        yield None
-        for progress in each:
-            if progress is not None:
-                yield progress
-
-
-def steps(
-    trainer: Trainer, run: Run | None, source: dict[str, Any], stop: Callable[[], bool] = lambda: False
-) -> Generator[Progress | None, None, None]:
-    """Train until the last step or until `stop()`; yield after each step, now and then with what is to be seen.
-
-    The run is saved at the start, after each evaluation, when a minute has passed, and at the end; also when the
-    caller has had enough, and closes the iterator. Not when a step fails: then the checkpoint before it stays.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        A new one, or restored from `run.read()`.
-    run : Run, optional
-        None: nothing is kept.
-    source : dict
-        Where the text came from, to be kept in the checkpoints: JSON.
-    stop : callable
-        Asked before each step.
-    """
-    if run is not None:
-        run.drop_metrics_after(trainer.step)
-        if not trainer.step:
-            run.save(trainer, source)  # a directory that cannot be written is said now
-    return _steps(trainer, run, source, stop)
-
-
-def _steps(
-    trainer: Trainer, run: Run | None, source: dict[str, Any], stop: Callable[[], bool]
-) -> Generator[Progress | None, None, None]:
-    options, saved, saved_at = trainer.options, trainer.step, time.monotonic()
-
-    def save(best: bool = False) -> None:
-        nonlocal saved, saved_at
-        if run is not None and (best or saved != trainer.step):
-            run.save(trainer, source, best)
-        saved, saved_at = trainer.step, time.monotonic()
-
-    try:
-        while trainer.step < trainer.steps and not stop():
-            trainer.train_step()
-            evaluates = trainer.step % (options.eval_every or 1) == 0 or trainer.step == trainer.steps
-            progress = None
-            if evaluates or trainer.step % options.log_every == 0:
-                metrics = trainer.metrics() | (trainer.evaluate() if evaluates else {})
-                if run is not None:
-                    run.append(metrics)
-                progress = Progress(steps=trainer.steps, **metrics)
-            if evaluates or time.monotonic() - saved_at > SAVE_SECONDS:
-                save(best=progress is not None and progress.best)
-            yield progress
-    except GeneratorExit:
-        save()
-        raise
-    save()
+            del kind["vocab_size"]
+            trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
+        training = Training(trainer, opened, asdict(Source([])))
+        training.held = held.pop_all()
+    return training

@@ -1,4 +1,4 @@
-"""The metrics of a training: the lines of metrics.jsonl, and how they show themselves in a notebook."""
+"""The metrics of a training run: the lines of metrics.jsonl, and a picture and table of them for notebooks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy_rnn.storage.files import resolve
 
 __all__ = ["Metrics", "read_lines", "read_metrics"]
 
-LEFT, RIGHT, TOP, BOTTOM = 60, 630, 24, 220  # of the axes, in pixels
-# Blue and orange, which colour-blind eyes tell apart, with a contrast of at least 3 to 1 with white and with black.
+LEFT, RIGHT, TOP, BOTTOM = 60, 630, 24, 220  # the axes, in pixels
+# Distinguishable with colour blindness, and with a contrast of at least 3 to 1 on white and on black.
 COLOURS = {"loss": "#2b83c6", "val_loss": "#d55e00"}
-POINTS, ROWS = 500, 20  # of a long training, no more are shown
+POINTS, ROWS = 500, 20  # shown at most
 
 
 class Metrics(list[dict[str, Any]]):
-    """A list of what was measured, a dictionary for each line of metrics.jsonl: step, epoch, loss, ...
+    """A list with a dictionary for each line of metrics.jsonl: step, epoch, loss, ...
 
-    In a notebook it shows itself as a picture of both losses and a table of the evaluations.
+    Notebooks display it as a picture of both losses and a table of the evaluations.
     """
 
     def _repr_html_(self) -> str:
@@ -32,23 +32,23 @@ class Metrics(list[dict[str, Any]]):
 
 
 def read_metrics(run: str | os.PathLike[str]) -> Metrics:
-    """Return the lines of a RUN's metrics.jsonl; one that is not whole, the last of a killed process, is left out.
+    """Return the lines of a RUN's metrics.jsonl. An incomplete line, left by a killed process, is skipped.
 
     Raises
     ------
     FileNotFoundError
-        The RUN, or its metrics.jsonl, is not there.
+        There is no such RUN, or it has no metrics.jsonl.
     """
     try:
         return Metrics(read_lines(os.path.join(run, "metrics.jsonl")))
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{os.fspath(run)!r} has no metrics.jsonl: it is no RUN, or it was stopped before its first line"
+            f"{os.fspath(run)!r} has no metrics.jsonl: it is not a RUN, or it was stopped before its first line"
         ) from None
 
 
 def read_lines(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a file of metrics, up to the first that is none."""
+    """Yield the lines of a metrics file, up to the first invalid one."""
     with open(resolve(path), "rb") as file:
         for line in file:
             try:
@@ -61,11 +61,11 @@ def read_lines(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) < 1e300  # nan is not, nor is what no float can hold
+    return isinstance(value, int | float) and abs(value) < 1e300  # not nan, nor an integer too large for a float
 
 
 def _thin(items: Sequence[Any], count: int) -> list[Any]:
-    """Return `count` of the items at most, evenly spaced, the first and the last among them."""
+    """Return at most `count` of the items, evenly spaced, including the first and the last."""
     if len(items) <= count:
         return list(items)
     return [items[i * (len(items) - 1) // (count - 1)] for i in range(count)]
@@ -90,7 +90,7 @@ def _table(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _picture(lines: Sequence[dict[str, Any]]) -> str:
-    """Return the losses against the steps as an inline SVG; nothing if there are none."""
+    """Return an inline SVG of the losses against the steps; empty if there are none."""
     curves: dict[str, list[tuple[float, float]]] = {
         name: [(x["step"], x[name]) for x in lines if _is_number(x.get("step")) and _is_number(x.get(name))]
         for name in COLOURS
@@ -100,7 +100,7 @@ def _picture(lines: Sequence[dict[str, Any]]) -> str:
         return ""
     end = max(1, *(step for step, _ in points))
     low, high = min(loss for _, loss in points), max(loss for _, loss in points)
-    if high - low <= 1e-9 * abs(high) + 1e-300:  # one point, or a level line: with some room around it
+    if high - low <= 1e-9 * abs(high) + 1e-300:  # one point or a horizontal line: leave room around it
         low, high = low - 0.5 * abs(low) - 0.5, high + 0.5 * abs(high) + 0.5
 
     def x(step: float) -> float:
@@ -123,7 +123,7 @@ def _picture(lines: Sequence[dict[str, Any]]) -> str:
     for i, (name, colour) in enumerate(COLOURS.items()):
         curve = _thin(curves[name], POINTS)
         path = " ".join(f"{x(step):.1f},{y(loss):.1f}" for step, loss in curve)
-        if len(curve) == 1:  # a line of one point would not be seen
+        if len(curve) == 1:  # a polyline with one point is invisible
             parts.append(f'<circle cx="{x(curve[0][0]):.1f}" cy="{y(curve[0][1]):.1f}" r="3" fill="{colour}"/>')
         if curve:
             parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')

@@ -1,193 +1,189 @@
-"""The options of a training: what is decided before its first step, and kept in its checkpoints."""
+"""The options of a training run, each declared once, and the plan that they make for one text.
+
+The command line is generated from these declarations: name, range of values, default and help.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
-from numpy_rnn.checks import as_number, as_probability, as_size
+import numpy as np
+
+from numpy_rnn.checks import ArgumentError
 from numpy_rnn.optim import schedules
-from numpy_rnn.text.corpus import read_text, stdlib_text
+from numpy_rnn.text.windows import windows_per_epoch
 
-__all__ = ["SCHEDULES", "Options", "Source"]
-
-SCHEDULES = ("constant", "staircase", "exponential", "cosine")
-CORPUS_CHARS = 1_000_000
-
-_LOWEST = dict.fromkeys(("seq_len", "batch_size", "num_layers", "hidden_size", "embedding_dim"), 1)
-_LOWEST |= {"epochs": 1, "steps": 1, "eval_every": 1, "warmup_steps": 0, "seed": 0}
+__all__ = ["COUNT", "POSITIVE", "SEED", "STEP_SIZE", "Options", "Plan", "Range"]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to train. All defaults are here; None stands for what fits the length of the text, see `fit`.
+class Range(NamedTuple):
+    """The numbers that an option accepts."""
 
-    Parameters
-    ----------
-    seq_len, batch_size : int
-        T and B of a window, see `Streams`. Default B: 32, or fewer where a stream would be shorter than a window.
-    num_layers, hidden_size, embedding_dim, dropout
-        Of `CharRNN`.
-    lr, schedule, warmup_steps
-        The largest learning rate, and its course over all steps: see `learning_rate`. Default warm-up: 100 steps, or
-        a tenth of all.
-    clip : float
-        Largest norm of the gradients; inf clips nothing.
-    epochs, steps : int
-        The length of the training: one of them. Default: 10 epochs, and at least 1000 steps.
-    val_fraction : float
-        The last part of the text, kept for validation. Default: 0.05, or nothing of a text of less than 2000
-        characters.
-    eval_every : int
-        Steps from one validation to the next; each is followed by a checkpoint. Default: a twentieth of all.
-    seed : int
-        Of the initial weights and of dropout.
-    dtype : {"float32", "float64"}
+    kind: type[int] | type[float]
+    accepts: Callable[[float], bool]
+    words: str
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return `value` as a Python number (options are saved as JSON), or raise an error that names the option."""
+        kinds: Any = (int, np.integer) if self.kind is int else (int, float, np.integer, np.floating)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise TypeError(f"{name} must be {self.words}, got {value!r}")
+        if not self.accepts(value):
+            raise ArgumentError(name, f"must be {self.words}, got {value}")
+        return self.kind(value)
+
+
+COUNT = Range(int, lambda value: 1 <= value <= 10**9, "an integer from 1 to 10**9")
+COUNT_OR_ZERO = Range(int, lambda value: 0 <= value <= 10**9, "an integer from 0 to 10**9")
+SEED = Range(int, lambda value: value >= 0, "an integer of at least 0")
+STEP_SIZE = Range(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
+POSITIVE = Range(float, lambda value: value > 0, "a number above 0")
+PROBABILITY = Range(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+FRACTION = Range(float, lambda value: 0 <= value < 1, "a number of at least 0 and below 1")
+
+
+def _option(default: Any, accepted: Range | tuple[str, ...], words: str) -> Any:
+    """Return a dataclass field: its default, the numbers or strings that it accepts, and its line of `--help`."""
+    return field(default=default, metadata={"accepted": accepted, "help": words})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What is the same for every text."""
+
+    seq_len: int = _option(64, COUNT, "characters per window; gradients flow back this far")
+    num_layers: int = _option(2, COUNT, "number of RNN layers")
+    hidden_size: int = _option(256, COUNT, "size of each layer's hidden state")
+    embedding_dim: int = _option(64, COUNT, "size of the vector that represents a character")
+    dropout: float = _option(0.0, PROBABILITY, "dropout probability between layers")
+    lr: float = _option(2e-3, STEP_SIZE, "Adam's step size, the largest of the schedule")
+    schedule: str = _option(
+        "cosine", ("constant", "staircase", "exponential", "cosine"), "how the step size changes over the run"
+    )
+    clip: float = _option(1.0, POSITIVE, "largest norm of the gradients; inf for no clipping")
+    seed: int = _option(0, SEED, "random seed for the initial weights, dropout and samples")
+    dtype: str = _option("float32", ("float32", "float64"), "floating-point type")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(_Settings):
+    """How to train. None: chosen to fit the text, see `plan`. Every option is explained by its `help` here.
+
+    Raises
+    ------
+    TypeError, ArgumentError
+        A value is outside the range declared for it, or two options exclude each other.
     """
 
-    seq_len: int = 64
-    batch_size: int | None = None
-    num_layers: int = 2
-    hidden_size: int = 256
-    embedding_dim: int = 64
-    dropout: float = 0.0
-    lr: float = 2e-3
-    schedule: str = "cosine"
-    warmup_steps: int | None = None
-    clip: float = 1.0
-    epochs: int | None = None
-    steps: int | None = None
-    val_fraction: float | None = None
-    eval_every: int | None = None
-    seed: int = 0
-    dtype: str = "float32"
+    batch_size: int | None = _option(None, COUNT, "streams read side by side (32; fewer for short texts)")
+    warmup_steps: int | None = _option(
+        None, COUNT_OR_ZERO, "steps until the step size reaches --lr (100, or a tenth of the run)"
+    )
+    val_fraction: float | None = _option(
+        None, FRACTION, "fraction of the text, at its end, kept for validation (0.05; 0 below 2000 characters)"
+    )
+    eval_every: int | None = _option(None, COUNT, "steps between evaluations, each of which saves (a twentieth)")
+    epochs: int | None = _option(None, COUNT, "passes over the text (10, but at least 1000 steps)")
+    steps: int | None = _option(None, COUNT, "steps, one window each, instead of --epochs")
 
     def __post_init__(self) -> None:
-        for name, low in _LOWEST.items():
-            if getattr(self, name) is not None:
-                self._set(name, as_size(name, getattr(self, name), low))
-        self._set("lr", as_number("lr", self.lr))
-        self._set("clip", as_number("clip", self.clip, or_inf=True))
-        self._set("dropout", as_probability("dropout", self.dropout))
-        if self.val_fraction is not None:
-            self._set("val_fraction", as_number("val_fraction", self.val_fraction, below=1))
+        for option in fields(self):
+            accepted, value = option.metadata["accepted"], getattr(self, option.name)
+            if isinstance(accepted, Range):
+                if value is not None or option.default is not None:
+                    object.__setattr__(self, option.name, accepted.check(option.name, value))
+            elif value not in accepted:
+                raise ArgumentError(option.name, f"must be one of {', '.join(accepted)}, got {value!r}")
         if self.dropout and self.num_layers == 1:
-            raise ValueError(f"dropout={self.dropout} lies between layers: with one layer it does nothing; take two")
-        for name, known in (("schedule", SCHEDULES), ("dtype", ("float32", "float64"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+            raise ArgumentError("dropout", f"must be 0 with one layer: it acts between layers, got {self.dropout}")
         if self.epochs is not None and self.steps is not None:
-            raise ValueError("epochs and steps both say how long to train: give one of them")
+            raise ArgumentError("epochs", "and steps both set the length of the run: give one of them")
 
-    def _set(self, name: str, value: float) -> None:
-        """Put a number of Python's in the place of one of NumPy's: the options are kept as JSON."""
-        object.__setattr__(self, name, value)
+    def plan(self, length: int, taken: int = 0) -> Plan:
+        """Return the plan for a text of `length` characters, of which `taken` steps are done already.
 
-    def fit_val_fraction(self, length: int) -> float:
-        """Return the fraction of a text of this length to validate with."""
-        if self.val_fraction is not None:
-            return self.val_fraction
-        return 0.05 if length >= 2000 else 0.0
-
-    def fit_batch_size(self, length: int) -> int:
-        """Return the number of streams through a text of this length."""
-        return self.batch_size or max(1, min(32, (length - 1) // self.seq_len))
-
-    def total_steps(self, windows: int) -> int:
-        """Return the steps of the whole training, with so many windows in an epoch."""
-        return self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
-
-    def length(self, windows: int) -> str:
-        """Return what an error calls the length of the training."""
-        steps = self.total_steps(windows)
-        if self.epochs:
-            return f"epochs={self.epochs} ({steps} steps)"
-        return f"steps={steps}" if self.steps else f"the default of steps={steps}"
-
-    def fit_steps(self, windows: int) -> Options:
-        """Return these options with all that depends on the number of windows in an epoch."""
-        steps = self.total_steps(windows)
+        Raises
+        ------
+        ArgumentError
+            The text is too short for `val_fraction`, or the run is too short for its warm-up or the steps taken.
+        """
+        if length < 2:
+            raise ValueError(f"text has length {length}, expected at least 2: one to read and one to predict")
+        val_fraction = self.val_fraction
+        if val_fraction is None:
+            val_fraction = 0.05 if length >= 2000 else 0.0
+        val_length = round(val_fraction * length)
+        if length - val_length < 2 or (val_fraction and val_length < 2):
+            words = f"must be 0 or leave at least 2 of the {length} characters for training and 2 for validation"
+            raise ArgumentError("val_fraction", f"{words}, got {val_fraction:g}")
+        batch_size = self.batch_size or max(1, min(32, (length - val_length - 1) // self.seq_len))
+        windows = windows_per_epoch(length - val_length, batch_size, self.seq_len)
+        steps = self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
-        if warmup_steps >= steps:
-            length = self.length(windows)
-            raise ValueError(f"{length} ends within the warm-up: expected more than warmup_steps={warmup_steps}")
-        eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
-        return replace(self, epochs=None, steps=steps, warmup_steps=warmup_steps, eval_every=eval_every)
+        least = max(warmup_steps + 1, taken)
+        if steps < least:
+            why = f"{taken} steps are done" if least == taken else f"the warm-up takes {warmup_steps} steps"
+            if self.epochs:
+                least = math.ceil(least / windows)
+                raise ArgumentError("epochs", f"must be at least {least}, got {self.epochs}: {why}")
+            raise ArgumentError("steps", f"must be at least {least}, got {steps}: {why}")
+        return Plan(
+            **{option.name: getattr(self, option.name) for option in fields(_Settings)},
+            val_fraction=val_fraction,
+            val_length=val_length,
+            batch_size=batch_size,
+            windows=windows,
+            steps=steps,
+            warmup_steps=warmup_steps,
+            eval_every=self.eval_every or 5 * math.ceil(steps / 100),  # five lines of metrics each
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(_Settings):
+    """The options of a run on one text, with every number filled in; `epochs` has become `steps`.
+
+    Attributes
+    ----------
+    val_length : int
+        Characters at the end of the text that are kept for validation.
+    windows : int
+        Windows per epoch.
+    """
+
+    batch_size: int
+    warmup_steps: int
+    val_fraction: float
+    val_length: int
+    eval_every: int
+    windows: int
+    steps: int
 
     @property
     def log_every(self) -> int:
-        """Steps from one line of metrics to the next."""
-        return max(1, (self.eval_every or 1) // 5)
+        """Steps between two lines of metrics."""
+        return max(1, self.eval_every // 5)
+
+    def options(self) -> Options:
+        """Return the options that make this plan again."""
+        values: dict[str, Any] = {option.name: getattr(self, option.name, None) for option in fields(Options)}
+        return Options(**values)
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of a step, 0, 1, ..., once all lengths are known; see `schedules`.
+        """Return the step size of step 0, 1, ..., see `schedules`.
 
-        The staircase has four stairs, each 0.3 of the one before; exponential ends at a hundredth, cosine at 0.
+        `staircase` goes down three times, each time to 0.3 of the step size before; `exponential` ends at a hundredth
+        of `lr`, `cosine` at 0.
         """
-        steps, warmup_steps = self.steps or 1, self.warmup_steps or 0
-        if self.schedule == "constant":
-            return schedules.constant(step, lr=self.lr, warmup_steps=warmup_steps)
-        if self.schedule == "staircase":
-            every = math.ceil((steps - warmup_steps) / 4)
-            return schedules.staircase(step, lr=self.lr, every=every, gamma=0.3, warmup_steps=warmup_steps)
-        if self.schedule == "exponential":
-            gamma = 0.01 ** (1 / (steps - warmup_steps))
-            return schedules.exponential(step, lr=self.lr, gamma=gamma, warmup_steps=warmup_steps)
-        return schedules.cosine(step, lr=self.lr, total_steps=steps, warmup_steps=warmup_steps)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a text comes from, so that it can be read again.
-
-    Parameters
-    ----------
-    files : list of str
-        As the caller named them: relative names are looked for in the current directory. None, with no corpus and no
-        text: the text came from a program.
-    encoding, errors : str
-        See `read_text`.
-    corpus : {"stdlib"}, optional
-        The sources of Python's standard library instead of files.
-    text : str, optional
-        The text itself instead of files.
-    max_chars : int, optional
-        Take no more of it. Default: all, of the corpus 1,000,000.
-    """
-
-    files: list[str]
-    encoding: str = "utf-8"
-    errors: str = "strict"
-    corpus: str | None = None
-    text: str | None = None
-    max_chars: int | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.files, list) or not all(isinstance(name, str) for name in self.files):
-            raise TypeError(f"files must be a list of str, got {self.files!r}")
-        for name in ("encoding", "errors", "corpus", "text"):
-            value = getattr(self, name)
-            if not isinstance(value, str) and (value is not None or name in ("encoding", "errors")):
-                raise TypeError(f"{name} must be a str, got {value!r}")
-        if self.max_chars is not None:
-            as_size("max_chars", self.max_chars)
-
-    def read(self) -> str:
-        """Return the text, at least two characters."""
-        if self.text is not None:
-            text = self.text
-        elif self.corpus is not None:
-            text = stdlib_text(self.max_chars or CORPUS_CHARS)
-        elif self.files:
-            text = read_text(self.files, self.encoding, self.errors)
-        else:
-            raise ValueError("the text came from a program, and is not kept in the run: name the file that it is in")
-        if self.max_chars is not None:
-            text = text[: self.max_chars]
-        if len(text) < 2:
-            where = ", ".join(map(repr, self.files)) or "the text"
-            limit = "" if self.max_chars is None else f" (max_chars={self.max_chars})"
-            raise ValueError(
-                f"{where} has length {len(text)}{limit}, expected at least 2: one to read and one to predict"
-            )
-        return text
+        decay = self.steps - self.warmup_steps
+        shape: dict[str, Any] = {
+            "constant": {},
+            "staircase": {"every": math.ceil(decay / 4), "gamma": 0.3},
+            "exponential": {"gamma": 0.01 ** (1 / decay)},
+            "cosine": {"total_steps": self.steps},
+        }[self.schedule]
+        rate: float = getattr(schedules, self.schedule)(step, lr=self.lr, warmup_steps=self.warmup_steps, **shape)
+        return rate

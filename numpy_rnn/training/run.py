@@ -1,12 +1,12 @@
-"""A RUN: the directory of one training.
+"""A RUN: the directory of one training run.
 
-    last.npz        the checkpoint to go on from
-    best.npz        that of the lowest validation loss, if there is validation
-    metrics.jsonl   one line of JSON after every few steps
-    .lock           who trains holds it
+    last.npz        the checkpoint to resume from
+    best.npz        the checkpoint with the lowest validation loss, if there is validation
+    metrics.jsonl   one line of JSON every few steps
+    .lock           locked by the process that is training
 
-A line of metrics is on the disk before the checkpoint that knows of it; what a stop leaves behind the last checkpoint
-is dropped on resume, and made anew by the same steps.
+Metrics are on disk before the checkpoint that follows them. Lines that are ahead of the last checkpoint are dropped
+on resume, and written again when the same steps are repeated.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class Run:
         return any(os.path.lexists(path) for path in (self.last, self.best, self.metrics))
 
     def read(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the checkpoint to go on from."""
+        """Return the arrays and the header of the checkpoint to resume from."""
         arrays, header = read_checkpoint(self.last)
         if not isinstance(header.get("training"), dict):
-            raise CheckpointError(f"{self.last!r} holds a model alone, without the state of a training to go on from")
+            raise CheckpointError(f"{self.last!r} has only a model, not the state of a training run to resume")
         return arrays, header
 
     def save(self, trainer: Trainer, source: dict[str, Any], best: bool = False) -> None:
-        """Write the checkpoint; if it is the best so far, beside it too, and first."""
+        """Write last.npz, and before it best.npz if this is the best so far."""
         arrays, header = state_of(trainer)
         header["source"] = source
         for path in (self.best, self.last) if best else (self.last,):
             write_checkpoint(path, arrays, header)
 
     def append(self, metrics: dict[str, Any]) -> None:
-        """Add a line to metrics.jsonl; it is on the disk when this returns."""
+        """Append a line to metrics.jsonl and flush it to disk."""
         line = json.dumps(metrics).encode() + b"\n"
         try:
             with open(resolve(self.metrics), "ab", buffering=0) as file:
@@ -66,7 +66,7 @@ class Run:
             raise OSError(f"{self.metrics!r} cannot be written: {reason(error)}") from error
 
     def drop_metrics_after(self, step: int) -> None:
-        """Keep the lines of metrics.jsonl up to a step, and no line that is not whole."""
+        """Drop the lines of metrics.jsonl after a step, and any incomplete line."""
         if os.path.lexists(self.metrics):
             lines = [line for line in read_lines(self.metrics) if line["step"] <= step]
             with atomic_write(self.metrics) as file:
@@ -75,36 +75,36 @@ class Run:
 
 @contextlib.contextmanager
 def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterator[Run]:
-    """Hold a RUN for the length of the block: one that exists, to resume it, or a new one.
+    """Lock a RUN for the duration of the block: an existing one to resume, or a new one.
 
     Raises
     ------
     FileExistsError
-        A new RUN would be where there is one already, where there is a file, or in a directory that is not empty.
+        The directory of a new RUN already has one or is not empty, or there is a file of that name.
     FileNotFoundError
         There is no RUN to resume.
     LockError
-        Another training holds it.
+        Another process is training it.
     """
     directory = os.fspath(directory)
     run = Run(directory)
     if resume and not run.exists():
-        raise FileNotFoundError(f"{directory!r} is no RUN to resume: there is no last.npz in it; check the path")
+        raise FileNotFoundError(f"{directory!r} is not a RUN: it has no last.npz to resume from; check the path")
     try:
         os.makedirs(directory, exist_ok=True)
         others = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     except FileExistsError:
-        raise FileExistsError(f"{directory!r} is a file, expected a directory or a name that is not taken") from None
+        raise FileExistsError(f"{directory!r} is a file, expected a directory or a new name") from None
     except OSError as error:
-        raise type(error)(f"{directory!r} cannot be made: {reason(error)}") from error
+        raise type(error)(f"{directory!r} cannot be created: {reason(error)}") from error
     if others and not run.exists():
         raise FileExistsError(
-            f"{directory!r} is a directory with other things in it, {others[0]!r} for one: name a new or an empty one"
+            f"{directory!r} is a directory with other files in it, such as {others[0]!r}: name a new or an empty one"
         )
     with lock(directory):
         if not resume and run.exists():
             raise FileExistsError(
-                f"{directory!r} holds a training already: go on with --resume {directory} (in Python resume=True), "
+                f"{directory!r} already has a run: continue it with --resume {directory} (in Python, resume=True), "
                 "or name another directory"
             )
         remove_leftovers(directory)

@@ -1,9 +1,10 @@
-"""All that a stop must keep: a trainer as the arrays and the header of a checkpoint, and back."""
+"""A trainer as the arrays and the header of a checkpoint, and back: all that resuming needs."""
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, one_line, unnamed
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
-from numpy_rnn.training.trainer import SUMS, Trainer, text_sha256
+from numpy_rnn.training.trainer import SUMS, Trainer
 
 __all__ = ["restore", "state_of"]
 
@@ -22,9 +24,9 @@ _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays and the header of a checkpoint from which `restore` goes on as if never stopped.
+    """Return the arrays and the header of a checkpoint from which `restore` continues as if never stopped.
 
-    The arrays are the trainer's own: the next step writes into them.
+    The arrays are the trainer's own, so the next step overwrites them.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     if trainer.hidden is not None:
         arrays["hidden"] = trainer.hidden
     training = {
-        "options": dataclasses.asdict(trainer.options),
+        "options": asdict(trainer.plan.options()),
         "step": trainer.step,
         "best_val_loss": trainer.best_val_loss,
         "seconds": trainer.seconds,
@@ -60,25 +62,25 @@ def restore(
     epochs: int | None = None,
     steps: int | None = None,
 ) -> Trainer:
-    """Return the trainer of a state.
+    """Return the trainer of a saved state.
 
     Parameters
     ----------
     text : str
-        The one that the training began with.
+        The text that the run was started with.
     arrays, header : mapping
-        A state.
+        What `state_of` returned.
     model : CharRNN, optional
-        One of the same kind, to be set to what was saved and trained on. None: a new one.
+        One of the same kind, which is set to the saved state and trained in place. None: a new one.
     epochs, steps : int, optional
-        Another length of the whole training; the schedule of the learning rate then runs over that.
+        A new length for the whole run. The learning-rate schedule is stretched to it.
 
     Raises
     ------
     ValueError
-        The text is another one, the model of another kind, or more steps have been taken than the new length has.
+        The text has changed, the model is of another kind, or the new length is less than the steps already taken.
     CheckpointError
-        The state does not fit together.
+        The state is inconsistent.
     """
     try:
         training = header["training"]
@@ -87,23 +89,20 @@ def restore(
         as_size("step", step, 0)
     except _DAMAGE as error:
         raise _misfit(error) from error
-    if digest != text_sha256(text):
+    tokens, _ = tokenize(text, vocabulary)
+    if digest != hashlib.sha256(tokens.data).hexdigest():
         raise ValueError(
-            "the text is not the one that this training began with (its SHA-256 differs): give the old text, or "
-            "begin a new training"
+            "the text is not the one that this run was started with (its SHA-256 differs): restore the old text, or "
+            "start a new run"
         )
     if model is not None and model_options(model) != header["model"]:
-        raise ValueError(f"model has {model_options(model)}, expected what the run's has, {header['model']}")
+        raise ValueError(f"model has {model_options(model)}, expected that of the run, {header['model']}")
     try:
-        trainer = Trainer(text, options, saved if model is None else model, vocabulary)
+        trainer = Trainer(tokens, vocabulary, options, saved if model is None else model)
     except ValueError as error:
         raise _misfit(error) from error
     if epochs is not None or steps is not None:
-        options = dataclasses.replace(options, epochs=epochs, steps=steps)
-        if options.total_steps(len(trainer.streams)) < step:
-            length = options.length(len(trainer.streams))
-            raise ValueError(f"{length} is less than the {step} steps that are done: give more, or leave it out")
-        trainer.options = options.fit_steps(len(trainer.streams))
+        trainer.plan = replace(options, epochs=epochs, steps=steps).plan(len(tokens), taken=step)
     try:
         _fill(trainer, saved, arrays, training)
     except _DAMAGE as error:
@@ -128,15 +127,15 @@ def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], trainin
     check_keys("sums", training["sums"], SUMS)
     trainer.sums = {name: as_number(name, training["sums"][name]) for name in SUMS}
     trainer.model.rnn.rng.bit_generator.state = training["generator"]
-    trainer.model.load_state_dict(saved.state_dict())  # last: a model that was handed in is set to all, or to nothing
+    trainer.model.load_state_dict(saved.state_dict())  # last: an error above leaves a given model unchanged
 
 
 def _copy(name: str, source: Array, target: Array) -> None:
     if source.dtype != target.dtype:
         raise TypeError(f"{name} has dtype {source.dtype}, expected {target.dtype}")
-    check_shape(name, source, target.shape, "the shape in this training")
+    check_shape(name, source, target.shape, "its shape in this run")
     target[...] = source
 
 
 def _misfit(error: BaseException) -> CheckpointError:
-    return CheckpointError(f"the checkpoint does not fit its training: {one_line(error)}")
+    return CheckpointError(f"the checkpoint is inconsistent: {one_line(error)}")

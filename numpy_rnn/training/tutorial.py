@@ -1,4 +1,4 @@
-"""Training: full-text epochs of forward, backward and Adam."""
+"""The tutorial's training loop: one short text, one Adam step per epoch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import Array
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.text.windows import inputs_and_targets
 
-__all__ = ["check_loss", "inputs_and_targets", "train_epochs"]
-
-
-def inputs_and_targets(vocabulary: Vocabulary, text: str) -> tuple[Array, Array]:
-    """Return each character of `text` but the last, and the one that follows it: two (T, 1) arrays."""
-    if len(text) < 2:
-        raise ValueError(f"text has length {len(text)}, expected at least 2: one to read and one to predict")
-    tokens = vocabulary.encode(text).reshape(-1, 1)
-    return tokens[:-1], tokens[1:]
+__all__ = ["check_loss", "train_epochs"]
 
 
 def check_loss(loss: float, epoch: int) -> None:
@@ -38,7 +30,7 @@ def train_epochs(
     lr: float = 0.01,
     carry_hidden: bool = False,
 ) -> Iterator[float]:
-    """Train on the whole text at once, one Adam step an epoch, and yield the loss of each epoch.
+    """Train on the whole text at once, one Adam step per epoch, and yield the loss of each epoch.
 
     Parameters
     ----------
@@ -50,8 +42,8 @@ def train_epochs(
     lr : float, default 0.01
         Adam's step size.
     carry_hidden : bool, default False
-        Start each epoch from the last state of the one before (as a number: no gradient flows back into it)
-        instead of from zeros.
+        Start each epoch from the final hidden state of the previous one instead of zeros. No gradient flows back
+        into the previous epoch.
 
     Yields
     ------
@@ -61,13 +53,13 @@ def train_epochs(
     Raises
     ------
     FloatingPointError
-        The loss is not finite; training stops before the update.
+        The loss is not finite. Training stops before the update.
     """
     tokens, targets = inputs_and_targets(vocabulary, text)
     optimizer = Adam(model.parameters(), lr=lr)
     h_0 = None
     for epoch in range(1, epochs + 1):
-        with np.errstate(all="ignore"):  # an overflow shows in the loss, which is checked
+        with np.errstate(all="ignore"):  # an overflow makes the loss infinite or nan, which is checked
             loss, h_n = model.loss_and_gradients(tokens, targets, h_0)
             check_loss(loss, epoch)
             optimizer.step()

@@ -31,12 +31,13 @@ from benchmarks.show.report import duration, markdown
 from numpy_rnn import textbook
 
 SMALL = {task: Case(7, 5, 6, 9, 3, task) for task in TASKS} | {"generate": Case(30, 8, 16, 40, 1, "generate")}
-# All that can run here: JAX is an optional extra, CUDA needs a GPU, and torch-compile, which wraps torch-fused, would
-# compile for longer than all other tests take.
+# All that can run here: torch and JAX are optional, CUDA needs a GPU, and torch-compile, which wraps torch-fused,
+# would compile for longer than all other tests take.
 HERE = [
     contestant
     for contestant in CONTESTANTS
-    if contestant.name not in ("torch-cuda", "torch-compile") and (contestant.name != "jax" or find_spec("jax"))
+    if contestant.name not in ("torch-cuda", "torch-compile")
+    and all(find_spec(name) for name in ("torch", "jax") if contestant.name.startswith(name))
 ]
 REFERENCE = Contestant("reference", OURS.module, options={"dtype": "float64"})
 

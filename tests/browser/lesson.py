@@ -3,7 +3,7 @@
 import numpy_rnn as nr
 from numpy_rnn.explorer import train_snapshots
 from numpy_rnn.text.vocabulary import visible
-from numpy_rnn.training.tutorial import inputs_and_targets
+from numpy_rnn.text.windows import inputs_and_targets
 
 
 class Lesson:

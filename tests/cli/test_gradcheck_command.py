@@ -79,10 +79,18 @@ def test_a_layer_of_the_users_own(capsys, layers, what):
 
 
 def test_a_wrong_one_is_an_exit_status_of_one(capsys, layers, tmp_path):
+    pytest.importorskip("matplotlib")
     status, out, err = run(capsys, f"{layers}:Broken", "--input", "x=5,3", "--plot", str(tmp_path / "report.png"))
     assert (status, err) == (1, "")
     assert "twice what it should be" in out
     assert (tmp_path / "report.png").exists()
+
+
+def test_the_seed_decides_the_numbers(capsys, layers):
+    one, two, again = (run(capsys, f"{layers}:Broken", "--input", "x=5,3", "--seed", seed)[1] for seed in "121")
+    assert one == again != two
+    shipped = [run(capsys, "--method", "differences", "--seed", seed)[1] for seed in "12"]
+    assert shipped[0] != shipped[1]
 
 
 def test_pairs_with_params_and_with_integers(capsys, layers):
@@ -127,7 +135,7 @@ def test_what_cannot_be_run_is_one_line(capsys, tmp_path):
         assert words in err
     assert "there is no file" in run(capsys, f"{tmp_path / 'none.py'}:Layer")[2]
     assert "expected path/to/file.py:ClassOrPair, got 'Layer'" in run(capsys, "Layer")[2]
-    assert "--input and --param belong to a file's layer" in run(capsys, "--input", "x=3")[2]
+    assert "--input and --param need a layer to check" in run(capsys, "--input", "x=3")[2]
 
 
 def test_an_expression_may_hold_a_colon(capsys, layers):

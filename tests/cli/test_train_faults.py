@@ -1,4 +1,4 @@
-"""What can go wrong with a text, a RUN or a prompt: one line that says what, and nothing is lost."""
+"""What can go wrong with a loss or a RUN: one line that says what, and nothing is lost."""
 
 import errno
 import os
@@ -37,15 +37,6 @@ def trained(capsys):
     return "run"
 
 
-def train(capsys, data, *options):
-    """Train on a file of these bytes, and return the model that comes of it."""
-    Path("text").write_bytes(data)
-    status = main(["train", "text", "-o", "run", *SMALL, *options])
-    captured = capsys.readouterr()
-    assert (status, captured.err) == (0, "")
-    return load_model("run")
-
-
 def error(capsys, *argv):
     """Return the one line of an error."""
     status = main(list(argv))
@@ -54,113 +45,6 @@ def error(capsys, *argv):
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("numpy-rnn: error: ")
     return captured.err.removeprefix("numpy-rnn: error: ").rstrip("\n")
-
-
-# The text
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "no text in 'text': empty"),
-        (b"\xef\xbb\xbf", "no text in 'text': empty"),
-        (b"a", "'text' has length 1, expected at least 2: one to read and one to predict"),
-        (b"good \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 5"),
-        (b"good \xe9t\xe9", "; name its --encoding, or say with --errors 'replace' or 'ignore' what becomes of such"),
-        (b"\xef\xbb\xbfgood \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 8"),
-        ("utf-16".encode("utf-16"), "it looks like UTF-16: --encoding 'utf-16'"),
-    ],
-)
-def test_a_text_that_cannot_be_learnt(capsys, data, words):
-    Path("text").write_bytes(data)
-    assert words in error(capsys, "train", "text", "-o", "run")
-    assert not os.path.exists("run")
-
-
-def test_a_file_that_is_not_there(capsys):
-    assert "cannot read 'nowhere': there is no such file" in error(capsys, "train", "nowhere")
-    assert "it is a directory" in error(capsys, "train", ".")
-    assert os.listdir() == []
-
-
-@pytest.mark.parametrize("data", [b"ab", b"abc", b"abcdefg", b"abcdefgh"])
-def test_a_file_shorter_than_one_window(capsys, data):
-    model, vocabulary, _ = train(capsys, data)
-    assert model.vocab_size == len(vocabulary) == len(set(data))
-
-
-def test_one_distinct_character(capsys):
-    train(capsys, b"a" * 40)
-    assert main(["generate", "run", "-n", "5"]) == 0
-    assert capsys.readouterr().out == "aaaaaa\n"
-
-
-def test_other_encodings_are_read_when_named(capsys):
-    text = "été à Å\n" * 9
-    assert train(capsys, text.encode("latin-1"), "--encoding", "latin-1")[1].characters == tuple(sorted(set(text)))
-    assert main(["train", "--resume", "run", "--steps", "8"]) == 0  # reads the file the same way
-
-
-def test_a_mark_at_the_start_and_ends_of_lines_of_other_systems(capsys):
-    assert train(capsys, b"\xef\xbb\xbfab\r\ncd\r\n" * 1 + b"ef\r")[1].characters == tuple("\nabcdef")
-
-
-def test_bytes_that_are_no_text_survive_a_whole_round(capsys):
-    data = b"a\xff\x00b\x80" * 20
-    _, vocabulary, header = train(capsys, data, "--errors", "surrogateescape")
-    assert vocabulary.characters == ("\0", "a", "b", "\udc80", "\udcff")
-    assert header["training"]["step"] == 6
-    assert main(["train", "--resume", "run", "--steps", "40"]) == 0
-    out = capsys.readouterr().out  # samples
-    assert "\\udcff" in out
-    assert "\\x00" in out
-    assert main(["generate", "run", "-n", "30", "--temperature", "1", "--seed", "0"]) == 0
-    out = capsys.readouterr().out
-    assert "\\udcff" in out
-    assert "\0" in out
-    assert main(["generate", "run", "--color"]) == 0
-    assert main(["export", "run", "x.safetensors"]) == 0
-    assert main(["import", "x.safetensors", "-o", "imported"]) == 0
-    assert load_model("imported")[1] == vocabulary
-
-
-def test_a_changed_text_is_not_gone_on_with(trained, capsys):
-    Path("book.txt").write_text(TEXT[::-1])
-    before = Path("run/last.npz").read_bytes(), Path("run/metrics.jsonl").read_bytes()
-    assert "the text is not the one that this training began with" in error(capsys, "train", "--resume", "run")
-    assert (Path("run/last.npz").read_bytes(), Path("run/metrics.jsonl").read_bytes()) == before
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--batch-size", "300"], "--batch-size must be at most 240"),
-        (
-            ["--val-fraction", "0.001"],
-            "--val-fraction 0.001 cuts 241 tokens into 241 and 0, expected at least 2 each: take --val-fraction 0",
-        ),
-        (["--dropout", "0.5"], "--dropout 0.5 lies between layers: with one layer it does nothing; take two"),
-        (["--warmup-steps", "6"], "--steps 6 ends within the warm-up: expected more than --warmup-steps 6"),
-        (["--encoding", "klingon"], "--encoding must be one that Python knows"),
-        (["--errors", "klingon"], "--errors must be one that Python knows"),
-        (["--max-chars", "1"], "'book.txt' has length 1 (--max-chars 1), expected at least 2"),
-        (["--corpus", "stdlib"], "leave out one of them"),
-        (["--resume", "run"], "leave out -o"),
-    ],
-)
-def test_options_that_do_not_go_together(capsys, options, words):
-    Path("book.txt").write_text(TEXT)
-    assert words in error(capsys, "train", "book.txt", "-o", "run", *SMALL, *options)
-    assert not os.path.exists("run")
-
-
-@pytest.mark.parametrize(
-    "options", ["--steps 2 --epochs 2", "--clip 0", "--clip nan", "--minutes 0", "--val-fraction 1"]
-)
-def test_wrong_usage(capsys, options):
-    with pytest.raises(SystemExit) as exit_:
-        main(["train", *options.split()])
-    assert exit_.value.code == 2
 
 
 # The loss
@@ -177,7 +61,7 @@ def test_a_loss_that_is_not_finite(trained, capsys, monkeypatch, loss):
     monkeypatch.setattr(CharRNN, "loss_and_gradients", sick)
     line = error(capsys, "train", "book.txt", "-o", "sick", *SMALL)
     assert line.startswith(f"at step 4 the loss is {loss} and the norm of its gradients ")
-    assert "try a smaller step (--lr 0.002 now) or a smaller norm (--clip 1 now); what was saved last is good" in line
+    assert "try a step size below 0.002 or clipping below 1; the last checkpoint is intact" in line
     assert load_model("sick/last.npz")[2]["training"]["step"] == 2
     assert main(["train", "--resume", "sick"]) == 0
     assert Path("sick/metrics.jsonl").read_text().count("\n") == 6
@@ -191,39 +75,10 @@ def test_weights_that_overflow(trained, capsys):
     assert load_model("wild/last.npz")
 
 
-# The prompt, and how to draw
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--prompt", "a$b€"], "prompt has the characters '$' at position 1, '€' at position 3"),
-        (["--prompt", ""], "prompt is empty"),
-        (["--top-k", "3"], "--top-k 3 does nothing without a temperature: --temperature 1 draws"),
-        (["--top-p", "0.5"], "--top-p 0.5 does nothing without a temperature"),
-        (["--samples", "3"], "without --temperature, all would be the same"),
-        (["--samples", "3", "--temperature", "1", "--color"], "leave out --samples"),
-    ],
-)
-def test_what_cannot_be_generated(trained, capsys, options, words):
-    assert words in error(capsys, "generate", trained, *options)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [["--temperature", t] for t in ("0", "-1", "nan", "inf")] + [["--top-p", "0"], ["--top-k", "0"], ["-n", "0"]],
-)
-def test_numbers_that_mean_nothing(capsys, options):
-    with pytest.raises(SystemExit) as exit_:
-        main(["generate", "run", *options])
-    assert exit_.value.code == 2
-    assert "expected " in capsys.readouterr().err
-
-
 def test_a_model_that_is_not_there(capsys):
     assert "'nowhere' does not exist" in error(capsys, "generate", "nowhere")
     assert "is no RUN" in error(capsys, "generate", ".")
-    assert "is no RUN to resume" in error(capsys, "train", "--resume", "nowhere")
+    assert "is not a RUN: it has no last.npz to resume from" in error(capsys, "train", "--resume", "nowhere")
 
 
 # The RUN
@@ -232,21 +87,22 @@ def test_a_model_that_is_not_there(capsys):
 def test_a_run_that_is_a_file(capsys):
     Path("file").touch()
     assert "'file' is a file, expected a directory" in error(capsys, "train", "-o", "file")
-    assert "'file/run' cannot be made: Not a directory" in error(capsys, "train", "-o", "file/run")
+    assert "'file/run' cannot be created: Not a directory" in error(capsys, "train", "-o", "file/run")
 
 
 def test_a_run_that_exists(trained, capsys):
-    assert "'run' holds a training already: go on with --resume run" in error(capsys, "train", "-o", "run")
+    assert "'run' already has a run: continue it with --resume run" in error(capsys, "train", "-o", "run")
 
 
 @pytest.mark.parametrize("command", ["train book.txt -o mine", "import x.safetensors -o mine"])
 def test_a_directory_with_other_things_in_it(trained, capsys, command):
+    pytest.importorskip("safetensors")
     assert main(["export", "run", "x.safetensors"]) == 0
     capsys.readouterr()
     os.mkdir("mine")
     Path("mine/.hidden").touch()
     Path("mine/thesis.tex").touch()
-    words = "'mine' is a directory with other things in it, 'thesis.tex' for one: name a new or an empty one"
+    words = "'mine' is a directory with other files in it, such as 'thesis.tex': name a new or an empty one"
     assert words in error(capsys, *command.split())
     assert sorted(os.listdir("mine")) == [".hidden", "thesis.tex"]
     os.remove("mine/thesis.tex")
@@ -255,7 +111,7 @@ def test_a_directory_with_other_things_in_it(trained, capsys, command):
 
 def test_a_file_is_not_exported_over(trained, capsys):
     Path("x.safetensors").write_text("mine")
-    words = "'x.safetensors' exists already: name another file, or remove it"
+    words = "'x.safetensors' already exists: name another file, or remove it"
     assert words in error(capsys, "export", "run", "x.safetensors")
     assert Path("x.safetensors").read_text() == "mine"
 
@@ -263,7 +119,7 @@ def test_a_file_is_not_exported_over(trained, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--steps 5", "--steps 5 is less than the 6 steps that are done: give more, or leave it out"),
+        ("--steps 5", "--steps must be at least 6, got 5: 6 steps are done"),
         ("--lr 1 --max-chars 3 --errors strict", "leave out --errors, --max-chars, --lr"),
     ],
 )
@@ -288,7 +144,7 @@ def test_a_read_only_run(trained, capsys, monkeypatch):
         raise read_only
 
     monkeypatch.setattr(os, "mkdir", refuse)
-    assert "'newer' cannot be made: Read-only file system" in error(capsys, "train", "-o", "newer")
+    assert "'newer' cannot be created: Read-only file system" in error(capsys, "train", "-o", "newer")
 
 
 def test_a_full_disk(trained, capsys, monkeypatch):
@@ -351,11 +207,14 @@ def test_a_newer_format(trained, capsys, monkeypatch):
         (lambda header: header["source"].update(encoding=None), "encoding must be a str, got None"),
         (lambda header: header["source"].update(text=7), "text must be a str, got 7"),
         (lambda header: header["source"].update(max_chars="all"), "max_chars must be an integer"),
-        (lambda header: header["training"].pop("options"), "does not fit its training: options"),
-        (lambda header: header["training"]["options"].update(lr="fast"), "lr must be a number, got 'fast'"),
-        (lambda header: header["training"]["options"].pop("lr") and None, "does not fit"),
+        (lambda header: header["training"].pop("options"), "the checkpoint is inconsistent: options"),
+        (
+            lambda header: header["training"]["options"].update(lr="fast"),
+            "lr must be a number above 0 and at ",
+        ),
+        (lambda header: header["training"]["options"].pop("lr") and None, None),
         (lambda header: header["training"].update(step=-1), "step must be at least 0"),
-        (lambda header: header.update(training=None), "holds a model alone"),
+        (lambda header: header.update(training=None), "has only a model"),
     ],
 )
 def test_a_header_that_does_not_fit(trained, capsys, change, words):
@@ -363,7 +222,7 @@ def test_a_header_that_does_not_fit(trained, capsys, change, words):
     header = strict_json.loads(strict_json.dumps(header))
     change(header)
     write_checkpoint("run/last.npz", arrays, header)
-    if words == "does not fit":  # an option that is missing has its default
+    if words is None:  # an option that is missing has its default
         assert main(["train", "--resume", "run"]) == 0
         return
     assert words in error(capsys, "train", "--resume", "run")

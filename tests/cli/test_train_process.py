@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,24 @@ def book(tmp_path, monkeypatch):
     Path("book.txt").write_text(TEXT)
 
 
+def handle_signals():
+    """Undo what the parent ignores, as under nohup, so that the child starts as if from a terminal."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def start(command=COMMAND, **options):
+    """Run a process for the length of the block, or until a time limit, so that no read waits for ever."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-    return subprocess.Popen(command, env=ENVIRONMENT, **pipes)
+    with subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=handle_signals, **pipes) as process:
+        limit = threading.Timer(120, process.kill)
+        limit.start()
+        try:
+            yield process
+        finally:
+            limit.cancel()
+            process.kill()
 
 
 def saved_step():
@@ -56,11 +72,11 @@ def test_a_signal_saves_and_the_run_can_be_resumed(number):
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    words = r"^interrupted: saved after step (\d+); go on with: numpy-rnn train --resume run$"
+    words = r"^interrupted: saved after step (\d+); resume with: numpy-rnn train --resume run$"
     at = int(re.search(words, out, re.MULTILINE)[1])
     assert 100 <= at < 3000
     assert saved_step() == at
-    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; once more ends at once\n"
+    assert err == "\nnumpy-rnn: interrupted: finishing the step and saving; interrupt again to quit at once\n"
     assert goes_on_as_if_never_stopped()
 
 
@@ -76,16 +92,13 @@ SLEEPER = (
 )
 def test_a_second_signal_ends_it_at_once(first, second):
     with start([sys.executable, "-c", SLEEPER]) as process:
-        try:
-            process.stdout.readline()
-            assert process.stdout.readline() == "at work\n"
-            process.send_signal(getattr(signal, first))
-            process.stderr.readline()
-            assert "once more ends at once" in process.stderr.readline()
-            process.send_signal(getattr(signal, second))
-            out, err = process.communicate(timeout=20)
-        finally:
-            process.kill()  # asleep for ten minutes, if the second did not end it
+        process.stdout.readline()
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(getattr(signal, first))
+        process.stderr.readline()
+        assert "interrupt again to quit at once" in process.stderr.readline()
+        process.send_signal(getattr(signal, second))
+        out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (128 + getattr(signal, second), "", "")
     assert saved_step() == 0
 
@@ -133,7 +146,6 @@ def terminal(command):
         try:
             yield ours, process
         finally:
-            process.kill()
             with contextlib.suppress(OSError):
                 os.close(ours)
 
@@ -151,12 +163,13 @@ def read_until(terminal, words):
 
 
 def test_on_a_terminal_there_is_a_bar_with_the_samples_above_it_and_an_interrupt_saves():
+    pytest.importorskip("tqdm")
     with terminal(COMMAND) as (ours, process):
         seen = read_until(ours, b"validation: loss")
         os.write(ours, b"\x03")  # Ctrl-C
         seen += read_until(ours, None)
         assert process.wait(timeout=60) == 130
-    at = int(re.search(r"interrupted: saved after step (\d+); go on with", seen)[1])
+    at = int(re.search(r"interrupted: saved after step (\d+); resume with", seen)[1])
     assert 500 <= at < 3000
     assert saved_step() == at
     assert re.search(r"\d+%\|.*\| \d+/3000 .*loss \d\.\d{4} \(\d\.\d{3} bits/char\)  norm", seen)
@@ -204,7 +217,7 @@ def test_a_full_disk_under_the_output_is_one_line_and_the_run_is_whole():
     done = shell(f"numpy-rnn train book.txt -o run {' '.join(SMALL)} > /dev/full")
     assert done.returncode == 1
     assert done.stderr == (
-        "numpy-rnn: output cannot be written: No space left on device: saved after step 0; go on with: "
+        "numpy-rnn: output cannot be written: No space left on device: saved after step 0; resume with: "
         "numpy-rnn train --resume run\n"
     )
     assert saved_step() == 0
@@ -220,7 +233,7 @@ def test_a_full_disk_under_the_output_is_one_line_and_the_run_is_whole():
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "No space left on device: saved after step 4; go on with" in done.stderr
+    assert "No space left on device: saved after step 4; resume with" in done.stderr
     assert saved_step() == 4
     assert main(["train", "--resume", "run"]) == 0
     assert main(["train", "book.txt", "-o", "through", *SMALL]) == 0

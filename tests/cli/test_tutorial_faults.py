@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-import torch
-from torch import nn
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
 
 TEXT = "Hello, how are you?"
 CHARACTERS = sorted(set(TEXT))

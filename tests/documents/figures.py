@@ -12,7 +12,7 @@ from tests.documents import measure
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
 
-# Okabe and Ito's palette, which colour-blind eyes tell apart; line styles and markers differ as well.
+# Okabe and Ito's palette, readable for the colour-blind. Line styles and markers differ as well.
 BLUE, RED, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 ARROW = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
 RC: dict[str, Any] = {
@@ -42,19 +42,13 @@ def biases(pyplot: Any) -> Any:
     left.annotate("", here + arrow, here, arrowprops={**ARROW, "color": "white", "linewidth": 2.5})
     left.plot(*here, "o", color="white", markersize=8)
     left.annotate("gradient", here + arrow, (8, -6), textcoords="offset points", color="white")
-    left.set_title("The worked example's loss")
-    left.set_xlabel("b_ih[0]")
-    left.set_ylabel("b_hh[0]")
+    left.set(title="The worked example's loss", xlabel="b_ih[0]", ylabel="b_hh[0]", aspect="equal")
     path = measure.bias_paths()
     right.plot(path[:, 0], path[:, 1], "-", color=BLUE, linewidth=1.4)
     right.plot(path[0, 0], path[0, 1], "o", color=GREY, markersize=5, linestyle="", label="before training")
     right.plot(path[-1, 0], path[-1, 1], "D", color=RED, markersize=5, linestyle="", label="after 100 epochs")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    right.set_title("Training of the tutorial's 32 units")
-    right.set_xlabel("b_ih[j]")
-    right.set_ylabel("b_hh[j]")
-    for axes in (left, right):
-        axes.set_aspect("equal")
+    right.set(title="Training of the tutorial's 32 units", xlabel="b_ih[j]", ylabel="b_hh[j]", aspect="equal")
     return figure
 
 
@@ -68,10 +62,9 @@ def vanishing(pyplot: Any) -> Any:
         left.fill_between(distance, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         left.plot(distance, radius**distance, ":", color=colour, linewidth=1.4)
         _label(left, f"radius {radius:g}", (distance[-1], median[-1]), colour)
-    left.set_ylim(1e-9, 1e9)
-    left.set_xlim(0, 40)
     left.annotate("2^(T-t)", (20, 2.0**20), (-8, 8), textcoords="offset points", color=RED, ha="right")
-    left.set_title("Random networks, three spectral radii")
+    left.set(title="Random networks, three spectral radii", xlim=(0, 40), ylim=(1e-9, 1e9))
+    left.set_ylabel("|∂L_T/∂h_t|, relative to t = T")
     curves = [
         ("recall, trained", measure.recall(1000), RED, "o-"),
         ("recall, untrained", measure.recall(0), GREY, "s--"),
@@ -82,14 +75,9 @@ def vanishing(pyplot: Any) -> Any:
         norms = measure.reach(*case)
         right.plot(norms, style, color=colour, markersize=6)
         _label(right, name, (len(norms) - 1, norms[-1]), colour)
-    right.set_ylim(1e-11, 1e2)
-    right.set_xlim(0, 17)
-    right.set_xticks(range(0, 18, 2))
-    right.set_title("Two models, before and after training")
+    right.set(title="Two models, before and after training", xlim=(0, 17), ylim=(1e-11, 1e2), xticks=range(0, 18, 2))
     for axes in (left, right):
-        axes.set_yscale("log")
-        axes.set_xlabel("T - t, steps between the loss and the state")
-    left.set_ylabel("|∂L_T/∂h_t|, relative to t = T")
+        axes.set(yscale="log", xlabel="T - t, steps between the loss and the state")
     return figure
 
 
@@ -97,54 +85,43 @@ def truncation(pyplot: Any) -> Any:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5))
     cases = [("recall", measure.recall(100), RED, "o"), ("tutorial", measure.tutorial(100), BLUE, "^")]
     ways = [("each loss reaches back k steps", measure.truncated, "-"), ("windows of k", measure.windows, ":")]
-    for name, (model, tokens, targets), colour, marker in cases:
-        whole = _recurrent_part(model, measure.truncated(model, tokens, targets, len(tokens)))
-        k = np.arange(1, len(tokens) + 1)
+    for name, case, colour, marker in cases:
+        full = measure.truncated(*case)[-1].ravel()
         for words, way, style in ways:
-            parts = [_recurrent_part(model, way(model, tokens, targets, int(n))) for n in k]
-            norms = np.array([np.linalg.norm(part) for part in parts])
-            cosines = np.array([part @ whole for part in parts]) / (norms * np.linalg.norm(whole))
+            parts = way(*case).reshape(-1, full.size)  # one row for each k = 1, ..., T
+            k, norms = np.arange(1, len(parts) + 1), np.linalg.norm(parts, axis=1)
+            cosines = parts @ full / (norms * np.linalg.norm(full))
             angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
             left.plot(k, angles, marker + style, color=colour, label=f"{name}: {words}")
-            right.plot(k, norms / np.linalg.norm(whole), marker + style, color=colour)
+            right.plot(k, norms / np.linalg.norm(full), marker + style, color=colour)
     left.axhline(90, color=GREY, linewidth=1)
-    left.set_ylim(0, 180)
-    left.set_yticks([0, 45, 90, 135, 180], ["0°", "45°", "90°", "135°", "180°"])
-    left.set_title("Angle between the truncated dW_hh and the whole")
+    left.set(title="Angle between truncated and full dW_hh", ylim=(0, 180), yticks=range(0, 181, 45))
+    left.yaxis.set_major_formatter("{x:.0f}°")
     right.axhline(1, color=GREY, linewidth=1)
-    right.set_ylim(0, 1.5)
-    right.set_title("Norm of the truncated dW_hh, relative to the whole")
+    right.set(title="Norm of truncated dW_hh, relative to full", ylim=(0, 1.5))
     for axes in (left, right):
-        axes.set_xlim(0.5, 18.5)
-        axes.set_xticks([1, *range(2, 19, 2)])
-        axes.set_xlabel("k, the length of the truncation")
+        axes.set(xlim=(0.5, 18.5), xticks=[1, *range(2, 19, 2)], xlabel="k, the length of the truncation")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
-
-
-def _recurrent_part(model: Any, gradient: Any) -> Any:
-    return model.parameters().views(gradient)["rnn.weight_hh_l0"].ravel()
 
 
 def detaching(pyplot: Any) -> Any:
     figure, axes = pyplot.subplots(figsize=(10, 4.4))
     model, tokens, targets = measure.recall(100)
     cut = 5
-    whole, parts = measure.detached(model, tokens, targets, cut)
+    full, parts = measure.detached(model, tokens, targets, cut)
     t = np.arange(1, len(tokens) + 1)
-    axes.plot(t, whole, "o-", color=RED, markersize=10)
+    axes.plot(t, full, "o-", color=RED, markersize=10)
     for part in (slice(0, cut), slice(cut, None)):
         axes.plot(t[part], parts[part], "s--", color=BLUE)
-    _label(axes, "whole", (t[0], whole[0]), RED, 18, x=-14)
+    _label(axes, "full", (t[0], full[0]), RED, 18, x=-14)
     _label(axes, "h_5 detached", (t[0], parts[0]), BLUE, 12, x=8)
     axes.axvline(cut + 0.5, color=GREY, linewidth=1.5)
     axes.annotate("cut", (cut + 0.5, 0.02), (6, 0), xycoords=("data", "axes fraction"),
                   textcoords="offset points", color=GREY)  # fmt: skip
-    axes.set_yscale("log")
     axes.set_xticks(t, [f"{character}\n{step}" for character, step in zip("a--------", t, strict=True)])
-    axes.set_xlabel("character read, and step t")
-    axes.set_ylabel("|dh_t|")
-    axes.set_title("The gradient that reaches each hidden state")
+    axes.set(title="The gradient that reaches each hidden state", yscale="log")
+    axes.set(xlabel="character read, and step t", ylabel="|dh_t|")
     return figure
 
 
@@ -155,24 +132,19 @@ def clipping(pyplot: Any) -> Any:
         left.annotate("", after, (0, 0), arrowprops={**ARROW, "color": RED, "linewidth": 2.8})
     left.add_patch(pyplot.Circle((0, 0), 1, fill=False, color=BLUE, linewidth=1.5))
     left.annotate("max_norm = 1", (0.9, -0.5), (8, -36), textcoords="offset points", color=BLUE)
-    left.set_xlim(-2.5, 2.5)
-    left.set_ylim(-2.5, 2.5)
-    left.set_aspect("equal")
-    left.set_title("Six gradients of two numbers")
+    left.set(title="Six gradients of two numbers", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
     norms = measure.clipped_norms()
     right.plot(norms[:, 0], "--", color=GREY, linewidth=1.3, label="before")
     right.plot(norms[:, 1], "-", color=RED, linewidth=2.2, label="after")
     right.axhline(1, color=BLUE, linewidth=1.5, zorder=0)
-    right.set_yscale("log")
+    right.set(title="Norm of the recall model's gradient", xlabel="step of training", yscale="log")
     right.set_xlim(0, len(norms))
-    right.set_xlabel("step of training")
-    right.set_title("Norm of the recall model's gradient")
     right.legend(loc="upper left")
     return figure
 
 
 def _label(axes: Any, words: str, point: Any, colour: str, lift: float = 0, x: float = 8) -> None:
-    """Write the name of a line beside one of its points."""
+    """Write the name of a line next to one of its points."""
     axes.annotate(
         words, point, (x, lift), textcoords="offset points", color=colour, va="center", annotation_clip=False
     )
@@ -182,7 +154,7 @@ FIGURES = {figure.__name__: figure for figure in (biases, vanishing, truncation,
 
 
 def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:
-    """Draw the named figures, or all, into `folder`, and return their paths."""
+    """Draw the named figures, or all of them, into `folder`, and return their paths."""
     for name in names:
         if name not in FIGURES:
             raise SystemExit(f"no figure {name!r}, expected some of {', '.join(FIGURES)}")

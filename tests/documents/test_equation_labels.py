@@ -1,9 +1,11 @@
-"""The labels of docs/backprop.md, E1 to N1, stand beside the lines of code that compute the equations."""
+"""Each label of docs/backprop.md, E1 to N1, is defined once and is beside the code that computes its equation."""
 
 import ast
+import inspect
 import io
 import re
 import tokenize
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,21 +13,17 @@ import pytest
 import numpy_rnn
 
 PACKAGE = Path(numpy_rnn.__file__).parent
-PAGE = Path(__file__).parents[2] / "docs" / "backprop.md"
+PAGE = (Path(__file__).parents[2] / "docs" / "backprop.md").read_text(encoding="utf-8")
+FAST_CODE = (PACKAGE / "layers" / "README.md").read_text(encoding="utf-8")
 LABEL = re.compile(r"\(([A-Z]\d)\)")
-# The page's table says which module a piece is in: {"L": "layers/linear.py", ...}
-MODULES = dict(re.findall(r"(?m)^\| ([A-Z])1.*\]\(\.\./numpy_rnn/(.+)\) \|$", PAGE.read_text(encoding="utf-8")))
+DEFINED = re.findall(r'<a id="(\w+)"></a>\((\w+)\)', PAGE)  # [("l1", "L1"), ...]
+# The page's table names the module of each part: {"L": "layers/linear.py", ...}
+MODULES = dict(re.findall(r"(?m)^\| ([A-Z])1.*\]\(\.\./numpy_rnn/(.+)\) \|$", PAGE))
 NOT_IN_TEXTBOOK = {"N1"}  # which trains without clipping
 
 
-def defined():
-    """Return the labels that begin a line of the page's derivations, in its order."""
-    derivations, _, _ = PAGE.read_text(encoding="utf-8").partition("## A worked example\n")
-    return [label for block in derivations.split("```")[1::2] for label in re.findall(r"(?m)^\(([A-Z]\d)\) ", block)]
-
-
 def beside_code(path):
-    """Return the labels in the comments of a module that end a line of code."""
+    """Return the labels in comments at the end of a line of code."""
     labels, code_on = set(), set()
     source = path.read_text(encoding="utf-8")
     silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
@@ -38,38 +36,54 @@ def beside_code(path):
 
 
 def docstrings(path):
-    """Return the docstrings of a module, of its classes and of its functions, as one text."""
+    """Return all docstrings of a module as one text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     return "\n".join(ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented))
 
 
-def test_page_defines_each_piece_from_1_on():
+def test_page_defines_each_label_once():
     counts = {"A": 3, "C": 4, "E": 2, "L": 4, "N": 1, "R": 6}
-    assert sorted(defined()) == [f"{piece}{i}" for piece, n in counts.items() for i in range(1, n + 1)]
+    labels = [f"{part}{i}" for part, n in counts.items() for i in range(1, n + 1)]
+    assert sorted(DEFINED) == [(label.lower(), label) for label in labels]
     assert MODULES.keys() == counts.keys()
 
 
-@pytest.mark.parametrize("label", defined())
-def test_label_stands_beside_the_code_that_computes_it(label):
+def test_a_label_links_to_its_own_definition():
+    links = re.findall(r"\[\((\w+)\)\]\(#(\w+)\)", PAGE)
+    assert len(links) > 30
+    assert {anchor for label, anchor in links} == {anchor for anchor, label in DEFINED}
+    assert all((anchor, label) in DEFINED for label, anchor in links)
+
+
+@pytest.mark.parametrize("label", [label for _, label in DEFINED])
+def test_label_is_beside_the_code_that_computes_it(label):
     module = PACKAGE / MODULES[label[0]]
     assert label in LABEL.findall(docstrings(module)), f"no equation ({label}) in a docstring of {module.name}"
     assert label in beside_code(module), f"no line of {module.name} with a comment ({label})"
     assert (label in beside_code(PACKAGE / "textbook.py")) == (label not in NOT_IN_TEXTBOOK)
 
 
-def test_no_label_is_unknown_to_the_page():
+def test_every_label_in_the_package_is_defined():
     for path in PACKAGE.rglob("*"):
         if path.suffix in (".py", ".html", ".js"):
-            unknown = set(LABEL.findall(path.read_text(encoding="utf-8"))) - set(defined())
+            unknown = set(LABEL.findall(path.read_text(encoding="utf-8"))) - {label for _, label in DEFINED}
             assert not unknown, f"{path.name} has {unknown}, which docs/backprop.md does not define"
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES.values())))
-def test_equations_stand_in_order_under_their_labels_alone(module):
-    text = (PACKAGE / module).read_text(encoding="utf-8")
-    labels = LABEL.findall(ast.get_docstring(ast.parse(text)))
-    first = [label for label in dict.fromkeys(labels) if MODULES.get(label[0]) == module]
-    assert first == sorted(first)
-    bare = [f"({label[1]})" for label in first if re.search(rf"(?<!\w)\({label[1]}\)", text)]
-    assert not bare, f"{module} has {bare} beside the labels"
+ROWS = re.findall(r"(?m)^\| .* \| ((?:\w\d(?:, )?)+) \| \[`([\w.]+)`\]\((.+?)\)", FAST_CODE)
+
+
+@pytest.mark.parametrize(("labels", "name", "file"), ROWS)
+def test_the_table_of_the_layers_names_the_code_of_each_label(labels, name, file):
+    module = (PACKAGE / "layers" / file).resolve().relative_to(PACKAGE).with_suffix("")
+    function = import_module(".".join(["numpy_rnn", *module.parts]))
+    for part in name.split("."):
+        function = getattr(function, part)
+    assert set(labels.split(", ")) <= set(LABEL.findall(inspect.getsource(function)))
+
+
+def test_the_table_of_the_layers_is_complete():
+    assert {label for labels, _, _ in ROWS for label in labels.split(", ")} == {
+        label for _, label in DEFINED if label not in NOT_IN_TEXTBOOK
+    }

@@ -1,11 +1,10 @@
-"""docs/training.md: its notebook cell runs, and what it names is there. (Its other examples are doctests.)"""
+"""docs/training.md: its notebook cell runs, and the names in it exist. (Its other examples are doctests.)"""
 
 import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import matplotlib.pyplot as plt
 import pytest
 
 import numpy_rnn as nr
@@ -28,12 +27,13 @@ def test_the_cell_that_draws_as_it_goes(tmp_path, monkeypatch, capsys):
             assert same is figure
             low, high = axes.get_xlim()
             shown.append([list(zip(*line.get_data(), strict=True)) for line in axes.lines])
-            assert low <= shown[-1][0][-1][0] <= high  # what is new can be seen
+            assert low <= shown[-1][0][-1][0] <= high  # the newest point is visible
 
         return SimpleNamespace(update=update)
 
+    plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("agg")
-    notebook = ModuleType("IPython.display")  # a stand-in
+    notebook = ModuleType("IPython.display")  # a fake one
     notebook.display = display
     monkeypatch.setitem(sys.modules, "IPython.display", notebook)
     monkeypatch.chdir(tmp_path)
@@ -50,15 +50,14 @@ def test_the_cell_that_draws_as_it_goes(tmp_path, monkeypatch, capsys):
 
 
 def test_the_options_that_it_names_are_there(capsys):
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
-    helped = capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["generate", "--help"])
-    helped += capsys.readouterr().out
+    commands = set(re.findall(r"numpy-rnn (\w+)", PAGE))
+    assert {"train", "generate", "plot", "explain", "export", "import"} <= commands
+    for command in commands:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert len(named) > 15
-    assert named <= set(re.findall(r"--[a-z][a-z-]+", helped))
+    assert named <= set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
 
 
 def test_the_attributes_and_tests_that_it_names_are_there():

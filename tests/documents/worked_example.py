@@ -1,10 +1,10 @@
 """Print the numbers of the worked example in docs/backprop.md: `python -m tests.documents.worked_example`.
 
-`python -m tests.documents.worked_example --write` puts them into the page: behind the last equals sign of each line
-of its code blocks that begins with a name known here. The words of the page are written by hand.
+With `--write`, it puts them into the page: after the last equals sign of each line of the example that begins with a
+name known here. The rest of the page is written by hand.
 
-Vectors are columns, one time step after the other, as on the page: no batch, no rows, nothing from numpy_rnn.
-tests/documents/test_backprop_document.py holds the numbers to the textbook and to the layers.
+As on the page, vectors are columns, there is no batch, and steps are computed one by one, without numpy_rnn.
+tests/documents/test_worked_example.py compares the numbers with the textbook, the layers and nr.trace.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def compute() -> dict[str, np.ndarray]:
 
 
 def show(name: str, value: np.ndarray) -> str:
-    """Write a number, a vector or a matrix with 4 decimals, Adam's squares with 8, and what was chosen with 1."""
+    """Write a number, a vector or a matrix with 4 decimals, Adam's squares with 8, and the chosen numbers with 1."""
     digits = 1 if name in PARAMETERS or name == "h_0" else 8 if name.startswith("v(") else 4
     if np.ndim(value) == 0:
         return f"{round(float(value), digits) + 0.0:.{digits}f}"  # + 0.0: no -0.0000
@@ -84,7 +84,7 @@ def show(name: str, value: np.ndarray) -> str:
 
 
 def written_out(n: dict[str, np.ndarray]) -> dict[str, str]:
-    """Return some elements as the sums that make them."""
+    """Return a few elements as sums of products."""
     W_ih, W_hh = n["W_ih"], n["W_hh"]
     sums = {
         "z_1[0]": (
@@ -108,28 +108,28 @@ def written_out(n: dict[str, np.ndarray]) -> dict[str, str]:
 
 
 def lines() -> dict[str, str]:
-    """Return what stands behind the equals sign, by the name in front of it."""
+    """Return the text after the equals sign, by the name before it."""
     n = compute()
     return {name: show(name, value) for name, value in n.items()} | written_out(n)
 
 
+SECTION = re.compile(r"(?ms)^## [^\n]*worked example.*?(?=^## )")
 NAME = re.compile(r"(?:\([A-Z]\d\))? *((?:new )?[\w()\[\]]+) +=")
 
 
 def write(page: str) -> str:
-    """Return the page with the numbers of this example behind the last equals sign of their lines."""
+    """Return the page with the numbers of this example in its two sections."""
     known = lines()
 
     def renew(line: str) -> str:
         match = NAME.match(line)
         if match is None or match[1] not in known:
             return line
-        # What is written out has an equals sign of its own.
+        # A sum that is written out contains an equals sign itself.
         end = line.index("= ") if "[" in match[1] else line.rindex("= ")
         return line[:end] + "= " + known[match[1]]
 
-    before, heading, example = page.partition("## A worked example\n")
-    return before + heading + "\n".join(map(renew, example.split("\n")))
+    return SECTION.sub(lambda section: "\n".join(map(renew, section[0].split("\n"))), page)
 
 
 if __name__ == "__main__":

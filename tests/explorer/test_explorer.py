@@ -19,7 +19,8 @@ from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.explorer import page_arrays, train_snapshots
 from numpy_rnn.storage.model_file import load_model
 from numpy_rnn.text.vocabulary import visible
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import train_epochs
 from tests import strategies as some
 
 FILES = {

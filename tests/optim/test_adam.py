@@ -5,14 +5,13 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-import torch_reference
 from numpy_rnn import textbook
 from tests import strategies as some
+from tests.optional import torch, torch_reference
 from tests.references import assert_equals_torch, tensor
 
 STEPS = 20
@@ -99,10 +98,10 @@ def assert_same(optimizer, mirror):
     assert group == {name: torch_group[name] for name in group}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     rng=some.rngs,
-    size=st.sampled_from([1, 4, 15000]),  # 45000 values are more than one block of the update
+    size=st.sampled_from([1, 4] * 4 + [15000]),  # 45000 values are more than one block of the update
     dtype=some.dtypes,
     options=options,
     implementation=implementations,
@@ -383,7 +382,6 @@ def spoil(path, value):
             r"state does not fit: missing \[7\], unexpected \[1\]",
         ),
         (spoil(["param_groups", 0, "amsgrad"], False), KeyError, r"state of a .* unexpected \['max_exp_avg_sq'\]"),
-        (spoil(["state", 1], None), KeyError, r"state does not fit: missing \[1\], unexpected \[\]"),
         (spoil(["state", 1, "exp_avg"], None), KeyError, r"state of b does not fit: missing \['exp_avg'\]"),
         (
             spoil(["state", 1, "max_exp_avg_sq"], None),
@@ -395,9 +393,9 @@ def spoil(path, value):
             ValueError,
             r"exp_avg of b has shape \(4,\), expected .* = \(3,\)",
         ),
-        (spoil(["state", 0, "exp_avg"], torch.zeros(6)), ValueError, r"exp_avg of a has shape \(6,\)"),
+        (spoil(["state", 0, "exp_avg"], np.zeros(6)), ValueError, r"exp_avg of a has shape \(6,\)"),
         (spoil(["state", 1, "exp_avg_sq"], np.zeros(3, complex)), TypeError, "exp_avg_sq of b has dtype complex128"),
-        (spoil(["state", 1, "step"], torch.tensor(4.0)), ValueError, r"one whole number .*, got \[3.0, 4.0\]"),
+        (spoil(["state", 1, "step"], np.array(4.0)), ValueError, r"one whole number .*, got \[3.0, 4.0\]"),
         (spoil(["state", 1, "step"], math.nan), ValueError, "step of b must be in"),
     ],
 )

@@ -1,14 +1,10 @@
 import builtins
-import hashlib
 import os
 import re
 import shlex
-import string
 import subprocess
 import sys
 import threading
-import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.text.corpus import read_text, stdlib_text
+from numpy_rnn.text.corpus import read_text
 
 MB = 2**20
 
@@ -40,7 +36,7 @@ def scratch(tmp_path_factory):
 
 
 # Any characters, lone surrogates among them; a mark in front is another test's matter.
-TEXTS = st.text(st.characters()).filter(lambda text: not text.startswith("\ufeff"))
+TEXTS = st.text(st.characters(exclude_characters="\r")).filter(lambda text: not text.startswith("\ufeff"))
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3).filter(any), st.sampled_from(["utf-8", "utf-32"]))
@@ -48,7 +44,7 @@ def test_what_was_written_is_read_back(scratch, texts, encoding):
     paths = [scratch.with_suffix(f".{i}") for i in range(len(texts))]
     for path, text in zip(paths, texts, strict=True):
         path.write_bytes(text.encode(encoding, "surrogatepass"))
-    assert read_text(paths, encoding, "surrogatepass", newline="") == "".join(texts)
+    assert read_text(paths, encoding, "surrogatepass") == "".join(texts)
 
 
 def test_nul_and_lone_surrogates_are_kept(write):
@@ -60,16 +56,15 @@ def test_nul_and_lone_surrogates_are_kept(write):
 @given(st.text("a\r\n", min_size=1))
 def test_ends_of_lines_are_those_of_open(scratch, text):
     scratch.write_bytes(text.encode())
-    for newline in (None, ""):
-        with open(scratch, newline=newline) as file:
-            assert read_text(scratch, newline=newline) == file.read()
+    with open(scratch) as file:
+        assert read_text(scratch) == file.read()
 
 
 @given(st.binary(min_size=1), st.sampled_from(["utf-8", "ascii"]))
 def test_any_bytes_survive_as_surrogates(scratch, data, encoding):
     scratch.write_bytes(b"a" + data)
-    text = read_text(scratch, encoding, errors="surrogateescape", newline="")
-    assert text.encode(encoding, "surrogateescape") == b"a" + data
+    text = read_text(scratch, encoding, errors="surrogateescape")
+    assert text.encode(encoding, "surrogateescape") == b"a" + data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     vocabulary = nr.Vocabulary.from_text(text)
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
@@ -88,7 +83,7 @@ def test_a_mark_at_the_start_of_utf_8_is_dropped(write, encoding):
     paths = write("\ufeffone\ufeff".encode(), "a"), write("\ufefftwo".encode(), "b"), write(b"three", "c")
     assert read_text(paths, encoding) == "one\ufefftwothree"
     # The offset counts from the start of the file, mark included; a mark that is cut short is no mark.
-    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; name"):
+    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; set"):
         read_text(write(b"\xef\xbb\xbfab\xff", "d"), encoding)
     with pytest.raises(ValueError, match="byte 0xef at offset 0, unexpected end of data"):
         read_text(write(b"\xef\xbb", "e"), encoding)
@@ -105,7 +100,7 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
     big = np.frombuffer(little, f"u{swap}").byteswap().tobytes()
     for data in (little, big):
         path = write(data)
-        hint = f"it looks like {encoding.upper()}: encoding='{encoding}'"
+        hint = f"it looks like {encoding.upper()}: set the encoding to '{encoding}'"
         with pytest.raises(ValueError, match=f"at offset [02], .*; {hint}$"):
             read_text(path, given)
         assert read_text(path, encoding) == "Hello"
@@ -117,12 +112,12 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
         (
             b"caf\xe9 au lait",
             "utf-8",
-            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; name its encod",
+            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; set the right encod",
         ),
         (
             b"ab\xe2\x82",
             "utf-8",
-            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; name its encoding=, or",
+            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; set the right encoding, or",
         ),
         (b"\xed\xa0\x80", "utf-8", "is not utf-8: byte 0xed at offset 0, invalid continuation byte"),
         (b"x" * 3 * MB + b"\x80", "utf-8", f"is not utf-8: byte 0x80 at offset {3 * MB}, invalid start byte"),
@@ -155,7 +150,6 @@ def test_errors_says_what_becomes_of_such_bytes(write):
         ({"encoding": None}, "encoding must be one that Python knows, .*, got None"),
         ({"errors": "escape"}, "errors must be one that Python knows, such as 'strict', .*, got 'escape'"),
         ({"errors": None}, "errors must be one that Python knows, .*, got None"),
-        ({"newline": "\n"}, r"newline must be None \(all become '\\n'\) or '' \(all are kept\), got '\\n'"),
     ],
 )
 def test_bad_options_are_named_whatever_is_in_the_file(write, options, words):
@@ -166,12 +160,10 @@ def test_bad_options_are_named_whatever_is_in_the_file(write, options, words):
 
 def test_what_is_no_file_is_named(tmp_path):
     missing = str(tmp_path / "no\nfile")
-    with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': there is no such file; check") as raised:
+    with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': No such file or directory$") as raised:
         read_text(missing)
     assert "\n" not in str(raised.value)
-    with pytest.raises(
-        IsADirectoryError, match=f"^cannot read '{tmp_path}': it is a directory; name the files in it$"
-    ):
+    with pytest.raises(IsADirectoryError, match=f"^cannot read '{tmp_path}': Is a directory$"):
         read_text(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OSError, match=r"^cannot read '.*loop': Too many levels of symbolic links$"):
@@ -186,7 +178,7 @@ def test_what_is_no_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied"), "permission denied; make it readable, or take a copy of your own"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
         (OSError(5, "Input/output error"), "Input/output error"),
     ],
 )
@@ -205,7 +197,7 @@ def test_what_the_system_refuses_is_named(monkeypatch, write, error, words):
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"])
 def test_no_text_at_all_is_named(write, data):
     one, two = write(data, "one"), write(data, "two")
-    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty; name a file with at least two"):
+    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty, expected at least two"):
         read_text([one, two])
     with pytest.raises(ValueError, match=f"^no text in '{one}': empty"):
         read_text(one, errors="ignore")
@@ -234,102 +226,3 @@ def test_standard_input_is_read(write):
     assert done.stdout.decode().strip() == ascii("zwölf\nfile")
     done = subprocess.run(f"{shlex.join(run)} <&-", shell=True, capture_output=True, check=False)
     assert done.stderr.endswith(b"OSError: cannot read '-': there is no standard input; name a file\n")
-
-
-LINE = b"It was the best of times, it was the worst of times.\n"
-BOOK = (LINE * (8 * MB // len(LINE) + 1))[: 8 * MB]
-# Python widens a text when it meets a character that needs more bytes: the most of it when that is the last one.
-WIDENED = "€".encode() + BOOK[:-7] + "😀".encode()
-
-
-@pytest.mark.parametrize(
-    ("files", "multiple"),
-    [
-        ([BOOK], 2),
-        ([BOOK, BOOK], 2),
-        ([b"\xef\xbb\xbf" + BOOK], 2),
-        ([BOOK.replace(b"\n", b"\r\n")], 2),
-        ([BOOK.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 2),
-        ([WIDENED], 8),
-        ([WIDENED, WIDENED], 8),
-        ([WIDENED.replace(b"\n", b"\r").replace(b"times,", b"time\r\n")], 8),
-    ],
-)
-def test_memory_stays_within_the_multiple_that_is_stated(write, files, multiple):
-    paths = [write(data, str(i)) for i, data in enumerate(files)]
-    size = sum(map(len, files))
-    tracemalloc.start()
-    text = read_text(paths)
-    reading = tracemalloc.get_traced_memory()[1]
-    vocabulary = nr.Vocabulary.from_text(text)
-    held = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
-    tokens = vocabulary.encode(text, np.uint8)
-    encoding = tracemalloc.get_traced_memory()[1] - held
-    tracemalloc.stop()
-    spare = 2 * MB  # pieces on their way to numbers, and the table of a vocabulary with an emoji
-    assert reading <= multiple * size + spare
-    assert held <= multiple / 2 * size + spare
-    assert len(tokens) <= encoding <= size + spare
-
-
-def test_the_standard_library_is_a_text():
-    text = stdlib_text()
-    assert Path(string.__file__).read_text(encoding="utf-8") in text
-    assert text.index("class JSONDecoder(") < text.index("class ZipFile:")
-    assert len(text) > 5 * MB
-    assert "\r" not in text
-    assert stdlib_text(max_chars=100_003) == text[:100_003]
-    assert stdlib_text(max_chars=1) == text[0]
-    with pytest.raises(ValueError, match="max_chars must be at least 1, got 0"):
-        stdlib_text(max_chars=0)
-
-
-def test_the_standard_library_is_the_same_text_in_every_process_and_environment(tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    code = (
-        "import hashlib; from numpy_rnn.text.corpus import stdlib_text; "
-        "print(hashlib.sha256(stdlib_text(10**6).encode()).hexdigest())"
-    )
-    path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (nr, np))
-    for python, seed in ((sys.executable, "1"), (tmp_path / "venv" / "bin" / "python", "2")):
-        done = subprocess.run(
-            [python, "-c", code],
-            env={"PYTHONPATH": path, "PYTHONHASHSEED": seed},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.strip() == hashlib.sha256(stdlib_text(10**6).encode()).hexdigest()
-
-
-def test_which_files_the_standard_library_is_made_of(tmp_path, monkeypatch):
-    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path) if name == "stdlib" else None)
-    with pytest.raises(FileNotFoundError, match=f"no sources of its standard library in '{tmp_path}': name a file"):
-        stdlib_text()
-    files = {
-        "zipfile.py": "7",
-        "json/tool.py": "4",
-        "json/__init__.py": "2",
-        "json/decoder.py": "3",
-        "xml/dom/minidom.py": "6",
-        "ast.py": "1",
-        "os.py": "5",
-        "site-packages/json.py": "x",
-        "sitecustomize.py": "x",
-        "test/test_json.py": "x",
-        "unittest/test/case.py": "x",
-        "ctypes/tests/a.py": "x",
-        "idlelib/idle_test/b.py": "x",
-        "json/grammar.txt": "x",
-        "json/__pycache__/tool.pyc": "x",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "csv.py").mkdir()
-    assert stdlib_text() == "1234567"
-    (tmp_path / "os.py").write_bytes(b"caf\xe9")
-    with pytest.warns(UserWarning, match=f"^left out of the text: '{tmp_path / 'os.py'}' is not utf-8: byte 0xe9"):
-        assert stdlib_text() == "123467"

@@ -66,7 +66,7 @@ def test_numbers_are_as_narrow_as_they_are_asked_for(size, dtype):
         with pytest.raises(ValueError, match="dtype uint8 is too narrow for the numbers of 257 characters"):
             vocabulary.encode("a", np.uint8)
     for wrong in (np.float32, bool):
-        with pytest.raises(TypeError, match=f"dtype must be one of integers, got {np.dtype(wrong)}"):
+        with pytest.raises(TypeError, match=f"dtype must be an integer type, got {np.dtype(wrong)}"):
             vocabulary.encode("a", wrong)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.text.windows import Streams, split
+from numpy_rnn.text.windows import Streams
 from tests.strategies import layouts, rngs, tokens
 
 
@@ -102,31 +102,16 @@ def test_the_text_is_kept_and_never_written_to():
     assert inputs.tolist() == [[1], [2]]  # shorter than one window: a window of what there is
 
 
-@given(st.integers(4, 200), st.floats(0, 1, exclude_max=True))
-def test_split_keeps_the_end_for_validation(N, val_fraction):
-    text = np.arange(N)
-    n = round(N * val_fraction)
-    if N - n < 2 or (val_fraction > 0 and n < 2):
-        with pytest.raises(ValueError, match=rf"cuts {N} tokens into {N - n} and {n}, expected at least 2 each: "):
-            split(text, val_fraction)
-        return
-    train, val = split(text, val_fraction)
-    assert (len(train), len(val)) == (N - n, n)
-    np.testing.assert_array_equal(np.concatenate([train, val]), text)
-    assert np.shares_memory(train, text)
-
-
-def test_a_fraction_of_zero_leaves_all_for_training():
-    train, val = split(np.arange(9), 0)
-    assert (len(train), len(val)) == (9, 0)
-
-
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
         (lambda: Streams([], 1, 1), ValueError, "tokens has length 0, expected at least 2: one to read and one"),
         (lambda: Streams([1], 1, 1), ValueError, "tokens has length 1, expected at least 2: one to read and one"),
-        (lambda: Streams([1, 2, 3], 3, 1), ValueError, "batch_size must be at most 2, one less than the 3 tokens of"),
+        (
+            lambda: Streams([1, 2, 3], 3, 1),
+            ValueError,
+            "batch_size must be at most 2, one less than the 3 tokens",
+        ),
         (lambda: Streams([1, 2], 0, 1), ValueError, "batch_size must be at least 1, got 0"),
         (lambda: Streams([1, 2], 1, 0), ValueError, "seq_len must be at least 1, got 0"),
         (lambda: Streams([1, 2], 1.5, 1), TypeError, "batch_size must be an integer, got 1.5"),
@@ -141,13 +126,6 @@ def test_a_fraction_of_zero_leaves_all_for_training():
         (lambda: Streams([1, 2], 1, 1).is_start(-1), ValueError, "step must be at least 0, got -1"),
         (lambda: Streams([1, 2], 1, 1).window(0.0), TypeError, "step must be an integer, got 0.0"),
         (lambda: Streams([1, 2], 1, 1).window(True), TypeError, "step must be an integer, got True"),
-        (lambda: split([1, 2, 3], 1), ValueError, r"val_fraction must be in \[0, 1\), got 1"),
-        (lambda: split([1, 2, 3], -0.1), ValueError, r"val_fraction must be in \[0, 1\), got -0.1"),
-        (lambda: split([1, 2, 3], float("nan")), ValueError, r"val_fraction must be in \[0, 1\), got nan"),
-        (lambda: split([1, 2, 3], None), TypeError, "val_fraction must be a number, got None"),
-        (lambda: split([1], 0), ValueError, "val_fraction=0 cuts 1 tokens into 1 and 0, .* take a longer text$"),
-        (lambda: split([1, 2, 3], 0.5), ValueError, "into 1 and 2, .* take val_fraction=0, or a longer text$"),
-        (lambda: split(["a"], 0.5), TypeError, "tokens must be integers"),
     ],
 )
 def test_bad_input_is_named(call, error, words):

@@ -8,7 +8,8 @@ import numpy_rnn as nr
 import torch_reference
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.layers.recurrence import Recurrence
-from numpy_rnn.training.tutorial import inputs_and_targets, train_epochs
+from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.tutorial import train_epochs
 
 VOCABULARY = nr.Vocabulary.from_text(TUTORIAL_TEXT)
 TOKENS, TARGETS = inputs_and_targets(VOCABULARY, TUTORIAL_TEXT)

@@ -1,5 +1,6 @@
 """Metrics show themselves in a notebook: a picture and a table that hold what was measured, whatever that is."""
 
+import dataclasses
 import json
 import math
 import re
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.training.metrics import BOTTOM, COLOURS, LEFT, RIGHT, ROWS, TOP, Metrics, read_metrics
+from tests.training.test_run import OPTIONS, begin
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -42,11 +44,13 @@ def curves(picture):
 
 def test_it_is_the_list_of_the_lines(tmp_path):
     lines = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 3')
-    metrics = nr.read_metrics(tmp_path)
-    assert isinstance(metrics, nr.Metrics)
-    assert metrics == lines
-    with pytest.raises(FileNotFoundError, match=r"nowhere' has no metrics.jsonl: it is no RUN, or it was"):
+    for broken in ('{"step": 3', "[1]\n", "7\n", '{"loss": 1.0}\n', '{"step": "3"}\n'):  # read up to such a line
+        later = json.dumps({"step": 4}) + "\n" if broken.endswith("\n") else ""
+        (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + broken + later)
+        metrics = nr.read_metrics(tmp_path)
+        assert isinstance(metrics, nr.Metrics)
+        assert metrics == lines
+    with pytest.raises(FileNotFoundError, match=r"nowhere' has no metrics.jsonl: it is not a RUN, or it was"):
         read_metrics(tmp_path / "nowhere")
 
 
@@ -144,3 +148,12 @@ def test_the_curves_can_be_seen_on_black_and_on_white(colour):
     assert (luminance + 0.05) / 0.05 >= 3
     assert 1.05 / (luminance + 0.05) >= 3
     assert f'stroke="{colour}"' in Metrics([evaluation(1, 1.0)])._repr_html_()
+
+
+def test_metrics_are_json_that_any_program_reads(tmp_path):
+    begin(tmp_path / "run", options=dataclasses.replace(OPTIONS, val_fraction=0))
+    assert not (tmp_path / "run" / "best.npz").exists()
+    for line in (tmp_path / "run" / "metrics.jsonl").read_text("ascii").splitlines():
+        metrics = json.loads(line, parse_constant=pytest.fail)
+        assert "val_loss" not in metrics
+        assert metrics["loss"] > 0

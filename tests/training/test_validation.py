@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
+from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.text.windows import Streams
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
@@ -60,10 +61,10 @@ def test_it_hardly_depends_on_the_number_of_streams():
     options = Options(
         seq_len=16, num_layers=1, hidden_size=32, embedding_dim=8, lr=0.01, steps=300, val_fraction=0.15
     )
-    trainer = Trainer(text, options)
-    while trainer.step < trainer.steps:
+    trainer = Trainer(*tokenize(text), options)
+    while not trainer.done:
         trainer.train_step()
-    model, text, n = trainer.model, trainer.tokens, trainer.val_length
+    model, text, n = trainer.model, trainer.tokens, trainer.plan.val_length
     one, four, many = (validation_loss(model, text, n, B, 16) for B in (1, 4, 32))
     # Sums in float32 round at 1e-7 of a loss, some times.
     assert four == pytest.approx(one, rel=1e-5)
@@ -85,10 +86,10 @@ def test_a_trainer_validates_with_the_streams_that_it_trains_with(monkeypatch):
     monkeypatch.setattr(
         "numpy_rnn.training.trainer.validation_loss", lambda *arguments: seen.append(arguments) or 1.0
     )
-    trainer = Trainer("abcde" * 100, Options(seq_len=6, batch_size=7, hidden_size=2, val_fraction=0.1))
+    trainer = Trainer(*tokenize("abcde" * 100), Options(seq_len=6, batch_size=7, hidden_size=2, val_fraction=0.1))
     assert trainer.validate() == 1
     model, text, n, batch_size, seq_len, tape = seen[0]
     assert model is trainer.model
-    np.testing.assert_array_equal(text, trainer.vocabulary.encode("abcde" * 100))
+    np.testing.assert_array_equal(text, trainer.tokens)
     assert (n, batch_size, seq_len) == (50, 7, 6)
     assert tape((6, 7)) is trainer._tape((6, 7))

@@ -1,0 +1,71 @@
+"""The command generate, as a person calls it."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from numpy_rnn.cli import main
+from numpy_rnn.display.terminal import legend
+from tests.cli.test_train_cli import SMALL, run
+from tests.training.test_trainer import TEXT
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("book.txt").write_text(TEXT)
+    return "book.txt"
+
+
+@pytest.fixture
+def trained(book, capsys):
+    assert run(capsys, "train", book, "-o", "run", *SMALL)[0] == 0
+    return "run"
+
+
+def test_generating_has_its_options(trained, capsys):
+    def text(*options):
+        status, out, err = run(capsys, "generate", trained, "-n", 60, *options)
+        assert (status, err) == (0, "")
+        return out
+
+    greedy = text()
+    assert greedy == text() == text("--temperature", 1, "--top-k", 1)
+    assert len(greedy) == 1 + 60 + 1
+    assert greedy[0] == TEXT[0]
+    drawn = text("--temperature", 1, "--seed", 1)
+    assert drawn == text("--temperature", 1, "--seed", 1)
+    assert len({drawn, greedy, text("--temperature", 1, "--seed", 2), text("--temperature", 3, "--seed", 1)}) == 4
+    assert len({drawn, text("--temperature", 1, "--seed", 1, "--top-p", 0.5)}) == 2
+    assert text("--temperature", 1) != text("--temperature", 1)
+    samples = re.split(r"^--- \d+ ---\n", text("--temperature", 1, "--seed", 1, "--samples", 300), flags=re.M)[1:]
+    assert len(samples) == 300
+    assert samples[0] == drawn
+    assert {len(sample) for sample in samples} == {62}
+    colored = text("--color")
+    assert colored.startswith(legend() + "\n" + TEXT[0])
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored.partition("\n")[2]) == greedy
+
+
+def test_generating_streams(trained, capsys, monkeypatch):
+    written = []
+    monkeypatch.setattr("numpy_rnn.cli.generate._write", written.append)
+    run(capsys, "generate", trained, "-n", 5)
+    assert [len(text) for text in written] == [1] * 7
+
+
+def test_a_terminal_is_not_controlled_by_what_is_generated(trained, capsys, monkeypatch):
+    import numpy_rnn as nr
+
+    monkeypatch.setattr(nr, "stream", lambda *arguments, **options: iter([("\x1b", 0.5), ("a", 0.5)]))
+    assert run(capsys, "generate", trained)[1] == "\x1ba\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(capsys, "generate", trained)[1] == "\\x1ba\n"
+
+
+def test_the_help_says_what_becomes_of_control_characters(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    assert "A file or a pipe gets the text as it is" in capsys.readouterr().out

@@ -1,0 +1,106 @@
+"""Options, the plan that they make for a text, and the memory that it needs."""
+
+import dataclasses
+import math
+import os
+
+import pytest
+
+from numpy_rnn.text.vocabulary import tokenize
+from numpy_rnn.training.options import Options
+from numpy_rnn.training.trainer import Trainer, _memory
+from tests.training.test_trainer import SMALL, TEXT, TOKENS
+
+
+@pytest.mark.parametrize("size", [{"hidden_size": 10**6}, {"num_layers": 10**7}])
+def test_a_model_that_no_machine_holds_is_refused_before_it_is_made(size):
+    with pytest.raises(
+        ValueError, match=r"a model of [\d,]+ parameters, in windows .* needs [\d,.]+ GiB, but this mac"
+    ):
+        Trainer(*tokenize("abc" * 10), Options(steps=3, **size))
+
+
+@pytest.mark.parametrize("L", [1, 3])
+def test_the_memory_of_a_model_is_known_before(monkeypatch, L):
+    options = Options(steps=20, num_layers=L, hidden_size=7, embedding_dim=5)
+    trainer = Trainer(*tokenize("abc" * 10), options)
+    B, T, P = trainer.plan.batch_size, trainer.streams.length, trainer.model.parameters().data.size
+    assert options.seq_len > T
+    needed = 4 * (4 * P + B * T * (3 * L * 7 + 2 * 3))
+    monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed)
+    Trainer(*tokenize("abc" * 10), options)
+    monkeypatch.setattr("numpy_rnn.training.trainer._memory", lambda: needed - 1)
+    with pytest.raises(ValueError, match=f"a model of {P:,} parameters"):
+        Trainer(*tokenize("abc" * 10), options)
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
+def test_a_system_that_does_not_tell_its_memory_refuses_nothing(monkeypatch, error):
+    def refuse(name):
+        raise error
+
+    monkeypatch.setattr("numpy_rnn.training.trainer.os.sysconf", refuse)
+    assert _memory() == math.inf
+    Trainer(*TOKENS, SMALL)
+
+
+def test_memory_is_counted_in_bytes():
+    assert _memory() == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > 2**28
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (19, {"batch_size": 1, "val_fraction": 0, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (1999, {"batch_size": 31, "val_fraction": 0, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (2000, {"batch_size": 29, "val_fraction": 0.05, "steps": 1000, "warmup_steps": 100, "eval_every": 50}),
+        (10**6, {"batch_size": 32, "val_fraction": 0.05, "steps": 10 * 464, "warmup_steps": 100, "eval_every": 235}),
+    ],
+)
+def test_the_defaults_fit_the_text(length, expected):
+    plan = Options().plan(length)
+    assert {name: getattr(plan, name) for name in expected} == expected
+
+
+def test_epochs_are_counted_in_windows():
+    options = dataclasses.replace(SMALL, steps=None, epochs=3)
+    assert Trainer(*TOKENS, options).plan.steps == 3 * 10
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last"),
+    [("constant", 1), ("staircase", 0.3**3), ("exponential", 0.01 ** (35 / 36)), ("cosine", None)],
+)
+def test_the_learning_rate_follows_the_schedule(schedule, last):
+    plan = dataclasses.replace(SMALL, schedule=schedule).plan(len(TEXT))
+    rates = [plan.learning_rate(step) / plan.lr for step in range(40)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert rates[39] == pytest.approx(last if last is not None else (1 + math.cos(math.pi * 35 / 36)) / 2)
+    assert sorted(rates[4:], reverse=True) == rates[4:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": 5, "epochs": 1}, "give one of them"),
+        ({"dropout": 0.5, "num_layers": 1}, "dropout must be 0 with one layer"),
+        ({"dropout": 2}, "dropout must be a number from 0 to 1, got 2"),
+        ({"schedule": "linear"}, "schedule must be one of constant, staircase"),
+        ({"dtype": "complex128"}, "dtype must be one of float32, float64"),
+        ({"seq_len": 0}, "seq_len must be an integer from 1 to 10"),
+        ({"lr": math.nan}, "lr must be a number above 0 and at most 1e30, got nan"),
+        ({"warmup_steps": 40}, "steps must be at least 41, got 40: the warm-up takes 40 steps"),
+        (
+            {"warmup_steps": 30, "steps": None, "epochs": 3},
+            "epochs must be at least 4, got 3: the warm-up",
+        ),
+        ({"batch_size": 193}, "batch_size must be at most 192"),
+        (
+            {"val_fraction": 0.001},
+            "val_fraction must be 0 or leave at least 2 of the 241 characters",
+        ),
+    ],
+)
+def test_options_that_cannot_be(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Trainer(*TOKENS, dataclasses.replace(SMALL, **changes))

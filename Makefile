@@ -27,7 +27,7 @@ parity: .venv/test
 	$(BIN)/numpy-rnn tutorial --torch --dtype float64
 
 cases: .venv/test
-	$(BIN)/python -m tests.torch_cases.torch_cases
+	$(BIN)/python -m tests.torch_cases
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

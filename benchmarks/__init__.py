@@ -1,11 +1,11 @@
-"""The race: numpy_rnn beside PyTorch, JAX, plain NumPy and the matrix products alone.
+"""The race: numpy_rnn against PyTorch, JAX, plain NumPy and the matrix products alone.
 
-`python -m benchmarks` runs it. The files, in the order in which to read them:
+`python -m benchmarks` runs it. A reading order:
 
-- `cases` what is run: shapes and tasks; `problem` the weights and data of one case, the same for everybody;
-- `contestants` who runs it, one implementation a file;
-- `worker` the process of one contestant at one thread setting; `race` tells the workers when to take a sample;
-- `statistics` medians of paired ratios and their intervals; `results` what a race found, `saved` as JSON;
-- `report`, `live` and `plot` show it;
-- `learning` another race: who is first to the same validation loss on a text of yours.
+- `cases`: the shapes and tasks; `problem`: the weights and data of a case, the same for all contestants;
+- `contestants`: one implementation per file;
+- `measure`: `worker` is the process of one contestant, `race` decides who takes the next sample, `statistics` has the
+  paired ratios and their intervals, `results` holds the samples, and `saved` reads and writes them as JSON;
+- `show`: the report, pictures, progress, and the comparison with an older race;
+- `learning`: the second race, for the time to the same validation loss on a text.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run the race, show it, keep it."""
+"""`python -m benchmarks`: run the race, print its report, save it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.ablation import ladder, run_ablation
-from benchmarks.arguments import check_place, require, threads
 from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
-from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant, Unavailable
+from benchmarks.command import add_load_and_publish, check_folder, publish, require, threads
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Unavailable
 from benchmarks.learning import command as learning
 from benchmarks.measure.machine import available_cores
 from benchmarks.measure.race import Heat, Protocol, run_race
 from benchmarks.measure.results import Race
-from benchmarks.measure.saved import keep
 from benchmarks.measure.workers import WorkerError
 from benchmarks.show.compare import comparison
-from benchmarks.show.live import Live
+from benchmarks.show.live import live
 from benchmarks.show.plot import draw
 from benchmarks.show.report import markdown
 from numpy_rnn.cli import discard_output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return 0; 1 where the race failed or may not be published; 2 for wrong usage."""
+    """Return the exit status: 1 if the race failed or may not be published, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
     try:
         return learning.run(argv[1:]) if argv[:1] == ["learning"] else _race(argv)
-    except BrokenPipeError:  # whoever read the report has had enough
+    except BrokenPipeError:
         discard_output()
         return 0
     except (WorkerError, Unavailable, OSError) as error:
@@ -46,54 +45,39 @@ def _race(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     runs = arguments.quick or arguments.case or arguments.contestant or arguments.threads
     if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
-        parser.error("--load and --ablation stand alone: they do not go with options of another race")
+        parser.error("--load and --ablation cannot be combined with options of another race")
     try:
         old = Race.load(arguments.compare) if arguments.compare else None
         loaded = Race.load(arguments.load) if arguments.load else None
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    if arguments.publish is not None:
-        check_place(arguments.publish)
+    check_folder(arguments.publish)
     if arguments.ablation:
         print(ladder(run_ablation()), flush=True)
         return 0
-    return _show(loaded or _run(arguments), old, arguments.publish)
+    race = loaded or _run(arguments)
+    report = markdown(race)
+    print(report, flush=True)
+    if old is not None:
+        print(comparison(race, old))
+    return publish(race, "race", report, arguments.publish, lambda folder: draw(race, folder))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Race numpy_rnn against PyTorch, JAX and plain NumPy: ten minutes for everything.",
-        epilog="Another race, of learning a text: python -m benchmarks learning FILE, see learning --help.",
+        description="Race numpy_rnn against PyTorch, JAX and plain NumPy. The full race takes ten minutes.",
+        epilog="python -m benchmarks learning FILE compares the training on a text; see learning --help.",
     )
-    parser.add_argument("--quick", action="store_true", help="a look within a minute, not for publication")
-    parser.add_argument(
-        "--case",
-        type=_case,
-        action="append",
-        metavar="V,E,H,T,B",
-        help="a training step of your own shape, only this",
-    )
-    parser.add_argument(
-        "--contestant",
-        action="append",
-        choices=[c.name for c in CONTESTANTS],
-        help="only these (and numpy_rnn, which the others are compared with)",
-    )
-    parser.add_argument(
-        "--threads", type=threads, action="append", help="thread settings; without it 1 and all cores"
-    )
-    parser.add_argument(
-        "--ablation", action="store_true", help="the ladder from the textbook to numpy_rnn instead, one trick a rung"
-    )
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="say what changed since an older race")
-    parser.add_argument("--load", type=Path, metavar="RACE.json", help="show a race that was saved, run none")
-    parser.add_argument(
-        "--publish",
-        type=Path,
-        metavar="FOLDER",
-        help="write race.json, race.md and the pictures there, unless the A/A control forbids it",
-    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="a first impression in under a minute, not for publication")
+    add("--case", type=_case, action="append", metavar="V,E,H,T,B", help="run only a training step of this shape")
+    names = [c.name for c in CONTESTANTS]
+    add("--contestant", action="append", choices=names, help="run only this one, and numpy_rnn to compare with")
+    add("--threads", type=threads, action="append", help="number of threads (default: both 1 and all cores)")
+    add("--ablation", action="store_true", help="instead, add the tricks of docs/performance.md one by one")
+    add("--compare", type=Path, metavar="OLD.json", help="also print what changed since an older race")
+    add_load_and_publish(parser, "race.json, race.md and pictures")
     return parser
 
 
@@ -105,47 +89,24 @@ def _case(text: str) -> Case:
 
 
 def _run(arguments: argparse.Namespace) -> Race:
-    require("threadpoolctl", "reading thread counts back needs")
-    chosen = _contestants(arguments.contestant, arguments.quick)
-    cases = arguments.case or (QUICK if arguments.quick else (*GRID, *OTHERS))
+    require("threadpoolctl", "to read thread counts")
+    names, quick = arguments.contestant, arguments.quick
+    # The quick race leaves out torch-compile, which would compile for longer than the race takes.
+    names = names or [c.name for c in CONTESTANTS if not (quick and c.name == "torch-compile")]
+    chosen = [c for c in CONTESTANTS if c is OURS or c.name in names]
+    cases = arguments.case or (QUICK if quick else (*GRID, *OTHERS))
     for contestant in chosen if arguments.contestant else ():
         if not any(case.task in contestant.tasks for case in cases):
-            raise Unavailable(
-                f"{contestant.name} takes no part in these cases, only in {', '.join(contestant.tasks)}"
-            )
+            raise Unavailable(f"{contestant.name} has none of these tasks, only {', '.join(contestant.tasks)}")
     heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]
-    if not arguments.case and not arguments.quick:
+    if not arguments.case and not quick:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
         heats += [Heat(case, tuple(c for c in chosen if c.curves), brief=True) for case in curves]
-    settings = arguments.threads or ([1] if arguments.quick else [1, available_cores()])
-    protocol = Protocol(2, 0.03, 2, 45) if arguments.quick else Protocol(5, 0.1, 4, 500)
-    race = run_race(heats, sorted(set(settings)), protocol, Live([c.name for c in chosen]))
-    keep(race)
+    settings = arguments.threads or ([1] if quick else [1, available_cores()])
+    protocol = Protocol(2, 0.03, 2, 45) if quick else Protocol(5, 0.1, 4, 500)
+    race = run_race(heats, sorted(set(settings)), protocol, live([c.name for c in chosen]))
+    race.keep()
     return race
-
-
-def _contestants(names: Sequence[str] | None, quick: bool) -> tuple[Contestant, ...]:
-    """Return those that were asked for; a quick look leaves out what compiles for as long as it would run."""
-    if names:
-        return tuple(c for c in CONTESTANTS if c.name in names or c is OURS)
-    return tuple(c for c in CONTESTANTS if not (quick and c.name == "torch-compile"))
-
-
-def _show(race: Race, old: Race | None, publish: Path | None) -> int:
-    print(markdown(race), flush=True)
-    if old is not None:
-        print(comparison(race, old))
-    if publish is None:
-        return 0
-    reasons = race.not_publishable()
-    if reasons:
-        print(f"benchmarks: not published: {'; '.join(reasons)}", file=sys.stderr)
-        return 1
-    race.save(publish / "race.json")
-    (publish / "race.md").write_text(markdown(race))
-    for path in draw(race, publish):
-        print(f"drew {path}", file=sys.stderr)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cases: the shapes and tasks of the race."""
+"""The cases of the race: shapes and tasks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A task and the sizes that it is run at.
+    """A task and its sizes.
 
     Attributes
     ----------
     V, E, H, T, B : int
-        vocab_size, embedding_dim, hidden_size, time steps, batch.
+        vocab_size, embedding_dim, hidden_size, number of time steps, batch size.
     task : str
         A key of `TASKS`.
     """
@@ -35,7 +35,7 @@ class Case:
 
     @classmethod
     def parse(cls, text: str) -> Case:
-        """Return the training case of a text such as "65,64,100,25,1"."""
+        """Return the training case for a string such as "65,64,100,25,1"."""
         try:
             sizes = [int(size) for size in text.split(",")]
         except ValueError:
@@ -61,7 +61,7 @@ GRID = (
     Case(65, 128, 512, 100, 64),
     Case(65, 512, 1024, 64, 64),
     Case(256, 128, 256, 128, 1),  # bytes, one long sequence
-    Case(10000, 128, 256, 35, 20),  # words: the output layer is nearly everything
+    Case(10000, 128, 256, 35, 20),  # words: nearly all of the work is in the output layer
 )
 
 OTHERS = (
@@ -75,7 +75,7 @@ OTHERS = (
 
 QUICK = (GRID[0], GRID[1], GRID[2], GRID[6], OTHERS[3])
 
-# One size at a time grows, the others stay: the slope is the cost, the left end is the overhead.
+# One size grows while the others are fixed: the slope shows the cost, the left end shows the overhead.
 _BASE = Case(65, 64, 128, 32, 16)
 CURVES = {
     "T": (8, 32, 128, 512),

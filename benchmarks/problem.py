@@ -1,4 +1,4 @@
-"""The weights and data of one case, the same for every contestant, and what must agree before anything is timed."""
+"""The weights and data of a case, the same for all contestants, and the check that their answers agree."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["LR", "Problem", "disagreement"]
 Array = NDArray[Any]
 
 LR = 1e-3  # torch's default
-# Relative. Rounding in float32 stays below a tenth of these (three steps, every shape of the grid); a missing
+# Relative tolerances. Rounding in float32 is below a tenth of them (three steps, all shapes of the grid); a missing
 # bias gradient or a wrong beta is far above.
 TOLERANCES = {"train": 2e-5, "forward": 2e-5, "adam": 1e-3, "generate": 1e-4}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One case with its numbers.
+    """A case with its weights and data.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Problem:
 
     @classmethod
     def draw(cls, case: Case) -> Problem:
-        """Return the problem of `case`: every process draws the same one."""
+        """Return the problem of `case`, the same in every process."""
         rng = np.random.default_rng(0)
         weights = textbook.init(case.V, case.E, case.H, rng)
         tokens, targets = rng.integers(case.V, size=(2, case.T, case.B))
@@ -55,25 +55,25 @@ class Problem:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """V characters, for generation. (From 0x10000 on there are no surrogates.)"""
+        """V characters, for generation. There are no surrogates from 0x10000 on."""
         return Vocabulary(map(chr, range(0x10000, 0x10000 + self.case.V)))
 
     def summary(self, answer: Any) -> list[float]:
-        """Reduce what a contestant computed to the few numbers that are compared.
+        """Reduce the answer of a contestant to a few numbers, which are compared.
 
         Parameters
         ----------
         answer : float, ndarray, dict of str to ndarray, or list of int
-            The loss of a training step; the logits (T, B, V) of a forward pass; the weights after Adam's step;
-            the generated tokens.
+            By task: the loss of a training step, the logits (T, B, V) of a forward pass, the weights after a step of
+            Adam, or the generated tokens.
         """
         if self.case.task == "train":
             return [float(answer)]
         if self.case.task == "forward":
             return [self._loss(np.asarray(answer, np.float64))]
         if self.case.task == "adam":
-            return [self._way(answer)]
-        return [self._hesitation(answer), float(len(answer))]
+            return [self._progress(answer)]
+        return [self._greediness(answer), float(len(answer))]
 
     def _loss(self, logits: Array) -> float:
         logits = logits.reshape(-1, self.case.V)
@@ -81,15 +81,15 @@ class Problem:
         of_target = np.take_along_axis(logits, self.targets.reshape(-1, 1), 1)[:, 0]
         return float((np.log(np.exp(logits).sum(1)) - of_target).mean())
 
-    def _way(self, weights: dict[str, Array]) -> float:
-        """How far the weights went down the gradient, as a share of one step of LR against each sign."""
+    def _progress(self, weights: dict[str, Array]) -> float:
+        """Return the change of the weights along the gradient, relative to a change of LR in each weight."""
         went = sum(float((self.gradients[n] * (self.weights[n] - weights[n])).sum()) for n in self.weights)
         return went / (LR * sum(float(np.abs(g).sum()) for g in self.gradients.values()))
 
-    def _hesitation(self, tokens: Sequence[int]) -> float:
-        """How much more probable a character than the chosen one ever was, in logits: 1 + 0 up to rounding.
+    def _greediness(self, tokens: Sequence[int]) -> float:
+        """Return 1 plus the largest difference between the highest logit and that of the chosen character.
 
-        Tokens are not compared with each other: where two characters are equally probable, rounding decides.
+        Tokens are not compared directly, because rounding decides between two equally probable characters.
         """
         p = {name: w.astype(np.float64) for name, w in self.weights.items()}
         read = np.array(tokens[:-1]).reshape(-1, 1)
@@ -99,8 +99,8 @@ class Problem:
 
 
 def disagreement(case: Case, answers: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> str | None:
-    """Say where `answers`, one a step, part from `reference`; None where they agree."""
+    """Return where `answers`, one per step, differ from `reference`, in words; None if they agree."""
     for step, (ours, theirs) in enumerate(zip(answers, reference, strict=False), 1):
-        if not np.allclose(ours, theirs, rtol=TOLERANCES[case.task], atol=0):  # nan does not agree either
-            return f"step {step} gives {ours}, expected {list(theirs)} as of the reference in float64"
+        if not np.allclose(ours, theirs, rtol=TOLERANCES[case.task], atol=0):  # false for nan
+            return f"step {step} gives {ours}, expected {list(theirs)} (reference in float64)"
     return None

@@ -27,7 +27,7 @@ def leaf(array):
 
 def make_mirror(model):
     """Return the torch model with the same weights."""
-    return torch_reference.lockstep.make_mirror(model)
+    return torch_reference.make_mirror(model)
 
 
 def assert_close(ours, theirs, name="", equal_nan=False, floor=1e-14):

@@ -1,7 +1,8 @@
-"""The mirror: `numpy_rnn.CharRNN` written with torch.nn."""
+"""`numpy_rnn.CharRNN` written with torch.nn, and how weights get from one to the other."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,21 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CharRNN", "to_torch"]
+import numpy_rnn as nr
+from numpy_rnn.storage.model_file import load_model
 
-
-def to_torch(state_dict: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a state_dict with tensors, copies, in the place of NumPy arrays, for torch's `load_state_dict`.
-
-    A module's maps names to arrays; an optimizer's nests dictionaries, and has values that stay as they are.
-    """
-    return {name: _to_torch(value) for name, value in state_dict.items()}
-
-
-def _to_torch(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return to_torch(value)
-    return torch.as_tensor(value).clone() if isinstance(value, np.ndarray | Tensor) else value
+__all__ = ["CharRNN", "load_run", "make_mirror", "to_torch"]
 
 
 class CharRNN(nn.Module):
@@ -57,5 +47,41 @@ class CharRNN(nn.Module):
         return self.fc(output), h_n
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As in torch, and from NumPy arrays too: `mirror.load_state_dict(model.state_dict())`."""
+        """Like torch's, but NumPy arrays are accepted too: `mirror.load_state_dict(model.state_dict())`."""
         return super().load_state_dict(to_torch(state_dict), strict, assign)
+
+
+def to_torch(state_dict: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a copy of a state_dict with tensors instead of NumPy arrays, for torch's `load_state_dict`.
+
+    Works for modules and for optimizers, whose state_dicts are nested and contain other values too.
+    """
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return to_torch(value)
+        return torch.as_tensor(value).clone() if isinstance(value, np.ndarray | Tensor) else value
+
+    return {name: convert(value) for name, value in state_dict.items()}
+
+
+def make_mirror(model: nr.CharRNN) -> CharRNN:
+    """Return the same model in PyTorch, with copies of the weights of `model`, in the same mode."""
+    sizes = model.vocab_size, model.embedding_dim, model.hidden_size, model.rnn.num_layers
+    mirror = CharRNN(*sizes, model.rnn.dropout, dtype=torch.from_numpy(np.empty(0, model.dtype)).dtype)
+    mirror.load_state_dict(model.state_dict())
+    return mirror.train(model.training)
+
+
+def load_run(path: str | os.PathLike[str]) -> tuple[CharRNN, nr.Vocabulary]:
+    """Return the best model of a RUN directory, or the model of a checkpoint file, in PyTorch, with its vocabulary.
+
+    The model is in evaluation mode.
+
+    Raises
+    ------
+    CheckpointError
+        There is no model, or the file is damaged.
+    """
+    model, vocabulary, _ = load_model(path)
+    return make_mirror(model.eval()), vocabulary

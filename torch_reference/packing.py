@@ -1,4 +1,4 @@
-"""Sequences of different lengths: NumPy's padded arrays with lengths, and torch's PackedSequence."""
+"""Convert padded arrays with lengths, as numpy_rnn takes them, to torch's PackedSequence and back."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["from_packed", "to_packed"]
 
 
 def to_packed(x: ArrayLike, lengths: ArrayLike, batch_first: bool = False) -> PackedSequence:
-    """Return what `torch.nn.RNN` takes where `numpy_rnn.RNN.forward` takes x and lengths.
+    """Pack x and lengths, the arguments of `numpy_rnn.RNN.forward`, for `torch.nn.RNN`.
 
     Parameters
     ----------
     x : array, shape (T, B, I); with batch_first (B, T, I)
-        A torch tensor stays on its graph.
+        Gradients flow back into a torch tensor.
     lengths : array of int, shape (B,)
         In [1, T], in any order.
     batch_first : bool, default False
@@ -34,7 +34,7 @@ def to_packed(x: ArrayLike, lengths: ArrayLike, batch_first: bool = False) -> Pa
 
 
 def from_packed(packed: PackedSequence, batch_first: bool = False, T: int | None = None) -> tuple[Array, Array]:
-    """Return the padded array and the lengths that `numpy_rnn.RNN.forward` takes for a PackedSequence.
+    """Unpack a PackedSequence into x and lengths, the arguments of `numpy_rnn.RNN.forward`.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def from_packed(packed: PackedSequence, batch_first: bool = False, T: int | None
     batch_first : bool, default False
         Return (B, T, I) instead of (T, B, I).
     T : int, optional
-        How long the padded sequences shall be. None: as the longest.
+        Length to pad to. None: that of the longest sequence.
 
     Returns
     -------
     x : ndarray, shape (T, B, I)
-        Zero where a sequence has ended.
+        Zero after the end of a sequence.
     lengths : ndarray of int, shape (B,)
         In the order in which the sequences were packed.
     """

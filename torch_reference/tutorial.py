@@ -1,4 +1,4 @@
-"""The tutorial's training and greedy generation in PyTorch, with its faults cured (docs/tutorial.md)."""
+"""The training and the greedy generation of `numpy-rnn tutorial` in PyTorch; see docs/tutorial.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["generate", "train_epochs"]
 def train_epochs(
     model: CharRNN, tokens: Tensor, targets: Tensor, *, epochs: int, lr: float = 0.01, carry_hidden: bool = False
 ) -> Iterator[float]:
-    """Train on tokens and targets (T, 1), one Adam step an epoch, and yield the loss of each epoch."""
+    """Train on tokens and targets (T, 1), one Adam step per epoch, and yield the loss of each epoch."""
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     h_0 = None
@@ -27,13 +27,13 @@ def train_epochs(
         loss.backward()
         optimizer.step()
         if carry_hidden:
-            h_0 = h_n.detach()  # the number goes on, the graph does not
+            h_0 = h_n.detach()  # keep the values, drop the graph
         yield loss.item()
 
 
 @torch.inference_mode()
 def generate(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -> str:
-    """Continue `prompt` greedily to `length` characters, the prompt included."""
+    """Continue `prompt` greedily until the text, including the prompt, has `length` characters."""
     logits, h = model(torch.from_numpy(vocabulary.encode(prompt)).reshape(-1, 1))
     text = prompt
     while len(text) < length:

@@ -1,12 +1,12 @@
-"""The contestants: one implementation of the same model a file.
+"""The contestants: implementations of the same model, one per file.
 
-Such a module has
+Each module has
 
-- `prepare(problem, **options) -> Work`: build the model from the problem's weights;
-- `start(threads, **options) -> dict of str to str`, optional: called once in a fresh process; sets its library's
-  number of threads, raises `Unavailable` where it cannot run, and returns versions to note down.
-
-The race takes any list of `Contestant`, so another module's variants can be raced just so.
+- `prepare(problem, **options) -> Work`, which builds the model with the weights of the problem;
+- optionally `start(threads, **options) -> dict of str to str`, called first in a new process: it sets the number of
+  threads of its library, raises `Unavailable` if it cannot run, and returns version numbers;
+- optionally `learner(trainer, **options)`, which returns an object with the methods `train_step` and `validate` of
+  `numpy_rnn.training.trainer.Trainer`, for the learning race.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AGAIN", "CONTESTANTS", "OURS", "REFERENCE", "Contestant", "Unavailable", "Work"]
+__all__ = ["AGAIN", "CONTESTANTS", "OURS", "Contestant", "Unavailable", "Work"]
 
 
 class Unavailable(Exception):
-    """A contestant cannot run here; the message says what is missing."""
+    """A contestant cannot run here. The message says why."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A task made ready.
+    """A prepared task.
 
     Attributes
     ----------
     run : callable
-        Does the task once; this is timed.
+        Performs the task once. This is timed.
     answer : callable, optional
-        Turns what `run` returned into what `Problem.summary` expects. None: there is nothing to compare.
+        Converts the result of `run` to what `Problem.summary` expects. None: there is nothing to compare.
     wait : callable
-        Waits until what `run` returned has been computed, where a library runs behind; timed once a sample.
+        Waits until the result of `run` is computed, for asynchronous libraries. Timed once per sample.
     """
 
     run: Callable[[], Any]
@@ -43,23 +43,23 @@ class Work:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name, and where its implementation is.
+    """A contestant by name.
 
     Attributes
     ----------
     name : str
     module : str
-        Imported in the worker alone.
+        Imported only in the worker process.
     tasks : tuple of str
-        What it can do.
+        The tasks that it implements.
     options : mapping
         Keyword arguments of the module's functions.
     slow : bool
-        Runs in the first two rounds only, and so from fewer processes than the others.
+        Whether it only takes part in the first two rounds.
     one_setting : bool
-        The number of CPU threads does not matter: it runs at the first setting alone.
+        Whether it only runs at the first thread setting, because the number of CPU threads makes no difference.
     curves : bool
-        Whether it is drawn in the cost curves.
+        Whether it is part of the cost curves.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Contestant:
 
 _HERE = "benchmarks.contestants"
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
-AGAIN = Contestant("A/A", f"{_HERE}.ours")  # the same once more, in a process of its own: the ratio ought to be 1
-REFERENCE = Contestant("reference", f"{_HERE}.ours", options={"dtype": "float64"}, one_setting=True)  # never timed
+AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
+_CUDA = {"fused": True, "device": "cuda"}
 
 CONTESTANTS = (
     Contestant("textbook", f"{_HERE}.textbook", slow=True),
@@ -84,14 +84,7 @@ CONTESTANTS = (
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
     Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
     Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}, slow=True),
-    Contestant(
-        "torch-cuda",
-        f"{_HERE}.pytorch",
-        ("train", "forward"),
-        {"fused": True, "device": "cuda"},
-        one_setting=True,
-        curves=True,
-    ),
+    Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), _CUDA, one_setting=True, curves=True),
     Contestant("jax", f"{_HERE}.jax_scan", curves=True),
     Contestant("floor", f"{_HERE}.floor", ("train", "forward", "generate"), curves=True),
 )

@@ -1,13 +1,14 @@
-"""numpy_rnn with some of its tricks undone: the plain form of each, put in its place in this process.
+"""A training step in NumPy with any subset of the tricks of docs/performance.md.
 
-Each function below changes numpy_rnn for the process that it is called in. What it puts there computes the same.
+With all of them it is as fast as numpy_rnn, from which it takes only the parameters, Adam and `affine`. So the
+library needs no switches.
 """
-
-# mypy: disable-error-code="method-assign, assignment"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,119 +16,113 @@ import numpy as np
 import numpy_rnn as nr
 from benchmarks.contestants import Work
 from benchmarks.problem import LR, Array, Problem
-from numpy_rnn.layers.embedding import Scatter
-from numpy_rnn.layers.projected_embedding import ProjectedEmbeddingTape
-from numpy_rnn.layers.recurrence import Recurrence, RecurrenceTape
+from numpy_rnn import textbook
+from numpy_rnn.layers.linear import affine, affine_backward
 
 
-def products_into_new_arrays() -> None:
-    """h @ W instead of h.dot(W, out), and operators instead of ufuncs with an output."""
-
-    def recur(recurrence: Recurrence, tape: Any) -> None:
-        W_hh_T = recurrence.weight_hh.data.T
-        if tape.W_hh_T is not None:
-            tape.W_hh_T[...] = W_hh_T
-            W_hh_T = tape.W_hh_T
-        for h_previous, z_t, h_t, _ in tape.forward_steps:
-            z_t += h_previous @ W_hh_T
-            h_t[...] = np.tanh(z_t)
-
-    def backward_recur(recurrence: Recurrence, tape: Any) -> None:
-        W_hh = recurrence.weight_hh
-        tape.z_rows[...] = 1 - tape.h_rows**2
-        for dh, doutput_t, z_t in tape.backward_steps:
-            z_t[...] = (doutput_t + dh) * z_t
-            dh[...] = z_t @ W_hh.data
-        W_hh.grad[...] = tape.z_rows.T @ tape.before.reshape(tape.h_rows.shape)
-
-    Recurrence.recur, Recurrence.backward_recur = recur, backward_recur
-
-
-def gather_first() -> None:
-    """Look the N embeddings up and multiply them all, whatever the size of the table."""
-    allocate = ProjectedEmbeddingTape.__init__
-
-    def gathered(tape: Any, embedding: nr.Embedding, recurrence: Recurrence, N: int) -> None:
-        allocate(tape, embedding, recurrence, N)
-        tape.table_first = False
-        tape.x, tape.dx, tape.ordered_dx = (np.empty((N, embedding.embedding_dim), embedding.dtype) for _ in range(3))
-
-    ProjectedEmbeddingTape.__init__ = gathered
-
-
-def scatter_with_add_at() -> None:
-    """np.add.at instead of a small product or a sort and sums by BLAS."""
-
-    def add(scatter: Any, indices: Array, rows: Array, out: Array, ordered_rows: Array) -> None:
-        out.fill(0)
-        np.add.at(out, indices, rows)
-
-    Scatter.add = add
-
-
-def transposed_view() -> None:
-    """h @ W_hh.T through a view, instead of through a copy of W_hh^T."""
-    allocate = RecurrenceTape.__init__
-
-    def without_copy(tape: Any, *arguments: Any) -> None:
-        allocate(tape, *arguments)
-        tape.W_hh_T = None
-
-    RecurrenceTape.__init__ = without_copy
-
-
-def softmax_as_written() -> None:
-    """Softmax, loss and gradient as the equations stand, each in a new array."""
-
-    def forward_rows(criterion: nr.CrossEntropyLoss, logits: Array, tape: Any) -> None:
-        e = np.exp(logits - logits.max(axis=1, keepdims=True))
-        tape.e[...] = e / e.sum(axis=1, keepdims=True)
-        tape.loss = float(-np.log(tape.e[np.arange(len(e)), tape.targets]).mean())
-
-    def backward_rows(criterion: nr.CrossEntropyLoss, dlogits: Array, tape: Any) -> None:
-        one_hot = np.zeros_like(tape.e)
-        one_hot[np.arange(len(one_hot)), tape.targets] = 1
-        dlogits[...] = (tape.e - one_hot) / len(one_hot)
-
-    nr.CrossEntropyLoss.forward_rows, nr.CrossEntropyLoss.backward_rows = forward_rows, backward_rows
-
-
-def adam_by_tensor() -> None:
-    """One tensor after the other, in new arrays, instead of one flat vector in blocks."""
-
-    def step(adam: nr.Adam) -> None:
-        adam.step_count += 1
-        beta1, beta2 = adam.betas
-        averages, squares = map(adam.parameters.views, (adam.exp_avg, adam.exp_avg_sq))
-        for name, p in adam.parameters.items():
-            m, v = averages[name], squares[name]
-            m[...] = beta1 * m + (1 - beta1) * p.grad
-            v[...] = beta2 * v + (1 - beta2) * p.grad**2
-            m_hat, v_hat = m / (1 - beta1**adam.step_count), v / (1 - beta2**adam.step_count)
-            p.data -= adam.lr * m_hat / (np.sqrt(v_hat) + adam.eps)
-
-    nr.Adam.step = step
-
-
-def start(threads: int, *, undone: Sequence[str]) -> dict[str, str]:
-    """Undo the tricks of those names: the functions above; a "new_tape" for every step is `prepare`'s to make."""
-    for name in undone:
-        if name != "new_tape":
-            globals()[name]()
-    return {}
-
-
-def prepare(problem: Problem, undone: Sequence[str]) -> Work:
+def prepare(problem: Problem, tricks: Collection[str]) -> Work:
     case = problem.case
-    model = nr.CharRNN(case.V, case.E, case.H, rng=0)
+    V, E, H, T, B, N = case.V, case.E, case.H, case.T, case.B, case.T * case.B
+    model = nr.CharRNN(V, E, H, rng=0)
     model.load_state_dict(problem.weights)
-    optimizer = nr.Adam(model.parameters(), lr=LR)
-    kept = model.new_tape(case.T, case.B)
+    parameters = model.parameters()
+    (C, W_ih, W_hh, b_ih, b_hh, W, b), (dC, dW_ih, dW_hh, db_ih, db_hh, dW, db) = (
+        [getattr(p, kind) for p in parameters.values()] for kind in ("data", "grad")
+    )
+    tokens, targets, rows = problem.tokens.reshape(-1), problem.targets.reshape(-1), np.arange(N)
+    ones = np.ones(N, np.float32)
+    table_first = "table" in tricks and V <= N
+
+    def new_tape() -> Any:
+        shapes = {"W_hh_T": (H, H), "W_hh_h": (B, H), "dh": (B, H), "h": (T + 1, B, H), "z": (T, B, H),
+                  "slope": (T, B, H), "doutput": (T, B, H), "x": (N, E), "dx": (N, E), "table": (V, H),
+                  "dtable": (V, H), "logits": (N, V), "e": (N, V), "one_hot": (V, N)}  # fmt: skip
+        t = SimpleNamespace(**{name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+        t.forward_steps = list(zip(t.z, t.h[:-1], t.h[1:], strict=True))
+        t.backward_steps = list(zip(t.z, t.slope, t.doutput, strict=True))[::-1]
+        return t
+
+    def forward(t: Any) -> None:
+        z = t.z.reshape(N, H)
+        if table_first:
+            affine(C, W_ih, b_ih + b_hh, t.table)
+            np.take(t.table, tokens, 0, z, mode="clip")
+        else:
+            np.take(C, tokens, 0, t.x, mode="clip")
+            affine(t.x, W_ih, b_ih + b_hh, z)
+        W_hh_T = W_hh.T
+        if "transposed" in tricks and B > 1:
+            W_hh_T = t.W_hh_T
+            W_hh_T[...] = W_hh.T
+        for z_t, h_previous, h_t in t.forward_steps:
+            if "out" in tricks:
+                h_previous.dot(W_hh_T, t.W_hh_h)
+                np.add(z_t, t.W_hh_h, z_t)
+                np.tanh(z_t, h_t)
+            else:
+                z_t += h_previous @ W_hh_T
+                h_t[...] = np.tanh(z_t)
+        affine(t.h[1:].reshape(N, H), W, b, t.logits)
+
+    def loss_and_dlogits(t: Any) -> float:
+        if "softmax" in tricks:
+            np.subtract(t.logits, t.logits.max(1, keepdims=True), t.e)
+            picked = t.e[rows, targets]
+            np.exp(t.e, t.e)
+            sums = t.e.dot(np.ones(V, np.float32))
+            np.multiply(t.e, (1 / (N * sums))[:, None], t.e)
+            t.e[rows, targets] -= 1 / N
+            return float((np.log(sums) - picked).mean())
+        loss, dlogits = textbook.cross_entropy(t.logits[:, None], targets[:, None])
+        t.e[...] = dlogits[:, 0]
+        return loss
+
+    def backward(t: Any) -> None:
+        affine_backward(t.e, t.h[1:].reshape(N, H), W, t.doutput.reshape(N, H), dW, db, ones)
+        np.multiply(t.h[1:], t.h[1:], t.slope)
+        np.subtract(1, t.slope, t.slope)
+        t.dh.fill(0)
+        for dz_t, slope_t, doutput_t in t.backward_steps:
+            if "out" in tricks:
+                np.add(t.dh, doutput_t, t.dh)
+                np.multiply(t.dh, slope_t, dz_t)
+                dz_t.dot(W_hh, t.dh)
+            else:
+                dz_t[...] = (t.dh + doutput_t) * slope_t
+                t.dh[...] = dz_t @ W_hh
+        dz = t.z.reshape(N, H)
+        dz.T.dot(t.h[:-1].reshape(N, H), dW_hh)
+        if table_first:
+            scatter(dz, t.dtable, t.one_hot)
+            affine_backward(t.dtable, C, W_ih, dC, dW_ih, db_ih, ones[:V])
+        else:
+            affine_backward(dz, t.x, W_ih, t.dx, dW_ih, db_ih, ones)
+            scatter(t.dx, dC, t.one_hot)
+        db_hh[...] = db_ih
+
+    def scatter(values: Array, out: Array, one_hot: Array) -> None:
+        """Sum the rows of `values` that belong to the same token."""
+        if "scatter" in tricks:
+            one_hot.fill(0)
+            one_hot[tokens, rows] = 1
+            one_hot.dot(values, out)
+        else:
+            out.fill(0)
+            np.add.at(out, tokens, values)
+
+    optimizer, kept, steps = nr.Adam(parameters, lr=LR), new_tape(), count(1)
+    vectors = parameters.data, parameters.grad, optimizer.exp_avg, optimizer.exp_avg_sq
+    p, g, m, v = map(parameters.views, vectors)
 
     def train() -> float:
-        tape = model.new_tape(case.T, case.B) if "new_tape" in undone else kept
-        loss, _ = model.loss_and_gradients(problem.tokens, problem.targets, None, tape)
-        optimizer.step()
+        t = kept if "tape" in tricks else new_tape()
+        forward(t)
+        loss = loss_and_dlogits(t)
+        backward(t)
+        if "adam" in tricks:
+            optimizer.step()
+        else:
+            textbook.adam(p, g, m, v, next(steps), LR)
         return loss
 
     return Work(train, float)

@@ -1,8 +1,8 @@
-"""The floor: the matrix products that no implementation gets around, into preallocated outputs, and nothing else.
+"""The floor: only the matrix products that every implementation needs, into preallocated outputs.
 
-For N = T * B rows: the input projection of min(V, N) rows (a gather commutes with a linear map, so the shorter of the
-table and the text is projected), a recurrent product per time step forward and one backward, the output layer, and
-each gradient as one product. What remains of another contestant's time is element-wise work and overhead.
+With N = T * B rows these are the input projection of min(V, N) rows (of the embedding table or of the embedded text,
+whichever has fewer rows), one recurrent product per time step in each direction, the output layer, and one product
+per gradient. The rest of another contestant's time is element-wise work and overhead.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def _products(problem: Problem) -> list[Product]:
     h, dz, dh = (rng.standard_normal((N, case.H), np.float32) for _ in range(3))
     logits = rng.standard_normal((N, case.V), np.float32)
 
-    # One sequence alone: a matrix times a vector, which BLAS does faster than times a matrix of one column.
+    # With one sequence, a product with a vector, which is faster than one with a matrix of one column.
     step = (case.H,) if B == 1 else (B, case.H)
     recurrent = np.empty(step, np.float32)
-    # Otherwise by W_hh^T stored as such, which is faster; that copy is not part of the floor.
+    # Otherwise W_hh^T is stored as such, which is faster. That copy is not part of the floor.
     W_hh_T = W_hh.T if B == 1 else np.ascontiguousarray(W_hh.T)
     forward_steps = [_product(h_t, W_hh_T, recurrent) for h_t in h.reshape(T, *step)]
     if case.task == "generate":

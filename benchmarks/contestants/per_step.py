@@ -1,7 +1,7 @@
-"""What people have today: one time step after the other, dictionaries of fresh arrays, one-hot rows.
+"""NumPy as most people write it: one time step at a time, dictionaries of fresh arrays, one-hot rows.
 
-In the manner of A. Karpathy's min-char-rnn (https://gist.github.com/karpathy/d4dee566867f8291f086), written anew for
-this model: a batch in rows, an embedding before and Adam behind.
+In the style of A. Karpathy's min-char-rnn (https://gist.github.com/karpathy/d4dee566867f8291f086), with the batches,
+the embedding and the optimizer of this model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks.problem import LR, Array, Problem
 
 
 class PerStepRNN:
-    """Weights, Adam's averages, and methods that walk through time."""
+    """Weights, Adam's averages, and loops over time."""
 
     def __init__(self, weights: dict[str, Array]) -> None:
         self.p = {name: w.copy() for name, w in weights.items()}
@@ -27,7 +27,7 @@ class PerStepRNN:
         return rows
 
     def step(self, one_hot: Array, h: Array) -> tuple[Array, Array, Array]:
-        """Read one character of each sequence; return its vector, the new state and the logits."""
+        """Read one character of each sequence; return its embedding, the new state and the logits."""
         p = self.p
         x = np.dot(one_hot, p["embedding.weight"])
         z = np.dot(x, p["rnn.weight_ih_l0"].T) + np.dot(h, p["rnn.weight_hh_l0"].T)

@@ -1,4 +1,4 @@
-"""The PyTorch mirror: nn.Embedding, nn.RNN, nn.Linear, nn.CrossEntropyLoss and Adam, on the CPU or on a GPU."""
+"""PyTorch: nn.Embedding, nn.RNN, nn.Linear, nn.CrossEntropyLoss and Adam, on the CPU or on a GPU."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import os
 import shutil
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 from benchmarks.contestants import Unavailable, Work
 from benchmarks.problem import LR, Problem
-
-try:
-    import torch
-    from torch import Tensor, nn
-
-    from torch_reference import CharRNN, generate
-except ModuleNotFoundError as error:
-    raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
+from numpy_rnn.training.trainer import Trainer
+from torch_reference import CharRNN, TorchTrainer, generate
 
 
 def start(threads: int, *, compiled: bool = False, device: str = "cpu", **_: Any) -> dict[str, str]:
@@ -28,11 +25,9 @@ def start(threads: int, *, compiled: bool = False, device: str = "cpu", **_: Any
         cudnn: Any = torch.backends.cudnn
         versions |= {"gpu": torch.cuda.get_device_name(), "cudnn": f"{cudnn.version()}"}
     if compiled:
-        compiler = next(
-            filter(None, map(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++")))), None
-        )
-        if compiler is None:
-            raise Unavailable("torch.compile needs a C++ compiler, and none was found")
+        compilers = os.environ.get("CXX", "g++"), "g++", "clang++"
+        if not any(map(shutil.which, compilers)):
+            raise Unavailable("torch.compile needs a C++ compiler: none of g++ and clang++ was found")
     return versions
 
 
@@ -76,10 +71,9 @@ def prepare(
 
     compute_loss = loss_of
     if compiled:
-        # As in a process of its own: else the shapes of earlier cases would make this one's dynamic, or stop it from
-        # being compiled at all. nn.RNN itself stays out of the graph, by torch's default: with it unrolled into the
-        # graph (torch._dynamo.config.allow_rnn) a shape took 20 to 50 s to compile, and a step of the two smallest
-        # shapes a fifth less time; the larger ones gained nothing.
+        # Forget earlier cases: otherwise torch would compile for dynamic shapes, or not at all. By default nn.RNN is
+        # not part of the graph. With torch._dynamo.config.allow_rnn, which unrolls it, a shape took 20 to 50 s to
+        # compile; a step took a fifth less time at the two smallest shapes and no less at the others.
         torch.compiler.reset()
         compute_loss = torch.compile(loss_of, dynamic=False)
 
@@ -95,11 +89,11 @@ def prepare(
 
 @torch.inference_mode()
 def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
-    """Generate greedily with as few calls into torch as there can be.
+    """Generate greedily with as few calls into torch as possible.
 
-    What torch can do rather than what people write: the same products as in `numpy_rnn.generate`, the input
-    projection looked up in a table too, and nothing allocated. (nn.RNNCell was tried as well: between this loop and
-    nn.RNN step by step, which is the contestant "torch".)
+    This shows what torch can do, not what people write: the same products as `numpy_rnn.generate`, with the input
+    projections in a table and no allocation. (nn.RNNCell was also tried: it is slower than this loop, and faster than
+    nn.RNN called for each step, which is the contestant "torch".)
     """
     p = {name: w.detach() for name, w in model.named_parameters()}
     W_hh, W, b = p["rnn.weight_hh_l0"], p["fc.weight"], p["fc.bias"]
@@ -113,3 +107,7 @@ def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
         torch.addmv(b, W, h, out=logits)
         tokens.append(int(logits.argmax()))
     return tokens
+
+
+def learner(trainer: Trainer, fused: bool = False) -> TorchTrainer:
+    return TorchTrainer(trainer, fused)

@@ -1,4 +1,4 @@
-"""numpy_rnn.textbook, the page that is written for the eye alone, on float32 arrays."""
+"""numpy_rnn.textbook, which is written for readability, on float32 arrays."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The learning race: numpy_rnn and PyTorch learn the same text, and the time to the same validation loss counts.
+"""The learning race: numpy_rnn and PyTorch train on the same text; the time to the same validation loss counts.
 
-`python -m benchmarks learning FILE` runs it. The files, in the order in which to read them:
-
-- `pytorch` the training of `numpy_rnn.training.trainer` written in PyTorch; `ours` that trainer itself;
-- `worker` the process of one of them; `race` the probe of their settings, and the turns that they take;
-- `results` what was found, as JSON; `report` and `plot` show it; `command` the command line.
+`python -m benchmarks learning FILE` runs it. Contestants and worker processes are those of the race. A reading order:
+`race` (a probe of the settings, then training in turns), `results`, `report`, `plot`, `command`.
 """

@@ -1,13 +1,13 @@
-"""The picture of a learning race: validation loss against steps, and against seconds."""
+"""The picture of a learning race: validation loss against steps and against time."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import OURS, Unavailable
+from benchmarks.contestants import OURS
 from benchmarks.learning.results import Learning
-from benchmarks.show.plot import RC, STYLE
+from benchmarks.show.plot import STYLE, new_figure
 from benchmarks.show.report import duration
 
 __all__ = ["draw"]
@@ -15,25 +15,19 @@ __all__ = ["draw"]
 _OURS, _THEIRS = STYLE[OURS.name][0], STYLE["torch"][0]
 
 
-def draw(learning: Learning, path: Path) -> None:
-    """Write the picture to `path`."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError as error:
-        raise Unavailable("the picture needs matplotlib: pip install 'numpy-rnn[bench]'") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with matplotlib.rc_context(RC):
-        figure, panels = pyplot.subplots(1, 2, figsize=(13, 5.4), sharey=True)
-        _against_steps(learning, panels[0])
-        _against_seconds(learning, panels[1])
+def draw(learning: Learning, path: Path) -> Path:
+    """Write the picture to `path` and return it."""
+    with new_figure() as figure:
+        figure.set_size_inches(13, 5.4)
+        left, right = figure.subplots(1, 2, sharey=True)
+        _against_steps(learning, left)
+        _against_seconds(learning, right)
         figure.savefig(path)
-        pyplot.close(figure)
+    return path
 
 
 def _against_steps(learning: Learning, axes: Any) -> None:
-    """Both curves, one on top of the other: a wide line with a narrow one inside."""
+    """Draw both curves on top of each other: a narrow line inside a wide one."""
     ours, theirs = learning.curves()
     axes.plot(ours.steps, ours.losses, color=_OURS, linewidth=7, alpha=0.4, solid_capstyle="round")
     axes.plot(theirs.steps, theirs.losses, color=_THEIRS, linewidth=1.8)
@@ -41,17 +35,17 @@ def _against_steps(learning: Learning, axes: Any) -> None:
     top = max(ours.losses[1], theirs.losses[1])
     lowest = learning.levels()[-1].loss
     bottom = lowest - 0.2 * (top - lowest)
-    axes.set_ylim(bottom, top + 0.05 * (top - bottom))  # the loss of the initial weights is far above
+    axes.set_ylim(bottom, top + 0.05 * (top - bottom))  # the initial loss is far above
     axes.set(xlim=(0, ours.steps[-1] * 1.02), xlabel="training steps", ylabel="validation loss, nats per character")
-    axes.set_title(f"After the same steps {difference:.1g} nats apart at most")
+    axes.set_title(f"At the same step, at most {difference:.1g} nats apart")
     place = {"transform": axes.transAxes, "ha": "right", "fontweight": "bold"}
-    axes.text(0.97, 0.9, "numpy_rnn, the wide line", color=_OURS, **place)
-    axes.text(0.97, 0.82, "torch, the narrow one in it", color=_THEIRS, **place)
+    axes.text(0.97, 0.9, "numpy_rnn (wide line)", color=_OURS, **place)
+    axes.text(0.97, 0.82, "torch (narrow line)", color=_THEIRS, **place)
     _tidy(axes)
 
 
 def _against_seconds(learning: Learning, axes: Any) -> None:
-    """The curves, and below them the time of each to the lowest loss that both reach."""
+    """Draw the curves, and below them the time of each to the lowest loss that both reach."""
     last, (bottom, top) = learning.levels()[-1], axes.get_ylim()
     sides = zip(learning.curves(), ("numpy_rnn", "torch"), (_OURS, _THEIRS), (last.ours, last.theirs), strict=True)
     for k, (curve, name, colour, seconds) in enumerate(sides):
@@ -62,7 +56,7 @@ def _against_seconds(learning: Learning, axes: Any) -> None:
         place = {"textcoords": "offset points", "color": colour, "va": "center", "fontweight": "bold"}
         axes.annotate(f"{name} {duration(seconds)}", (seconds, y), (6, 0), annotation_clip=False, **place)
     axes.set(xlim=(0, None), xlabel="seconds of training")
-    axes.set_title(f"To the same loss torch takes {last.ratio:.2f} times as long")
+    axes.set_title(f"To the same loss, torch takes {last.ratio:.2f} times as long")
     _tidy(axes)
 
 

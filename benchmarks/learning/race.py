@@ -1,4 +1,4 @@
-"""The learning race: a probe of settings, then two trainings side by side, a chunk of steps at a time."""
+"""The learning race: a probe of the settings, then training in turns, a chunk of steps at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import AGAIN, OURS, Contestant
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Contestant
 from benchmarks.learning.results import Chunk, Learning, Trial
 from benchmarks.measure.machine import describe
 from benchmarks.measure.results import Entrant
@@ -24,45 +24,40 @@ from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["run_learning"]
 
-_HERE = "benchmarks.learning"
-NUMPY_RNN = Contestant(OURS.name, f"{_HERE}.ours")
-NUMPY_RNN_AGAIN = Contestant(AGAIN.name, f"{_HERE}.ours")
-TORCH = (
-    Contestant("torch", f"{_HERE}.pytorch"),
-    Contestant("torch-fused", f"{_HERE}.pytorch", options={"fused": True}),
-)
+TORCH = tuple(contestant for contestant in CONTESTANTS if contestant.name in ("torch", "torch-fused"))
 
 _AGREEMENT_STEPS = 3
-_SWEEPS, _SAMPLE_SECONDS = 5, 0.2  # of the probe
+_SWEEPS, _SAMPLE_SECONDS = 5, 0.2  # for the probe
 _ANSWER_SECONDS = 3600.0  # a chunk of a large model takes long
 
 Watch = Callable[[Learning], None]
 
 
 def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int], watch: Watch) -> Learning:
-    """Find the better setting of each contestant, let both learn, and return what was found.
+    """Find the fastest setting of each side, let both train, and return the result.
 
     Parameters
     ----------
     text : str
     trainer : Trainer
-        Of this text; the contestants begin where it stands. It takes no step.
+        A trainer of this text, from which all contestants start. It takes no step itself.
     name : str
-        Of the text.
+        Name of the text.
     threads : sequence of int
-        The thread settings that are probed.
+        The thread settings to probe.
     watch : callable
         Called after each evaluation.
 
     Raises
     ------
     WorkerError
-        A contestant cannot run, or they do not agree on what they compute.
+        A contestant cannot run, or two compute different results.
     ValueError
-        They learned nothing.
+        The validation loss did not fall.
     """
     streams = trainer.streams
     learning = Learning(
+        machine=describe(),
         text={
             "name": name,
             "chars": len(text),
@@ -73,35 +68,33 @@ def run_learning(text: str, trainer: Trainer, name: str, threads: Sequence[int],
         options=dataclasses.asdict(trainer.plan.options()),
         parameters=trainer.model.parameters().data.size,
         windows=len(streams),
-        machine=describe(),
     )
     with tempfile.TemporaryDirectory(prefix="learning-") as cache:
-        # The text as it was read: from a pipe, or a file that changes meanwhile, nobody could read it again.
+        # A copy, because a pipe cannot be read again, and a file might change.
         (Path(cache) / "text").write_text(text, "utf-8", newline="")
         runner = _Runner(learning, _reference(trainer), cache)
-        runner.probe({Entrant(c.name, n): c for c in (NUMPY_RNN, *TORCH) for n in threads})
+        runner.probe({Entrant(c.name, n): c for c in (OURS, *TORCH) for n in threads})
         runner.learn(watch)
     if not learning.levels():
-        raise ValueError("the validation loss did not fall below that of the initial weights: take more steps")
+        raise ValueError("the validation loss never fell below its initial value: take more steps")
     return learning
 
 
 def _reference(trainer: Trainer) -> list[float]:
-    """Return the first losses, of numpy_rnn in float64."""
-    reference = Trainer(
-        trainer.tokens, trainer.vocabulary, dataclasses.replace(trainer.plan.options(), dtype="float64")
-    )
+    """Return the first losses of numpy_rnn in float64."""
+    options = dataclasses.replace(trainer.plan.options(), dtype="float64")
+    reference = Trainer(trainer.tokens, trainer.vocabulary, options)
     return [reference.validate(), *(reference.train_step()[0] for _ in range(_AGREEMENT_STEPS))]
 
 
 class _Runner:
-    """A learning race under way."""
+    """A learning race in progress."""
 
     def __init__(self, learning: Learning, reference: Sequence[float], cache: str) -> None:
         self.learning, self.reference, self.cache = learning, reference, cache
 
     def probe(self, entrants: Mapping[Entrant, Contestant]) -> None:
-        """Time a few steps of every entrant, in turn and in random order."""
+        """Time a few steps of each entrant, in random order."""
         with self._started(entrants) as workers:
             runs = {
                 entrant: _ask(worker, do="warm", seconds=_SAMPLE_SECONDS)["runs"]
@@ -113,19 +106,19 @@ class _Runner:
                     self.learning.trials.append(Trial(*entrant, sample["seconds"]))
 
     def learn(self, watch: Watch) -> None:
-        """Let the two that the probe chose learn, numpy_rnn a second time as the control."""
+        """Train with the settings chosen by the probe, and with a second numpy_rnn as the control."""
         ours, theirs = self.learning.chosen()
         torch = next(c for c in TORCH if c.name == theirs.name)
         control = Entrant(AGAIN.name, ours.threads)
         steps, every = self.learning.options["steps"], self.learning.options["eval_every"]
-        with self._started({ours: NUMPY_RNN, theirs: torch, control: NUMPY_RNN_AGAIN}) as workers:
+        with self._started({ours: OURS, theirs: torch, control: AGAIN}) as workers:
             evaluations = [*range(0, steps, every), steps]
             for start, end in pairwise([0, *evaluations]):
                 self._chunk(workers, start, end)
                 watch(self.learning)
 
     def _chunk(self, workers: Mapping[Entrant, WorkerProcess], start: int, end: int) -> None:
-        """Let everybody train from one step to another, one at a time in random order; then let them validate."""
+        """Let all entrants train from step `start` to `end`, one at a time in random order, then validate."""
         steps, timed = end - start, dict.fromkeys(workers, (0.0, 0.0))
         for entrant in _shuffled(workers) if steps else ():
             sample = _ask(workers[entrant], do="sample", runs=steps)
@@ -133,31 +126,30 @@ class _Runner:
         for entrant, worker in workers.items():
             loss = _ask(worker, do="validate")["val_loss"]
             if not math.isfinite(loss):
-                raise WorkerError(f"{entrant} has a validation loss of {loss} after step {end}: try a smaller --lr")
+                raise WorkerError(f"{entrant} has validation loss {loss} after step {end}: try a smaller --lr")
             self.learning.chunks.append(Chunk(entrant.name, end, steps, *timed[entrant], loss))
 
     @contextlib.contextmanager
     def _started(self, entrants: Mapping[Entrant, Contestant]) -> Iterator[dict[Entrant, WorkerProcess]]:
-        """Yield a process of each, ready for the first step: all have agreed on what it is."""
+        """Yield a process for each entrant, ready for the first step, after a comparison of the first losses."""
         workers: dict[Entrant, WorkerProcess] = {}
         try:
             for entrant, contestant in entrants.items():
-                workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache, f"{_HERE}.worker")
+                workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache)
             for entrant, worker in workers.items():
                 self.learning.versions[str(entrant)] = _hear(worker)
             for entrant, worker in workers.items():
                 text, options = f"{self.cache}/text", self.learning.options
                 begun = _ask(worker, do="begin", text=text, options=options, steps=_AGREEMENT_STEPS)
-                self._check(entrant, begun["losses"])
+                if not np.allclose(
+                    begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0
+                ):  # false for nan
+                    expected = f"{list(self.reference)} (numpy_rnn in float64)"
+                    raise WorkerError(f"{entrant} starts with the losses {begun['losses']}, expected {expected}")
             yield workers
         finally:
             for worker in workers.values():
                 worker.close()
-
-    def _check(self, entrant: Entrant, losses: Sequence[float]) -> None:
-        if not np.allclose(losses, self.reference, rtol=TOLERANCES["train"], atol=0):  # nan does not agree either
-            expected = f"{list(self.reference)} as of numpy_rnn in float64"
-            raise WorkerError(f"{entrant} begins with the losses {losses}, expected {expected}")
 
 
 def _shuffled(workers: Mapping[Entrant, WorkerProcess]) -> list[Entrant]:

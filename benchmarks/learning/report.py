@@ -1,4 +1,4 @@
-"""A learning race in Markdown."""
+"""The report of a learning race, in Markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from statistics import median
 
 from benchmarks.contestants import AGAIN, OURS
 from benchmarks.learning.results import Learning
+from benchmarks.measure.results import thread_count
 from benchmarks.show.report import duration, facts, table
 
 __all__ = ["markdown"]
@@ -113,4 +114,4 @@ def _probe(learning: Learning) -> str:
     threads = sorted({entrant.threads for entrant in settings})
     names = sorted({entrant.name for entrant in settings})
     rows = ([name, *(duration(s) for e, s in sorted(settings.items()) if e.name == name)] for name in names)
-    return table(("", *(f"{n} thread{'s' * (n > 1)}" for n in threads)), rows)
+    return table(("", *map(thread_count, threads)), rows)

@@ -1,1 +1,1 @@
-"""Measuring: one process per contestant and thread setting, rounds interleaved, samples kept."""
+"""Measuring: one process per contestant and thread setting, samples taken in turn and in random order."""

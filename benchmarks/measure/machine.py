@@ -1,4 +1,4 @@
-"""The machine that a race ran on, in words that belong beside its figures."""
+"""A description of the machine, saved with the results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
-    """The commit of the code that ran, marked where the files differ from it."""
+    """Return the commit of this code, with a mark if files differ from it."""
     command = ("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty")
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,45 +1,45 @@
-"""The race: rounds of fresh processes, contestants interleaved in random order, one computing at a time."""
+"""The race: rounds with new processes, contestants in random order, one computing at a time."""
 
 from __future__ import annotations
 
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.contestants import REFERENCE, Contestant
+from benchmarks.contestants import Contestant, ours
 from benchmarks.measure.machine import available_cores, describe
 from benchmarks.measure.results import Entrant, Race, Sample
 from benchmarks.measure.workers import WorkerError, WorkerProcess
-from benchmarks.problem import disagreement
+from benchmarks.problem import Problem, disagreement
 
 __all__ = ["Heat", "Protocol", "run_race"]
 
-_SLOW_ROUNDS = 2  # of the slow contestants
-_BRIEF_ROUNDS = 1  # of the heats that draw the curves
-_AGREEMENT_STEPS = 3, 2  # in the first round, in later ones
+_SLOW_ROUNDS = 2  # for slow contestants
+_BRIEF_ROUNDS = 1  # for the cost curves
+_AGREEMENT_STEPS = 3, 2  # in the first round and in later ones
 _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How long and how often.
+    """How long and how often to measure.
 
     Attributes
     ----------
     rounds : int
-        Fresh processes per entrant.
+        Number of processes per entrant, one after the other.
     sample_seconds : float
-        Least length of a sample.
+        Minimum length of a sample.
     sweeps : int
-        Most samples per process and case; one at least.
+        Maximum number of samples per process and case; there is always one.
     budget_seconds : float
-        What the race aims to take: time that one case leaves over goes to those that follow it.
+        Time that the race should take. What one case does not use goes to the next ones.
     answer_seconds : float
-        Longest wait for one answer (torch.compile may take very long).
+        Longest wait for an answer (torch.compile may take very long).
     """
 
     rounds: int
@@ -51,24 +51,24 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Heat:
-    """A case, and who runs it; `brief`: in the first round only."""
+    """A case and its contestants; a brief heat is only part of the first round."""
 
     case: Case
     contestants: tuple[Contestant, ...]
     brief: bool = False
 
 
-Watch = Callable[[Race, int, int, int], None]  # race, index of the case just visited, visits done, visits left
+Watch = Callable[[Race, int, int, int], None]  # race, index of the last case, visits done, visits left
 
 
 def run_race(heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, watch: Watch) -> Race:
-    """Run all heats and return every sample.
+    """Run all heats and return the result.
 
     Parameters
     ----------
     heats : sequence of Heat
     threads : sequence of int
-        The thread settings: each contestant has a process for each.
+        The thread settings. Each contestant has a process for each.
     protocol : Protocol
     watch : callable
         Called after each visit of a case.
@@ -76,7 +76,7 @@ def run_race(heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, 
     Raises
     ------
     WorkerError
-        Contestants do not agree on what they compute.
+        Two contestants compute different results.
     """
     with tempfile.TemporaryDirectory(prefix="race-") as cache:
         runner = _Runner(heats, threads, protocol, watch, cache)
@@ -85,23 +85,31 @@ def run_race(heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, 
     return runner.race
 
 
+def _reference(case: Case) -> list[list[float]]:
+    """Return the answers of numpy_rnn in float64."""
+    problem = Problem.draw(case)
+    work = ours.prepare(problem, "float64")
+    assert work.answer is not None
+    return [problem.summary(work.answer(work.run())) for _ in range(max(_AGREEMENT_STEPS))]
+
+
 class _Runner:
-    """The state of a race under way."""
+    """A race in progress."""
 
     def __init__(
         self, heats: Sequence[Heat], threads: Sequence[int], protocol: Protocol, watch: Watch, cache: str
     ) -> None:
         self.heats, self.threads, self.protocol, self.watch, self.cache = heats, threads, protocol, watch, cache
-        self.race = Race([heat.case for heat in heats], describe(), asdict(protocol) | {"threads": list(threads)})
+        self.race = Race(describe(), [heat.case for heat in heats], asdict(protocol) | {"threads": list(threads)})
         self.workers: dict[Entrant, WorkerProcess] = {}
-        self.reference: dict[int, Any] = {}  # answers of the reference, by case
+        self.reference: dict[int, list[list[float]]] = {}  # answers of the reference, by case
         self.deadline = time.monotonic() + protocol.budget_seconds
         rounds = range(protocol.rounds)
         self.order = [[i for i, heat in enumerate(heats) if n < _BRIEF_ROUNDS or not heat.brief] for n in rounds]
         self.visits, self.visits_left, self.start_seconds = 0, sum(map(len, self.order)), 0.0
 
     def run_round(self, number: int) -> None:
-        """Start fresh processes, visit every case once in random order, and end the processes."""
+        """Start new processes, visit each case once in random order, and end the processes."""
         try:
             started = time.monotonic()
             self._start(number)
@@ -118,8 +126,8 @@ class _Runner:
                 worker.close()
             self.workers.clear()
 
-    def _entrants(self, contestants: Sequence[Contestant], number: int) -> dict[Entrant, Contestant]:
-        """Return who runs in this round, at each thread setting."""
+    def _entrants(self, contestants: Iterable[Contestant], number: int) -> dict[Entrant, Contestant]:
+        """Return the entrants of this round."""
         entrants: dict[Entrant, Contestant] = {}
         for contestant in contestants:
             if not contestant.slow or number < _SLOW_ROUNDS:
@@ -128,22 +136,24 @@ class _Runner:
         return {entrant: c for entrant, c in entrants.items() if str(entrant) not in self.race.failures}
 
     def _start(self, number: int) -> None:
-        contestants = list(dict.fromkeys(c for heat in self.heats for c in heat.contestants))
-        if number == 0:
-            contestants.append(REFERENCE)
+        contestants = dict.fromkeys(c for heat in self.heats for c in heat.contestants)
         for entrant, contestant in self._entrants(contestants, number).items():
             self.workers[entrant] = WorkerProcess(contestant, entrant.threads, self.cache)
         for entrant in list(self.workers):
             hello = self._hear(entrant, str(entrant), _START_SECONDS)
-            if hello is not None and entrant.name != REFERENCE.name:
+            if hello is not None:
                 self.race.versions[str(entrant)] = hello
 
     def _visit(self, index: int, number: int) -> None:
-        """Prepare one case everywhere, let the answers agree, and take samples for this visit's share of the time."""
+        """Prepare a case in all processes, compare the answers, and take samples for a share of the time left."""
         started = time.monotonic()
         rounds_left = self.protocol.rounds - number - 1
         share = (self.deadline - started - rounds_left * self.start_seconds) / self.visits_left
-        runs = self._warm(index, self._prepare(index, number))
+        runs = {}
+        for entrant in self._prepare(index, number):
+            warmed = self._ask(entrant, index, do="warm", seconds=self.protocol.sample_seconds)
+            if warmed is not None:
+                runs[entrant] = warmed["runs"]
         for sweep in range(self.protocol.sweeps):
             sweep_started = time.monotonic()
             order = list(runs)
@@ -154,72 +164,57 @@ class _Runner:
                     del runs[entrant]
                 else:
                     self.race.samples.append(Sample(index, *entrant, number, sweep, runs[entrant], **sample))
-            if 2 * time.monotonic() - sweep_started > started + share:  # another sweep would not end in time
+            if 2 * time.monotonic() - sweep_started > started + share:  # no time for another sweep
                 break
         for entrant in runs:
             self._ask(entrant, index, do="release")
 
-    def _prepare(self, index: int, number: int) -> dict[Entrant, float]:
-        """Prepare a case in all its entrants; return the last step's seconds of those that are ready.
+    def _prepare(self, index: int, number: int) -> list[Entrant]:
+        """Prepare a case in all entrants; return those that succeed.
 
-        Nothing is timed yet, so as many compile and take their first steps side by side as there are cores.
+        Nothing is measured yet, so as many entrants as there are cores compile and take first steps in parallel.
         """
         heat = self.heats[index]
-        contestants = (REFERENCE, *heat.contestants) if number == 0 else heat.contestants
+        if index not in self.reference:
+            self.reference[index] = _reference(heat.case)
         entrants = [
             entrant
-            for entrant, contestant in self._entrants(contestants, number).items()
+            for entrant, contestant in self._entrants(heat.contestants, number).items()
             if entrant in self.workers
             and heat.case.task in contestant.tasks
             and f"{index}/{entrant}" not in self.race.failures
         ]
-        entrants.sort(key=lambda entrant: entrant.threads)  # stable: the reference stays the first
-        ready = {}
+        entrants.sort(key=lambda entrant: entrant.threads)
+        ready = []
         while entrants:
-            side_by_side = max(1, available_cores() // entrants[0].threads)
-            for entrant in entrants[:side_by_side]:
+            parallel = max(1, available_cores() // entrants[0].threads)
+            for entrant in entrants[:parallel]:
                 steps = _AGREEMENT_STEPS[number > 0]
                 self.workers[entrant].tell(do="prepare", case=asdict(heat.case), steps=steps)
-            for entrant in entrants[:side_by_side]:
+            for entrant in entrants[:parallel]:
                 prepared = self._hear(entrant, f"{index}/{entrant}", self.protocol.answer_seconds)
-                if prepared is not None and (entrant.name == REFERENCE.name or index in self.reference):
+                if prepared is not None:
                     self._check_and_note(index, entrant, prepared)
-                    ready[entrant] = prepared["seconds"][-1]
-            del entrants[:side_by_side]
-        return {entrant: seconds for entrant, seconds in ready.items() if entrant.name != REFERENCE.name}
+                    ready.append(entrant)
+            del entrants[:parallel]
+        return ready
 
     def _check_and_note(self, index: int, entrant: Entrant, prepared: dict[str, Any]) -> None:
-        if entrant.name == REFERENCE.name:
-            self.reference[index] = prepared["answers"]
-            self._ask(entrant, index, do="release")
-            return
         parting = disagreement(self.heats[index].case, prepared["answers"], self.reference[index])
         if parting is not None:
-            raise WorkerError(f"{entrant} does not agree on {self.heats[index].case}: {parting}")
+            raise WorkerError(f"{entrant} disagrees on {self.heats[index].case}: {parting}")
         where, peak = f"{index}/{entrant}", prepared["peak_bytes"]
-        self.race.first_seconds.setdefault(where, prepared["seconds"][0])  # later rounds find it compiled
+        self.race.first_seconds.setdefault(where, prepared["seconds"][0])  # compiled only in the first round
         if peak is not None:
-            # The least of all rounds: what a process makes once, for all cases, falls to any one of them.
+            # The minimum, because memory that a process allocates once counts for whichever case comes first.
             self.race.peak_bytes[where] = min(peak, self.race.peak_bytes.get(where, peak))
-
-    def _warm(self, index: int, ready: dict[Entrant, float]) -> dict[Entrant, int]:
-        """Warm everybody up, and return how many runs of each make a sample."""
-        wanted, runs = self.protocol.sample_seconds, {}
-        for entrant, seconds in ready.items():
-            if seconds > 2 * wanted:
-                runs[entrant] = 1  # the steps that were compared have warmed it
-            else:
-                warmed = self._ask(entrant, index, do="warm", seconds=wanted)
-                if warmed is not None:
-                    runs[entrant] = warmed["runs"]
-        return runs
 
     def _ask(self, entrant: Entrant, index: int, **request: Any) -> dict[str, Any] | None:
         self.workers[entrant].tell(**request)
         return self._hear(entrant, f"{index}/{entrant}", self.protocol.answer_seconds)
 
     def _hear(self, entrant: Entrant, where: str, seconds: float) -> dict[str, Any] | None:
-        """Return a worker's answer; None where it failed, which is noted down."""
+        """Return a worker's answer; if it failed, record the reason and return None."""
         try:
             return self.workers[entrant].hear(seconds)
         except WorkerError as error:

@@ -1,26 +1,23 @@
-"""What a race found: every raw sample, and what they were taken on; as JSON and back."""
+"""The result of a race: every raw sample, and the machine and versions they were measured with."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.cases import Case
 from benchmarks.contestants import AGAIN, OURS
-from benchmarks.measure import saved
+from benchmarks.measure.saved import Saved
 from benchmarks.measure.statistics import Interval, Key, bootstrap_median, paired_ratios, unfair
 
-__all__ = ["FORMAT", "Entrant", "Race", "Sample"]
+__all__ = ["Entrant", "Race", "Sample", "thread_count"]
 
-FORMAT = 1  # of the JSON: raised when an older file can no longer be read
-PROCESSES = 5  # that a published figure rests on
+PROCESSES = 5  # fewest per contestant in a published race
 
 
 class Entrant(NamedTuple):
-    """A contestant at a thread setting: one process a round."""
+    """A contestant at a thread setting: one process per round."""
 
     name: str
     threads: int
@@ -29,8 +26,12 @@ class Entrant(NamedTuple):
         return f"{self.name}@{self.threads}"
 
 
+def thread_count(threads: int) -> str:
+    return f"{threads} thread{'s' * (threads > 1)}"
+
+
 class Sample(NamedTuple):
-    """One sample: mean seconds of `runs` runs in a row, by the clock and by the processor's."""
+    """One sample: mean wall and CPU seconds of `runs` consecutive runs."""
 
     case: int  # index into Race.cases
     name: str
@@ -43,24 +44,24 @@ class Sample(NamedTuple):
 
 
 @dataclass
-class Race:
-    """A race, finished or under way.
+class Race(Saved):
+    """A race, finished or in progress.
 
     Attributes
     ----------
     cases : list of Case
+    protocol : dict
+        Rounds, sample length and thread settings.
+    versions : dict
+        Library versions and thread pools of each entrant.
     samples : list of Sample
-    machine, versions, protocol : dict
-        The machine; versions and thread pools by entrant; rounds and sample length.
     first_seconds, peak_bytes : dict of str to float
-        By "case index/entrant": seconds of the very first step (compilation, where there is any), and resident memory
-        that the contestant took at its peak.
+        By "case index/entrant": seconds of the first step, which includes compilation, and peak resident memory.
     failures : dict of str to str
-        What could not be run, by entrant or by "case index/entrant", and why.
+        By entrant or "case index/entrant": why it could not be run.
     """
 
     cases: list[Case]
-    machine: dict[str, str]
     protocol: dict[str, Any]
     versions: dict[str, Any] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
@@ -68,48 +69,24 @@ class Race:
     peak_bytes: dict[str, int] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
-        """Write the race as JSON."""
-        saved.save(
-            path,
-            dataclasses.asdict(self) | {"format": FORMAT, "not_publishable": self.not_publishable()},
-            rows="samples",
-        )
+    kind = "race"
+    rows = {"cases": lambda case: Case(**case), "samples": lambda row: Sample(*row)}  # noqa: RUF012
 
-    @classmethod
-    def load(cls, path: Path) -> Race:
-        """Read what `save` wrote; ValueError for anything else."""
-        return saved.load(path, "race", FORMAT, cls._build)
-
-    @classmethod
-    def _build(cls, content: dict[str, Any]) -> Race:
-        content["cases"] = [Case(**case) for case in content["cases"]]
-        content["samples"] = [Sample(*sample) for sample in content["samples"]]
-        race = cls(**content)
-        if not race._complete():
-            raise KeyError("something that a report reads")
-        return race
-
-    def _complete(self) -> bool:
-        """Return whether everything is there that a report reads."""
-        return (
-            {"cpu", "cores", "system", "python", "commit", "date"} <= self.machine.keys()
-            and {"rounds", "sample_seconds", "threads"} <= self.protocol.keys()
-            and all(0 <= s.case < len(self.cases) and s.seconds > 0 and s.cpu_seconds >= 0 for s in self.samples)
+    def complete(self) -> bool:
+        return {"rounds", "sample_seconds", "threads"} <= self.protocol.keys() and all(
+            0 <= s.case < len(self.cases) and s.seconds > 0 and s.cpu_seconds >= 0 for s in self.samples
         )
 
     def times(self, case: int) -> dict[Entrant, dict[Key, float]]:
         """Return the seconds of every entrant of a case, by (round, sweep)."""
         times: dict[Entrant, dict[Key, float]] = {}
-        for sample in self.samples:
-            if sample.case == case:
-                times.setdefault(Entrant(sample.name, sample.threads), {})[sample.round, sample.sweep] = (
-                    sample.seconds
-                )
+        for s in self.samples:
+            if s.case == case:
+                times.setdefault(Entrant(s.name, s.threads), {})[s.round, s.sweep] = s.seconds
         return times
 
     def best(self, case: int) -> dict[str, Entrant]:
-        """Return each contestant at its better thread setting, the one with the smaller median."""
+        """Return each contestant at its better thread setting: the one with the smaller median."""
         best: dict[str, Entrant] = {}
         medians = {entrant: median(times.values()) for entrant, times in self.times(case).items()}
         for entrant in sorted(medians, key=medians.__getitem__):
@@ -122,19 +99,18 @@ class Race:
         return bootstrap_median(paired_ratios(times[theirs], times[ours]))
 
     def not_publishable(self) -> list[str]:
-        """Say what keeps these figures from being published; empty where nothing does."""
         rounds = {sample.round for sample in self.samples}
         if len(rounds) < PROCESSES:
-            return [f"there were {len(rounds)} processes per contestant, a published figure rests on {PROCESSES}"]
+            return [f"there were {len(rounds)} processes per contestant, at least {PROCESSES} are needed"]
         controls = self.controls()
         return unfair(controls) if controls else ["there was no A/A control"]
 
     def controls(self) -> dict[str, list[list[float]]]:
-        """Return the paired ratios of the A/A control, a group per case and round, by thread setting."""
+        """Return the paired ratios of the A/A control for each thread setting, in groups by case and round."""
         controls: dict[str, list[list[float]]] = {}
         for i in range(len(self.cases)):
             times = self.times(i)
             for again in (entrant for entrant in times if entrant.name == AGAIN.name):
                 ratios = paired_ratios(times[again], times.get(Entrant(OURS.name, again.threads), {}))
-                controls.setdefault(f"{again.threads} thread{'s' * (again.threads > 1)}", []).extend(ratios)
+                controls.setdefault(thread_count(again.threads), []).extend(ratios)
         return {name: groups for name, groups in controls.items() if groups}

@@ -1,8 +1,8 @@
 """Medians of paired ratios, their bootstrap intervals, and whether a race may be published.
 
-Two contestants are compared sample by sample: each pair was taken one soon after the other, so that a slow spell of
-the machine hits both. The samples of one process share its luck (where its memory lies, for one), so the bootstrap
-draws processes first and their samples second.
+Two contestants are compared sample by sample. The samples of a pair are taken shortly after each other, so that a
+slow phase of the machine affects both. The samples of one process have something in common, such as the placement of
+its memory, so the bootstrap first draws processes and then samples of each.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["Interval", "bootstrap_median", "noise", "paired_ratios", "unfair"]
 _RESAMPLES = 4000
 NOISE = 0.05
 
-Key = tuple[int, int]  # round (a fresh process each), sweep within it
+Key = tuple[int, int]  # round (each has new processes), sweep within the round
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A median and an interval about it."""
+    """A median and its interval."""
 
     median: float
     low: float
@@ -52,16 +52,16 @@ def bootstrap_median(rounds: Sequence[Sequence[float]], level: float = 0.95) -> 
     rounds : sequence of sequence of float
         The values of each round.
     level : float, default 0.95
-        Coverage that is aimed at.
+        Intended coverage.
 
     Returns
     -------
     Interval
     """
     if not any(len(values) for values in rounds):
-        raise ValueError("there is nothing to take the median of: no two samples form a pair")
+        raise ValueError("there is no median: no two samples form a pair")
     lengths = np.array([len(values) for values in rounds if len(values)])
-    table = np.full((len(lengths), lengths.max()), np.inf)  # (rounds, samples), inf where a round has fewer
+    table = np.full((len(lengths), lengths.max()), np.inf)  # (rounds, samples), padded with inf
     for row, values in zip(table, filter(len, rounds), strict=True):
         row[: len(values)] = values
 
@@ -75,26 +75,26 @@ def bootstrap_median(rounds: Sequence[Sequence[float]], level: float = 0.95) -> 
 
 
 def _finite_median(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Median of each row's finite values."""
+    """Return the median of the finite values of each row."""
     ordered, count = np.sort(rows, 1), np.isfinite(rows).sum(1)
     i = np.arange(len(rows))
     return np.asarray((ordered[i, (count - 1) // 2] + ordered[i, count // 2]) / 2)
 
 
 def unfair(controls: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
-    """Say which A/A controls forbid publication: two processes of the same code must come out equal.
+    """Return the reasons why A/A controls, ratios of two processes of the same code, forbid publication.
 
     Parameters
     ----------
-    controls : mapping of str to the paired ratios of two equals, a group per case and round
-        By the words that name the control. All cases together: five processes of one case alone lie on the same side
-        of 1 in one race of sixteen, by chance, and then no interval of theirs contains it.
+    controls : mapping of str to list of list of float
+        For each thread setting, the paired ratios in groups by case and round. All cases are taken together: for a
+        single case, all five processes are on the same side of 1 in every sixteenth race, by chance.
 
     Returns
     -------
     list of str
-        One sentence for each control whose interval excludes 1 (the contestants were not treated alike), or where
-        more than a quarter of the pairs lie more than 5 % apart (the machine was not quiet).
+        One sentence for each control with an interval that excludes 1 (the contestants were not treated alike) or
+        with more than a quarter of its pairs more than 5 % apart (the machine was too noisy).
     """
     reasons = []
     for name, groups in controls.items():
@@ -106,7 +106,7 @@ def unfair(controls: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
 
 
 def noise(name: str, groups: Sequence[Sequence[float]]) -> list[str]:
-    """Say so if more than a quarter of a control's pairs lie more than 5 % apart."""
+    """Return the reason if more than a quarter of a control's pairs are more than 5 % apart."""
     apart = np.abs(np.concatenate(groups) - 1)
     if np.quantile(apart, 0.75) <= NOISE:
         return []

@@ -1,13 +1,18 @@
-"""The process of one contestant at one thread setting. It computes when told to, and only then.
+"""The process of one contestant at one thread setting. It computes only while it handles a request.
 
-The parent writes one JSON object a line to standard input, and reads one per request from standard output:
+Requests and replies are JSON objects, one per line, on standard input and output. A race sends
 
-    {"do": "prepare", "case": {...}, "steps": n}  build the case, take n steps: their answers and seconds, memory
-    {"do": "warm", "seconds": s}                  run for a while, thrown away: how many runs a sample of s takes
-    {"do": "sample", "runs": n}                   n runs: wall and CPU seconds
-    {"do": "release"}                             let go of the case
+    {"do": "prepare", "case": {...}, "steps": n}   build the case and take n steps -> answers, seconds, memory
+    {"do": "warm", "seconds": s}                   run for a moment                -> how many runs take s seconds
+    {"do": "sample", "runs": n}                    n runs                          -> wall and CPU seconds
+    {"do": "release"}                              free the case
 
-The end of its input ends it.
+and the learning race, in which one run is one training step,
+
+    {"do": "begin", "text": path, "options": {...}, "steps": n}   first losses; then start again from the beginning
+    {"do": "validate"}                                            -> validation loss
+
+The first line, sent unasked, tells the library versions and thread pools. The process ends at the end of its input.
 """
 
 from __future__ import annotations
@@ -33,23 +38,22 @@ __all__ = ["Worker", "environment", "main"]
 
 _WARM_SECONDS = 0.03
 
-
-# What a shell says of kernels, threads and waiting is dropped: each library chooses for this processor by itself.
+# Variables that select kernels, threads or waiting are removed: each library makes its own choice for this processor.
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "XLA_", "JAX_", "NPY_", "TORCH")
 
 
 def environment(inherited: Mapping[str, str], threads: int, cache: str) -> dict[str, str]:
-    """Return the environment of a worker, set before it imports anything.
+    """Return the environment of a worker, which must be set before it imports anything.
 
-    Idle threads wait as their library has them wait, for passive waiting would slow every fork and join; a worker is
-    quiet before its answer goes out instead, see `_settle`. Only OpenBLAS's spinning, 70 ms by default, is cut to
-    6 ms, which still outlasts any pause within a step (no case was found slower by it).
+    Idle threads spin for a while after their work. Switching that off would slow down every parallel section, so a
+    worker waits for its threads before it replies instead; see `_settle`. Only OpenBLAS's spinning is shortened, from
+    70 ms to 6 ms, which is still longer than any pause within a step (no case was slower with it).
     """
     names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
     # XLA sizes its thread pool by NPROC; its flag xla_cpu_multi_thread_eigen=false was found to do nothing.
     names += ["NPROC", "PJRT_NPROC"]
     caches = {
-        # Compiled in the first round, where the time is taken; loaded in later ones.
+        # Compiled in the first round, where that time is measured, and loaded in later ones.
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch",
         "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -66,7 +70,7 @@ def environment(inherited: Mapping[str, str], threads: int, cache: str) -> dict[
 
 
 class Worker:
-    """One contestant and, between `prepare` and `release`, its work."""
+    """One contestant and its current work. The methods without an underscore are the requests."""
 
     def __init__(self, module: str, options: Mapping[str, Any], threads: int) -> None:
         import numpy as np  # here, so that the parent can read `environment` without it
@@ -76,30 +80,30 @@ class Worker:
         if hasattr(self.module, "start"):
             self.versions |= self.module.start(threads, **options)
         self.work: Work | None = None
-        self.fresh = True
+        self.fresh, self.step_seconds = True, 0.0
 
     def hello(self, threads: int) -> dict[str, Any]:
-        """Return versions, and the thread pools as they came out."""
+        """Return versions and thread pools; RuntimeError if the number of threads is not as requested."""
         from threadpoolctl import threadpool_info
 
         keys = ("user_api", "internal_api", "version", "num_threads", "architecture", "threading_layer")
         pools = [{key: pool.get(key) for key in keys} for pool in threadpool_info()]
         if any(pool["num_threads"] != threads for pool in pools):
-            raise RuntimeError(f"{threads} threads were asked for, the libraries have {pools}")
+            raise RuntimeError(f"{threads} threads were requested, the libraries have {pools}")
         return {"versions": self.versions, "pools": pools}
 
     def prepare(self, case: Mapping[str, Any], steps: int) -> dict[str, Any]:
         from benchmarks.problem import Problem
 
         if self.fresh:
-            # What a library sets up at its first use is neither this case's memory nor its compilation.
+            # What a library sets up at its first use must not count as this case's memory or compilation.
             self.fresh = False
             work = self.module.prepare(Problem.draw(Case(2, 2, 2, 2, 1, case["task"])), **self.options)
             work.wait(work.run())
             del work
         problem = Problem.draw(Case(**case))
         if problem.case.task == "adam":
-            _ = problem.gradients  # drawn now: the data is not the contestant's memory
+            _ = problem.gradients  # drawn now, so that they do not count as the contestant's memory
         self.release()
         _trim()
         before = _status("VmRSS")
@@ -113,13 +117,16 @@ class Worker:
             if work.answer is not None:
                 answers.append(problem.summary(work.answer(result)))
             if len(seconds) == 1:
-                _trim()  # from here on counts: the first step compiles, and that memory is not a step's
+                _trim()  # the first step compiles, which must not count as the memory of a step
+        self.step_seconds = seconds[-1]
         most = _status("VmHWM")
         taken = None if before is None or most is None else max(0, most - before)
         return {"answers": answers, "seconds": seconds, "peak_bytes": taken}
 
     def warm(self, seconds: float) -> dict[str, Any]:
-        """Run at least once and for a moment; return how many runs make a sample of `seconds`."""
+        """Run for a moment; return how many runs take `seconds`."""
+        if self.step_seconds > 2 * seconds:
+            return {"runs": 1}  # the steps of `prepare` were enough of a warm-up
         runs, wall = 0, 0.0
         while wall < _WARM_SECONDS:
             runs = max(1, 2 * runs)
@@ -135,6 +142,24 @@ class Worker:
         gc.collect()
         return {}
 
+    def begin(self, text: str, options: Mapping[str, Any], steps: int) -> dict[str, Any]:
+        from numpy_rnn.text.vocabulary import tokenize
+        from numpy_rnn.training.options import Options
+        from numpy_rnn.training.trainer import Trainer
+
+        def make() -> Any:
+            return self.module.learner(Trainer(*content, Options(**options)), **self.options)
+
+        content = tokenize(Path(text).read_text("utf-8"))
+        rehearsal = make()
+        losses = [rehearsal.validate(), *(rehearsal.train_step()[0] for _ in range(steps))]
+        self.learner = make()
+        self.work = Work(self.learner.train_step, answer=None)
+        return {"losses": losses}
+
+    def validate(self) -> dict[str, Any]:
+        return {"val_loss": self.learner.validate()}
+
     def _time(self, runs: int) -> tuple[float, float]:
         assert self.work is not None
         run, result = self.work.run, None
@@ -146,7 +171,7 @@ class Worker:
 
 
 def _settle() -> None:
-    """Return once this process uses no CPU: the threads of BLAS and OpenMP spin on for a while after their work."""
+    """Wait until the threads of BLAS and OpenMP have stopped spinning: this process then uses no CPU."""
     for _ in range(100):
         before = time.process_time()
         time.sleep(0.005)
@@ -155,15 +180,15 @@ def _settle() -> None:
 
 
 def _trim() -> None:
-    """Give freed memory back, and forget the peak of resident memory: Linux alone can."""
+    """Return freed memory to the system and reset the peak of resident memory (only possible on Linux)."""
     with contextlib.suppress(OSError, AttributeError):
-        # What the last case left in the heap would hide what this one takes.
+        # Free memory left in the heap by the last case would hide what this one allocates.
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def _status(field: str) -> int | None:
-    """Return a field of this process's status in bytes, such as VmHWM, the most that was resident since `_trim`."""
+    """Return a field of this process's status in bytes, such as VmHWM, the peak of resident memory since `_trim`."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -171,9 +196,9 @@ def _status(field: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":")), None)
 
 
-def main(kind: type[Worker] = Worker) -> None:
-    """Serve the parent: arguments are the module, its options as JSON, and the number of threads."""
-    # What a library prints must not get between the answers: it goes to standard error.
+def main() -> None:
+    """Serve the parent. The arguments are the module, its options as JSON, and the number of threads."""
+    # Libraries may print: send their output to standard error, so that it does not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -183,10 +208,11 @@ def main(kind: type[Worker] = Worker) -> None:
 
     module, options, threads = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
     try:
-        worker = kind(module, options, threads)
+        worker = Worker(module, options, threads)
         hello = worker.hello(threads)
-    except Unavailable as error:
-        reply({"unavailable": str(error)})
+    except (Unavailable, ModuleNotFoundError) as error:
+        extra = getattr(error, "name", None)  # the extras torch and jax have the names of their modules
+        reply({"unavailable": f"{extra} is not installed: pip install 'numpy-rnn[{extra}]'" if extra else str(error)})
         return
     gc.disable()
     reply(hello)
@@ -194,7 +220,7 @@ def main(kind: type[Worker] = Worker) -> None:
         request = json.loads(line)
         try:
             reply(getattr(worker, request.pop("do"))(**request))
-        except Exception as error:  # whatever went wrong in a contestant is the parent's to report
+        except Exception as error:  # the parent reports whatever went wrong in a contestant
             worker.release()
             reply({"error": f"{type(error).__name__}: {error}".splitlines()[0]})
 

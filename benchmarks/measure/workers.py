@@ -1,4 +1,4 @@
-"""The parent's end of the worker processes."""
+"""The parent's side of the worker processes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,18 @@ __all__ = ["WorkerError", "WorkerProcess"]
 
 
 class WorkerError(Exception):
-    """A worker could not do what it was told."""
+    """A worker process failed, or could not do what was requested."""
 
 
 class WorkerProcess:
-    """The parent's end of a `benchmarks.measure.worker` process, or of another program that speaks its language."""
+    """A `benchmarks.measure.worker` process."""
 
-    def __init__(
-        self, contestant: Contestant, threads: int, cache: str, program: str = "benchmarks.measure.worker"
-    ) -> None:
+    def __init__(self, contestant: Contestant, threads: int, cache: str) -> None:
         self.entrant = Entrant(contestant.name, threads)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         arguments = (contestant.module, json.dumps(dict(contestant.options)), str(threads))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", program, *arguments],
+            [sys.executable, "-m", "benchmarks.measure.worker", *arguments],
             cwd=ROOT,
             env=environment(os.environ, threads, cache),
             stdin=subprocess.PIPE,
@@ -43,13 +41,13 @@ class WorkerProcess:
         )
 
     def tell(self, **request: Any) -> None:
-        """Send a request; `hear` waits for its answer."""
+        """Send a request; `hear` waits for the answer."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # `hear` says why
+        with contextlib.suppress(BrokenPipeError):  # `hear` raises the reason
             print(json.dumps(request), file=self._process.stdin, flush=True)
 
     def hear(self, seconds: float) -> dict[str, Any]:
-        """Return the next answer; WorkerError where there is none in time, or where it tells of an error."""
+        """Return the next answer; WorkerError if it does not arrive in time, or if it is an error."""
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -59,20 +57,20 @@ class WorkerProcess:
             self.close()
             raise WorkerError(words)
         answer: dict[str, Any] = json.loads(line)
-        if "unavailable" in answer:  # the worker's last word
+        if "unavailable" in answer:  # and the process has ended
             self.close()
             raise WorkerError(answer["unavailable"])
-        if "error" in answer:  # of one request; the worker goes on
+        if "error" in answer:  # the process goes on
             raise WorkerError(answer["error"])
         return answer
 
     @property
     def ended(self) -> bool:
-        """Whether `close` was called, by its owner or by `hear` that got no answer."""
+        """Whether the process was closed, by its owner or by `hear` after a failure."""
         return self._log.closed
 
     def close(self) -> None:
-        """End the process: between two requests there is nothing to lose."""
+        """Kill the process, which keeps nothing that must be saved."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None

@@ -1,1 +1,1 @@
-"""Showing what was measured: report, pictures, comparison with an earlier run."""
+"""Showing results: report, pictures, progress, comparison with an older race."""

@@ -1,4 +1,4 @@
-"""What a change did: a race beside an older one."""
+"""What changed since an older race."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["comparison"]
 
 
 def comparison(new: Race, old: Race) -> str:
-    """Return what became of numpy_rnn since an older race.
+    """Return a table of numpy_rnn's times in both races.
 
-    Two races are not paired, and the machine may have changed its pace: beside the ratio of times stands numpy_rnn in
-    units of the floor, which moves with the machine.
+    The samples of two races are not paired, and the machine may have become faster or slower. So the table also has
+    the ratio to the floor of the same race.
     """
     rows = []
     for i, case in enumerate(new.cases):

@@ -1,4 +1,4 @@
-"""Cost curves: what a training step takes as one size grows, and where another gets ahead."""
+"""Cost curves: the time of a training step as one size grows, and where another contestant is faster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["crossover", "curve"]
 
 
 def crossover(sizes: Sequence[int], ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Say from which size on the other is faster."""
+    """Return the sizes at which the other is faster, in words."""
     faster = [size for size, a, b in zip(sizes, ours, theirs, strict=True) if b < a]
     if not faster:
         return "nowhere"
@@ -22,7 +22,7 @@ def crossover(sizes: Sequence[int], ours: Sequence[float], theirs: Sequence[floa
 
 
 def curve(race: Race, axis: str) -> tuple[tuple[int, ...], dict[str, list[float]]]:
-    """Return the sizes of one axis of `CURVES`, and each contestant's median seconds there; empty if not run."""
+    """Return the sizes of one axis of `CURVES` and each contestant's median seconds; empty if not run."""
     wanted = curve_cases(axis)
     if not all(case in race.cases for case in wanted):
         return (), {}

@@ -1,4 +1,4 @@
-"""A race in Markdown."""
+"""The report of a race, in Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.cases import CURVES, TASKS
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS
-from benchmarks.measure.results import Entrant, Race
+from benchmarks.measure.results import Entrant, Race, thread_count
 from benchmarks.measure.statistics import Interval, bootstrap_median
 from benchmarks.show.curves import crossover, curve
 
@@ -18,23 +18,20 @@ TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
 
 
 def duration(seconds: float) -> str:
-    """Return a time in three digits and a unit that suits it."""
+    """Return a time with three digits and a suitable unit."""
     unit, scale = next(((u, s) for u, s in (("s", 1), ("ms", 1e3)) if seconds * s >= 1), ("us", 1e6))
     value = seconds * scale
     return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f} {unit}"
 
 
 def grid_cases(race: Race, task: str) -> list[int]:
-    """Return the indices of a task's cases, without those that only draw the curves."""
-    return [i for i, case in enumerate(race.cases) if case.task == task and _has_control(race, i)]
-
-
-def _has_control(race: Race, index: int) -> bool:
-    return any(sample.case == index and sample.name == AGAIN.name for sample in race.samples)
+    """Return the indices of a task's cases that have an A/A control: the others are only for the cost curves."""
+    controlled = {sample.case for sample in race.samples if sample.name == AGAIN.name}
+    return [i for i, case in enumerate(race.cases) if case.task == task and i in controlled]
 
 
 def best_torch(best: dict[str, Entrant], times: dict[Entrant, dict[tuple[int, int], float]]) -> Entrant | None:
-    """Return the fastest of the torch contestants on the CPU."""
+    """Return the fastest torch contestant on the CPU."""
     torches = [best[name] for name in TORCH_ON_CPU if name in best]
     return min(torches, key=lambda entrant: median(times[entrant].values()), default=None)
 
@@ -54,7 +51,7 @@ def markdown(race: Race) -> str:
 
 
 def machine(race: Race) -> str:
-    """Return what the race ran on and how, as a list."""
+    """Return a list of the machine, the versions, and the protocol."""
     how = (
         f"{race.protocol['rounds']} processes per contestant, samples of at least "
         f"{race.protocol['sample_seconds'] * 1e3:.0f} ms, threads {race.protocol['threads']}"
@@ -63,7 +60,7 @@ def machine(race: Race) -> str:
 
 
 def facts(on: Mapping[str, str], versions: Mapping[str, Any], how: str) -> str:
-    """Return the machine, the versions that the workers told, and how it was measured, as a list."""
+    """Return a list of the machine, the versions that the workers reported, and `how` it was measured."""
     libraries = dict(item for hello in versions.values() for item in hello["versions"].items())
     blas = {
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
@@ -90,13 +87,13 @@ def _verdict(race: Race) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table: the first column to the left, figures to the right."""
+    """Return a Markdown table, with the first column aligned left and the others right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _ratios(race: Race, cases: Sequence[int]) -> str:
-    """Each contestant at its better thread setting against numpy_rnn at its own."""
+    """Compare each contestant with numpy_rnn, both at their better thread setting."""
     rows = []
     for i in cases:
         times, best = race.times(i), race.best(i)
@@ -124,7 +121,7 @@ def _interval(interval: Interval) -> str:
 
 
 def _by_contestant(race: Race, cases: Sequence[int], cell: Callable[[int, str], str]) -> str:
-    """Return a table with a column per contestant, `cell(case, name)` in it; empty columns left out."""
+    """Return a table of `cell(case, name)` with a column per contestant, without empty columns."""
     names = [c.name for c in (*CONTESTANTS, AGAIN)]
     names += sorted({sample.name for sample in race.samples} - set(names))
     columns = {name: [cell(i, name) for i in cases] for name in names}
@@ -146,17 +143,14 @@ def _times(race: Race, cases: Sequence[int], threads: int) -> str:
         )
 
     note = "median time (in brackets the number of processes, where it is not all of them):"
-    return f"{threads} thread{'s' * (threads > 1)}, {note}\n\n" + _by_contestant(race, cases, cell)
+    return f"{thread_count(threads)}, {note}\n\n" + _by_contestant(race, cases, cell)
 
 
 def _memory(race: Race, cases: Sequence[int]) -> str:
     def cell(i: int, name: str) -> str:
-        peaks = [race.peak_bytes.get(f"{i}/{Entrant(name, n)}") for n in race.protocol["threads"]]
-        return (
-            f"{min(peak for peak in peaks if peak is not None) / 1e6:.1f}"
-            if any(p is not None for p in peaks)
-            else ""
-        )
+        entrants = [f"{i}/{Entrant(name, n)}" for n in race.protocol["threads"]]
+        peaks = [race.peak_bytes[entrant] for entrant in entrants if entrant in race.peak_bytes]
+        return f"{min(peaks) / 1e6:.1f}" if peaks else ""
 
     rows = _by_contestant(race, cases, cell)
     note = "Peak resident memory in MB of weights, gradients, averages and a step, above what the process held before"
@@ -179,7 +173,7 @@ def _curves(race: Race) -> str:
 
 
 def _first_steps(race: Race) -> str:
-    """Compilation, reported apart: the first step of a fresh process beyond an ordinary one."""
+    """Report the compilation time: how much longer the first step of a fresh process takes."""
     extra: dict[str, list[float]] = {}
     for i in range(len(race.cases)):
         for entrant, seconds in race.times(i).items():
@@ -194,7 +188,7 @@ def _first_steps(race: Race) -> str:
 
 
 def _cores(race: Race) -> str:
-    """Read back what the thread setting came to: processor time over time by the clock."""
+    """Report the effect of the thread setting: CPU time divided by wall time."""
     lines = []
     for threads in race.protocol["threads"]:
         used: dict[str, list[float]] = {}
@@ -202,7 +196,7 @@ def _cores(race: Race) -> str:
             if sample.threads == threads:
                 used.setdefault(sample.name, []).append(sample.cpu_seconds / sample.seconds)
         cores = ", ".join(f"{name} {median(shares):.2f}" for name, shares in sorted(used.items()))
-        lines.append(f"- {threads} thread{'s' * (threads > 1)}: {cores}")
+        lines.append(f"- {thread_count(threads)}: {cores}")
     return "\n".join(["## Cores in use, median over all samples", "", *lines]) if race.samples else ""
 
 

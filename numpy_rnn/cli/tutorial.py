@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> None:
     model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
     training = {"epochs": arguments.epochs, "lr": arguments.lr, "carry_hidden": arguments.carry_hidden}
     if arguments.torch:
-        from torch_reference.side_by_side import side_by_side
+        from torch_reference import side_by_side  # the only import of the mirror in this package
 
         side_by_side(model, vocabulary, arguments.text, **training)
         return

@@ -103,7 +103,7 @@ def test_without_torch_the_error_names_the_extra(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # an import of torch now fails
     status, _, err = run(capsys, "tutorial", "--torch")
     assert status == 1
-    assert err == "numpy-rnn: error: PyTorch is not installed: it is the extra 'torch' (in a clone: make test)\n"
+    assert err == "numpy-rnn: error: PyTorch is not installed: pip install 'numpy-rnn[torch]'\n"
 
 
 def test_the_last_epoch_is_printed_too(capsys):

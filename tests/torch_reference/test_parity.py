@@ -1,4 +1,4 @@
-"""The tutorial's training, number for number with PyTorch; and that a difference would be found and named."""
+"""The tutorial's training agrees with PyTorch in every number, and a difference would be found and named."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import train_epochs
-from torch_reference.lockstep import make_mirror
 
 VOCABULARY = nr.Vocabulary.from_text(TUTORIAL_TEXT)
 TOKENS, TARGETS = inputs_and_targets(VOCABULARY, TUTORIAL_TEXT)
@@ -20,11 +19,10 @@ def make_model(dtype=np.float64, seed=0):
     return nr.CharRNN(len(VOCABULARY), dtype=dtype, rng=np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("carry_hidden", [False, True])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("seed", "carry_hidden"), [(0, False), (1, True)])
 def test_a_hundred_epochs_equal_torch(seed, carry_hidden):
     model = make_model(seed=seed)
-    mirror = make_mirror(model)
+    mirror = torch_reference.make_mirror(model)
     result = torch_reference.parity(
         model, TOKENS, TARGETS, epochs=100, carry_hidden=carry_hidden, mirror=mirror, tolerance=1e-10
     )
@@ -42,7 +40,7 @@ def test_batches_equal_torch_step_by_step(V, carry_hidden):
     rng = np.random.default_rng(0)
     tokens, targets = rng.integers(0, V, (2, 6, 3))
     model = nr.CharRNN(V, 5, 8, dtype=np.float64, rng=rng)
-    result = torch_reference.parity(model, tokens, targets, epochs=30, carry_hidden=carry_hidden, tolerance=1e-10)
+    result = torch_reference.parity(model, tokens, targets, epochs=10, carry_hidden=carry_hidden, tolerance=1e-10)
     assert result.ok, result
 
 
@@ -52,29 +50,33 @@ def test_layers_equal_torch_step_by_step_and_dropout_must_be_off():
     model = nr.CharRNN(9, 5, 8, 3, dropout=0.5, dtype=np.float64, rng=rng)
     with pytest.raises(ValueError, match=r"model has dropout, .* call model\.eval"):
         torch_reference.parity(model, tokens, targets, epochs=30)
-    result = torch_reference.parity(model.eval(), tokens, targets, epochs=30, carry_hidden=True, tolerance=1e-10)
+    result = torch_reference.parity(model.eval(), tokens, targets, epochs=10, carry_hidden=True, tolerance=1e-10)
     assert result.ok, result
 
 
 @pytest.mark.parametrize("carry_hidden", [False, True])
-def test_the_training_loops_agree(carry_hidden):
-    model = make_model()
-    mirror = make_mirror(model)
-    options = {"epochs": 100, "lr": 0.01, "carry_hidden": carry_hidden}
-    ours = list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, **options))
-    theirs = list(torch_reference.train_epochs(mirror, torch.tensor(TOKENS), torch.tensor(TARGETS), **options))
-    assert len(ours) == 100
-    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+def test_the_training_loops_and_the_comparison_agree(carry_hidden):
+    options = {"epochs": 20, "lr": 0.01, "carry_hidden": carry_hidden}
+    ours = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, **options))
+    tokens, targets, mirror = torch.tensor(TOKENS), torch.tensor(TARGETS), torch_reference.make_mirror(make_model())
+    theirs = list(torch_reference.train_epochs(mirror, tokens, targets, **options))
+    compared = torch_reference.parity(make_model(), TOKENS, TARGETS, **options).steps
+    assert len(ours) == 20
+    for losses in (theirs, [step.numpy_loss for step in compared], [step.torch_loss for step in compared]):
+        np.testing.assert_allclose(losses, ours, rtol=1e-10)
 
 
-def test_the_state_policies_differ():
-    fresh = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, epochs=3))
-    carried = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, epochs=3, carry_hidden=True))
-    assert fresh[0] == carried[0]
-    assert fresh[1] != carried[1]
+def test_carrying_the_state_changes_every_step_but_the_first():
+    losses = np.array(
+        [
+            list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, epochs=3, carry_hidden=carry_hidden))
+            for carry_hidden in (False, True)
+        ]
+    )
+    assert ((losses[0] != losses[1]) == [False, True, True]).all()
 
 
-def test_float32_is_learnt_by_heart_too():
+def test_the_text_is_memorised_in_float32_too():
     model = make_model(np.float32)
     assert all(np.isfinite(list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, epochs=100))))
     assert nr.generate(model, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
@@ -85,12 +87,12 @@ def parting(**options):
     assert not result.ok
     number, name, difference = result.first_parting
     assert not difference <= result.tolerance
-    assert f"parted at step {number}: {name} differs" in str(result)
+    assert f"parted at step {number}: relative difference of {name} is" in str(result)
     return number, name
 
 
 def test_different_weights_part_in_the_logits():
-    mirror = make_mirror(make_model())
+    mirror = torch_reference.make_mirror(make_model())
     with torch.no_grad():
         mirror.fc.bias[3] += 1e-6
     assert parting(mirror=mirror) == (1, "logits")
@@ -126,14 +128,14 @@ def test_a_fault_from_the_second_step_on_is_placed_there(monkeypatch):
 
 
 def test_nan_counts_as_a_difference():
-    mirror = make_mirror(make_model())
+    mirror = torch_reference.make_mirror(make_model())
     with torch.no_grad():
         mirror.rnn.bias_hh_l0[0] = torch.nan
     assert parting(mirror=mirror) == (1, "logits")
 
 
 def test_a_mirror_of_zeros_parts_infinitely():
-    mirror = make_mirror(make_model())
+    mirror = torch_reference.make_mirror(make_model())
     with torch.no_grad():
         for p in mirror.parameters():
             p.zero_()
@@ -150,7 +152,7 @@ def test_a_mirror_of_another_size_is_named():
         torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=0)
 
 
-def test_agreement_is_said_with_its_size():
+def test_the_largest_difference_is_printed():
     result = torch_reference.parity(make_model(), TOKENS, TARGETS, epochs=3)
     assert result.ok
     assert "3 steps agree: largest relative difference" in str(result)

@@ -1,39 +1,31 @@
-"""The same training in PyTorch: truncated backpropagation through time as a good user of torch writes it."""
+"""The training of `numpy-rnn train` in PyTorch: truncated backpropagation through time."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from benchmarks.contestants import Unavailable
 from numpy_rnn.checks import Array
 from numpy_rnn.text.windows import IGNORED, validation_windows
 from numpy_rnn.training.trainer import Trainer
+from torch_reference.model import make_mirror
 
-try:
-    import torch
-    from torch import Tensor, nn
-
-    from benchmarks.contestants.pytorch import start
-    from torch_reference.lockstep import make_mirror
-except ModuleNotFoundError as error:
-    raise Unavailable("PyTorch is not installed: pip install 'numpy-rnn[torch]'") from error
-
-__all__ = ["TorchTrainer", "learner", "start"]
-
-Window = tuple[Tensor, Tensor]
+__all__ = ["TorchTrainer"]
 
 
 class TorchTrainer:
-    """The training that `trainer` is about to begin: its initial weights, its windows in their order, its options.
+    """The same training as that of a `numpy_rnn` trainer: initial weights, windows and their order, options.
 
     Parameters
     ----------
-    trainer : Trainer
-        Before its first step, and without dropout, whose masks NumPy and torch draw differently. It is not trained.
+    trainer : numpy_rnn.training.trainer.Trainer
+        The trainer to copy, before its first step and without dropout, since NumPy and torch draw different masks. It
+        is not changed.
     fused : bool, default False
-        torch's Adam in one kernel.
+        Use torch's fused Adam.
     """
 
     def __init__(self, trainer: Trainer, fused: bool = False) -> None:
@@ -41,7 +33,7 @@ class TorchTrainer:
         self.model = make_mirror(trainer.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.lr, fused=fused)
         self.criterion = nn.CrossEntropyLoss()
-        # Tensors of int64 before the first step, so that within a step a window costs nothing (ours is looked up).
+        # Converted before the first step, so that reading a window costs nothing during training.
         streams, n = trainer.streams, trainer.plan.val_length
         self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
         val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
@@ -50,11 +42,11 @@ class TorchTrainer:
         self.step = 0
 
     def train_step(self) -> tuple[float, float]:
-        """Take one step; return its loss and the norm of its gradients before clipping."""
+        """Take one step; return its loss and the norm of the gradients before clipping."""
         window = self.step % len(self.windows)
         tokens, targets = self.windows[window]
         h_0 = None if window == 0 else self.hidden
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         logits, h_n = self.model(tokens, h_0)
         loss = self.criterion(logits.flatten(0, 1), targets)
         loss.backward()
@@ -75,10 +67,6 @@ class TorchTrainer:
         return total / self.val_length if self.val_length else math.nan
 
 
-def learner(trainer: Trainer, fused: bool = False) -> TorchTrainer:
-    return TorchTrainer(trainer, fused)
-
-
-def _as_tensors(tokens: Array, targets: Array) -> Window:
-    """Return tokens (T, B), and targets (T * B,)."""
+def _as_tensors(tokens: Array, targets: Array) -> tuple[Tensor, Tensor]:
+    """Return tokens (T, B) and targets (T * B,) as int64."""
     return torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(targets.astype(np.int64)).flatten()

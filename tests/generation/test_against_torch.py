@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 import torch_reference  # noqa: E402
 from tests.references import tensor  # noqa: E402
-from torch_reference.lockstep import make_mirror  # noqa: E402
+from torch_reference import make_mirror  # noqa: E402
 
 
 @given(rng=some.rngs, V=some.V, E=some.sizes, H=some.sizes, L=layers, extra=st.integers(0, 9), data=st.data())

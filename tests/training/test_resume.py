@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from numpy_rnn.storage.lock import LockError
+from numpy_rnn.storage.files import LockError
 
 from numpy_rnn.storage.checkpoint import read_checkpoint
 from numpy_rnn.training.loop import Training

@@ -8,31 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from numpy_rnn.display.pictures import BLUE, GREY, PINK, RED, figures
 from tests.documents import measure
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
 
-# Okabe and Ito's palette, readable for the colour-blind. Line styles and markers differ as well.
-BLUE, RED, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 ARROW = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
-RC: dict[str, Any] = {
+STYLE: dict[str, Any] = {  # beside that of all pictures
     "font.size": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.titlesize": 13,
-    "axes.titlelocation": "left",
     "axes.grid": True,
     "grid.color": "#e8e8e8",
     "axes.axisbelow": True,
     "lines.linewidth": 2.2,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "savefig.dpi": 100,
 }
 
 
-def biases(pyplot: Any) -> Any:
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11.5, 5))
+def biases(figure: Any) -> None:
+    left, right = panels(figure, 11.5, 5)
     grid = np.linspace(-2, 2, 81)
     losses, gradient = measure.loss_over_two_biases(grid, grid)
     filled = left.contourf(grid, grid, losses, levels=14, cmap="cividis")
@@ -49,11 +42,10 @@ def biases(pyplot: Any) -> Any:
     right.plot(path[-1, 0], path[-1, 1], "D", color=RED, markersize=5, linestyle="", label="after 100 epochs")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     right.set(title="Training of the tutorial's 32 units", xlabel="b_ih[j]", ylabel="b_hh[j]", aspect="equal")
-    return figure
 
 
-def vanishing(pyplot: Any) -> Any:
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8))
+def vanishing(figure: Any) -> None:
+    left, right = panels(figure, 12, 4.8)
     distance = np.arange(41)
     for radius, colour, style in ((2.0, RED, "-"), (1.0, GREY, "--"), (0.7, BLUE, "-.")):
         norms = measure.random_reach(radius, T=len(distance))
@@ -68,7 +60,7 @@ def vanishing(pyplot: Any) -> Any:
     curves = [
         ("recall, trained", measure.recall(1000), RED, "o-"),
         ("recall, untrained", measure.recall(0), GREY, "s--"),
-        ("tutorial, untrained", measure.tutorial(0), PURPLE, "v--"),
+        ("tutorial, untrained", measure.tutorial(0), PINK, "v--"),
         ("tutorial, trained", measure.tutorial(100), BLUE, "^-"),
     ]
     for name, case, colour, style in curves:
@@ -78,11 +70,10 @@ def vanishing(pyplot: Any) -> Any:
     right.set(title="Two models, before and after training", xlim=(0, 17), ylim=(1e-11, 1e2), xticks=range(0, 18, 2))
     for axes in (left, right):
         axes.set(yscale="log", xlabel="T - t, steps between the loss and the state")
-    return figure
 
 
-def truncation(pyplot: Any) -> Any:
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5))
+def truncation(figure: Any) -> None:
+    left, right = panels(figure, 12, 5)
     cases = [("recall", measure.recall(100), RED, "o"), ("tutorial", measure.tutorial(100), BLUE, "^")]
     ways = [("each loss reaches back k steps", measure.truncated, "-"), ("windows of k", measure.windows, ":")]
     for name, case, colour, marker in cases:
@@ -102,11 +93,11 @@ def truncation(pyplot: Any) -> Any:
     for axes in (left, right):
         axes.set(xlim=(0.5, 18.5), xticks=[1, *range(2, 19, 2)], xlabel="k, the length of the truncation")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
 
 
-def detaching(pyplot: Any) -> Any:
-    figure, axes = pyplot.subplots(figsize=(10, 4.4))
+def detaching(figure: Any) -> None:
+    figure.set_size_inches(10, 4.4)
+    axes = figure.subplots()
     model, tokens, targets = measure.recall(100)
     cut = 5
     full, parts = measure.detached(model, tokens, targets, cut)
@@ -122,15 +113,15 @@ def detaching(pyplot: Any) -> Any:
     axes.set_xticks(t, [f"{character}\n{step}" for character, step in zip("a--------", t, strict=True)])
     axes.set(title="The gradient that reaches each hidden state", yscale="log")
     axes.set(xlabel="character read, and step t", ylabel="|dh_t|")
-    return figure
 
 
-def clipping(pyplot: Any) -> Any:
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8), width_ratios=(1, 1.6))
+def clipping(figure: Any) -> None:
+    left, right = panels(figure, 12, 4.8, width_ratios=(1, 1.6))
     for before, after in measure.clipped_arrows():
         left.annotate("", before, (0, 0), arrowprops={**ARROW, "color": GREY, "linewidth": 1.4, "linestyle": "--"})
         left.annotate("", after, (0, 0), arrowprops={**ARROW, "color": RED, "linewidth": 2.8})
-    left.add_patch(pyplot.Circle((0, 0), 1, fill=False, color=BLUE, linewidth=1.5))
+    angle = np.linspace(0, 2 * np.pi, 200)
+    left.plot(np.cos(angle), np.sin(angle), color=BLUE, linewidth=1.5)
     left.annotate("max_norm = 1", (0.9, -0.5), (8, -36), textcoords="offset points", color=BLUE)
     left.set(title="Six gradients of two numbers", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
     norms = measure.clipped_norms()
@@ -140,7 +131,12 @@ def clipping(pyplot: Any) -> Any:
     right.set(title="Norm of the recall model's gradient", xlabel="step of training", yscale="log")
     right.set_xlim(0, len(norms))
     right.legend(loc="upper left")
-    return figure
+
+
+def panels(figure: Any, width: float, height: float, **options: Any) -> Any:
+    """Return two axes, side by side."""
+    figure.set_size_inches(width, height)
+    return figure.subplots(1, 2, **options)
 
 
 def _label(axes: Any, words: str, point: Any, colour: str, lift: float = 0, x: float = 8) -> None:
@@ -158,20 +154,16 @@ def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:
     for name in names:
         if name not in FIGURES:
             raise SystemExit(f"no figure {name!r}, expected some of {', '.join(FIGURES)}")
-    try:
-        import matplotlib
-    except ModuleNotFoundError as error:
-        raise SystemExit("the figures need matplotlib: pip install 'numpy-rnn[plot]'") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     paths = []
-    with matplotlib.rc_context(RC):
+    with figures() as Figure:
+        import matplotlib
+
+        matplotlib.rcParams.update(STYLE)  # until the end of the block
         for name in names or FIGURES:
-            figure = FIGURES[name](pyplot)
+            figure = Figure()
+            FIGURES[name](figure)
             paths.append(folder / f"{name}.png")
-            figure.savefig(paths[-1], metadata={"Software": None})
-            pyplot.close(figure)
+            figure.savefig(paths[-1], dpi=100, metadata={"Software": None})
     return paths
 
 

@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 import pytest
-from numpy_rnn.storage.files import LockError
 
 from numpy_rnn.storage.checkpoint import read_checkpoint
+from numpy_rnn.storage.files import LockError
 from numpy_rnn.training.loop import Training
 from numpy_rnn.training.metrics import read_metrics
 from numpy_rnn.training.run import open_run

@@ -233,13 +233,10 @@ def test_a_failed_forward_leaves_the_last_one_in_place(case):
 
 
 def test_a_tape_is_not_copied():
-    """Its arrays share memory; copied one by one they would not, and gradients would be wrong without a word."""
+    """Its arrays share memory. Copies of them would not, and gradients would be silently wrong."""
     model = nr.CharRNN(V, E, H, rng=0)
-    for layer, tape in [
-        (model, model.new_tape(T, B)),
-        (model.rnn, model.rnn.new_tape(T, B)),
-        (model.criterion, model.criterion.new_tape(T, V)),
-    ]:
+    for layer, sizes in ((model, (T, B)), (model.rnn, (T, B)), (model.criterion, (T, V))):
+        tape = layer.new_tape(*sizes)
         for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match="cannot be copied or pickled: make one with new_tape"):
                 duplicate([tape] if duplicate is copy.deepcopy else tape)

@@ -12,11 +12,12 @@ from numpy_rnn.gradient_checking.derivatives import EPS, one_sided
 from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.gradient_checking.side_effects import faults_of_conduct
 from numpy_rnn.gradient_checking.subjects.layer import LayerSubject
 from numpy_rnn.gradient_checking.subjects.pair import PairSubject
 from numpy_rnn.gradient_checking.subjects.subject import Subject
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["assert_gradients", "gradcheck"]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.derivatives import central, complex_step
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-
-if TYPE_CHECKING:
-    from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["plot"]
 
@@ -19,12 +18,13 @@ STEPS = 10.0 ** np.arange(-15, 0.01, 0.5)
 RIGHT, WRONG, GREY = "#2b6cb0", "#c53030", "#718096"
 
 
-def plot(report: GradcheckReport, target: Any = None) -> Any:
+def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment, target: Any = None) -> Any:
     """Draw the report; return the figure.
 
     Parameters
     ----------
-    report : GradcheckReport
+    label, tensors, experiment
+        Those of the report.
     target : path or sequence of three matplotlib axes, optional
         A file to write, or the axes to draw on. None: a new figure, which is returned.
 
@@ -46,40 +46,34 @@ def plot(report: GradcheckReport, target: Any = None) -> Any:
         if len(axes) != 3:
             raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
         figure = axes[0].figure
-    tensor = _worst_tensor(report)
-    _scatter(axes[0], report)
-    _heatmap(axes[1], tensor)
-    _error_by_step(axes[2], report.experiment, tensor)
+    compared = [t for t in tensors.values() if t.verdict in ("ok", "WRONG") and t.checked_numeric.size]
+    if not compared:
+        raise ValueError("there is nothing to draw: no gradient was compared")
+    worst = max(compared, key=lambda t: (t.verdict == "WRONG", t.max_relative_error))
+    _scatter(axes[0], label, compared)
+    _heatmap(axes[1], worst)
+    _error_by_step(axes[2], experiment, worst)
     if target is not None and not isinstance(target, list | tuple | np.ndarray):
         figure.savefig(target, dpi=120)
     return figure
 
 
-def _worst_tensor(report: GradcheckReport) -> TensorReport:
-    compared = [t for t in report.tensors.values() if t.verdict in ("ok", "WRONG") and t.checked_numeric.size]
-    if not compared:
-        raise ValueError("there is nothing to draw: no gradient was compared")
-    return max(compared, key=lambda t: (t.verdict == "WRONG", t.max_relative_error))
-
-
-def _scatter(axes: Any, report: GradcheckReport) -> None:
+def _scatter(axes: Any, label: str, compared: list[TensorReport]) -> None:
     every = [np.zeros(1)]
-    for t in report.tensors.values():
-        if t.verdict not in ("ok", "WRONG") or not t.checked_numeric.size:
-            continue
+    for t in compared:
         color, marker = (WRONG, "x") if t.verdict == "WRONG" else (RIGHT, ".")
         axes.plot(t.checked_numeric, t.checked_analytic, marker, color=color, alpha=0.6, label=None)
         every += [t.checked_numeric, t.checked_analytic]
     low, high = np.nanmin(np.concatenate(every)), np.nanmax(np.concatenate(every))
     axes.plot([low, high], [low, high], "-", color=GREY, linewidth=1, zorder=0)
     for verdict, marker, color in (("ok", ".", RIGHT), ("WRONG", "x", WRONG)):
-        names = [t.name for t in report.tensors.values() if t.verdict == verdict]
+        names = [t.name for t in compared if t.verdict == verdict]
         if names:
             words = "right" if verdict == "ok" else "wrong"
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             axes.plot([], [], marker, color=color, label=f"{words}: {shown}")
     axes.legend(loc="best", fontsize="small", frameon=False)
-    axes.set(title=f"{report.label}: gradients", xlabel="numerical", ylabel="backward")
+    axes.set(title=f"{label}: gradients", xlabel="numerical", ylabel="backward")
 
 
 def _heatmap(axes: Any, tensor: TensorReport) -> None:

@@ -4,111 +4,19 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from numpy_rnn.checks import Array
 from numpy_rnn.display.html import escape, paragraph, table
+from numpy_rnn.gradient_checking.experiment import Experiment
+from numpy_rnn.gradient_checking.plot import plot
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
-if TYPE_CHECKING:
-    from numpy_rnn.gradient_checking.experiment import Experiment
+__all__ = ["GradcheckReport"]
 
-__all__ = ["GradcheckReport", "TensorReport"]
-
-_EMPTY = np.zeros(0)
 WIDTH = 118
-
-
-@dataclass
-class TensorReport:
-    """The comparison for one tensor.
-
-    Attributes
-    ----------
-    verdict : str
-        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none), "KINKS" (forward is not
-        differentiable wherever its slope is not zero) or "not checked" (a configuration).
-    analytic : ndarray
-        What backward says.
-    numeric : ndarray
-        The numerical gradient, nan where it was not computed one coordinate at a time.
-    coordinates : ndarray or None
-        Flat indices of the coordinates that were compared; None: a few random directions were.
-    max_absolute_error, max_relative_error : float
-        Largest difference between the two, and relative to the larger of the two (at least 1/100 of the tensor's
-        largest), at the points where the function is differentiable.
-    worst_index : tuple of int, or None
-        Where the difference is largest.
-    diagnosis : str or None
-        The likely mistake, in words.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    verdict: str
-    analytic: Array | None = None
-    coordinates: Array | None = None
-    checked_analytic: Array = field(default_factory=lambda: _EMPTY)
-    checked_numeric: Array = field(default_factory=lambda: _EMPTY)
-    absolute_error: Array = field(default_factory=lambda: _EMPTY)
-    relative_error: Array = field(default_factory=lambda: _EMPTY)
-    tolerance: Array = field(default_factory=lambda: _EMPTY)
-    kinks: Array = field(default_factory=lambda: np.zeros(0, bool))
-    diagnosis: str | None = None
-    time_axis: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.verdict in ("ok", "not checked")
-
-    @property
-    def is_tiny(self) -> bool:
-        """Whether the gradient, not zero, is nowhere beyond its tolerance: nothing can be said about it."""
-        size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
-        return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
-
-    @property
-    def numeric(self) -> Array:
-        return self.spread(self.checked_numeric)
-
-    @property
-    def max_absolute_error(self) -> float:
-        return float(np.maximum.reduce(self.absolute_error, initial=0))
-
-    @property
-    def max_relative_error(self) -> float:
-        return float(np.maximum.reduce(self.relative_error, initial=0))
-
-    @property
-    def worst(self) -> int | None:
-        """Which of the compared numbers is the worst: of those beyond their tolerance, if any, the furthest off."""
-        if not self.absolute_error.size:
-            return None
-        error = np.where(np.isnan(self.absolute_error), np.inf, self.absolute_error)
-        beyond = error > self.tolerance
-        return int(np.argmax(np.where(beyond, error, 0) if beyond.any() else error))
-
-    @property
-    def worst_index(self) -> tuple[int, ...] | None:
-        if self.worst is None or self.coordinates is None:
-            return None
-        return tuple(int(i) for i in np.unravel_index(self.coordinates[self.worst], self.shape))
-
-    def spread(self, values: Array) -> Array:
-        """Return values at the compared coordinates as an array of the tensor's shape, nan elsewhere."""
-        result = np.full(math.prod(self.shape), np.nan)
-        if self.coordinates is not None:
-            result[self.coordinates] = values
-        return result.reshape(self.shape)
-
-    def error_by_time_step(self) -> Array | None:
-        """Return the largest relative error at each time step; None if this is no sequence."""
-        if self.time_axis is None or self.coordinates is None or len(self.coordinates) < math.prod(self.shape):
-            return None
-        steps = np.moveaxis(self.spread(self.relative_error), self.time_axis, 0)
-        return np.asarray(steps.reshape(len(steps), -1).max(axis=1, initial=0))
 
 
 @dataclass
@@ -136,9 +44,7 @@ class GradcheckReport:
 
         Needs matplotlib, the extra 'plot'.
         """
-        from numpy_rnn.gradient_checking.plot import plot
-
-        return plot(self, target)
+        return plot(self.label, self.tensors, self.experiment, target)
 
     def __str__(self) -> str:
         rows = self._table()

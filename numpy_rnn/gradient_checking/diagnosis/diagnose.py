@@ -32,7 +32,6 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
     """Write a diagnosis into each wrong tensor of the report, and say which axis is that of time."""
     for name, tensor in report.tensors.items():
         tensor.time_axis = evidence.time_axis(name)
-    ignored = upstream_ignored(evidence)
     cases = {}
     for name, tensor in report.tensors.items():
         if tensor.verdict == "SHAPE":
@@ -41,29 +40,22 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
             # Points where forward is not differentiable say nothing.
             wrong = ~(tensor.absolute_error <= tensor.tolerance)
             a = np.where(tensor.kinks, tensor.checked_numeric, tensor.checked_analytic)
-            J = evidence.jacobians[name]
-            cases[name] = Case(
-                evidence, name, tensor.shape, a, tensor.checked_numeric, J, wrong, evidence.is_full(name)
-            )
+            J, full = evidence.jacobians[name], evidence.is_full(name)
+            cases[name] = Case(evidence, name, tensor.shape, a, tensor.checked_numeric, J, wrong, full)
         elif tensor.verdict == "WRONG":
             tensor.diagnosis = (
                 "wrong along a direction, right at the coordinates that were tried: check a smaller shape"
             )
-    recurrence_mistakes: list[tuple[str, dict[str, Array]]] = []
-    if cases and all(case.full for case in cases.values()) and (recurrence := take_apart(evidence.experiment)):
-        recurrence_mistakes = list(mistakes(recurrence))
+    recurrence = take_apart(evidence.experiment) if cases and all(case.full for case in cases.values()) else None
+    of_the_recurrence = list(mistakes(recurrence)) if recurrence else []
 
     def recurrent(case: Case) -> Iterator[str]:
-        for words, gradients in recurrence_mistakes:
+        for words, gradients in of_the_recurrence:
             if case.name in gradients and case.explained_by(gradients[case.name]):
                 yield words
 
-    def independent(case: Case) -> Iterator[str]:
-        if ignored and _same_for_any(case):
-            yield ignored
-
     finders: list[Callable[[Case], Iterator[str]]] = [
-        _not_finite, _zero, rounded, independent, factor, recurrent, other_upstreams, _activation, contributions,
+        _not_finite, _zero, rounded, upstream_ignored, factor, recurrent, other_upstreams, _activation, contributions,
         rearranged, related,
     ]  # fmt: skip
     candidates = {
@@ -75,13 +67,6 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
     for name, case in cases.items():
         best = max(candidates[name], key=lambda words: served[words], default=None)
         report.tensors[name].diagnosis = best or wrong_places(case) or NOTHING_FITS
-
-
-def _same_for_any(case: Case) -> bool:
-    experiment = case.evidence.experiment
-    doubled = experiment.backward([2 * u for u in experiment.upstream])
-    a = case.evidence.gradients[case.name]
-    return np.array_equal(doubled[case.name], a) and bool(a.any())
 
 
 def _not_finite(case: Case) -> Iterator[str]:
@@ -147,14 +132,11 @@ def _activation(case: Case) -> Iterator[str]:
     if slope is None or len(evidence.experiment.outputs) > 1:
         return
     # Where the slope is zero, the Jacobian of the pre-activation is known only if it is one by one.
-    own = slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if own:
-            columns = np.arange(len(slope)) % case.J.shape[1]
-            z_jacobian = np.zeros(case.J.shape)
-            z_jacobian[np.arange(len(slope)), columns] = 1
-        else:
-            z_jacobian = case.J / slope[:, None]
+    if slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None:
+        z_jacobian = np.zeros(case.J.shape)
+        z_jacobian[np.arange(len(slope)), np.arange(len(slope)) % case.J.shape[1]] = 1
+    else:
+        z_jacobian = case.J / slope[:, None]
     for words, wrong in wrong_slopes(slope, y.ravel(), None):
         if case.explained_by((evidence.u * wrong) @ z_jacobian):
             yield words

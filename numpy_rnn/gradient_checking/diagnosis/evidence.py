@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +88,3 @@ class Case:
     def under(self, upstream: list[Array]) -> Array:
         """Return the true gradient under other upstream gradients."""
         return self.evidence.experiment.flat(upstream) @ self.J
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)

@@ -65,7 +65,7 @@ def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tup
         f"d{s}_n is added at every step, where it belongs to the last",
         r.whole(r.backward(u_y, u_s, again=True)),
     )
-    for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
+    for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice")):
         for at_the_end in (u_s, factor * u_s):
             yield (
                 f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
@@ -121,8 +121,6 @@ def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterato
     dz = [right["ds"][t] * rows[t][r.Y :] for t in range(r.T)]
     late = {n: sum(dz[t] @ z_steps[t + 1][n][r.Y :] for t in range(r.T)) for n in r.parameters}
     yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
-    early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][r.Y :] for t in range(r.T)) for n in r.parameters}
-    yield "dz_t is paired with what step t - 1 read: shifted by one step", early
     for name in r.moving:
         if z_steps[0][name].shape[1] == r.S:  # as many inputs as states
             mixed_up = [z_steps[t][name][r.Y :] @ dz[t] for t in range(r.T)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.derivatives import EPS, one_sided
+from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided
 from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
@@ -80,14 +80,14 @@ def gradcheck(
     tensors = {
         name: _check_tensor(experiment, name, gradients.get(name), evidence, full, rng) for name in experiment.point
     }
-    for name in [name for name, tensor in tensors.items() if tensor.verdict == "not checked"]:
-        experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
+    for name, tensor in tensors.items():
+        if tensor.verdict == "not checked":
+            experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
+        elif tensor.is_tiny:
+            experiment.notes.append(f"the gradient of {name} is as small as rounding: nothing can be said about it")
     for name, value in subject.inputs.items():
         if isinstance(value, float):
             experiment.notes.append(f"{name} is a Python number and left alone: np.array({value}) would be checked")
-    experiment.notes[:] = dict.fromkeys(experiment.notes)
-    for name in [name for name, tensor in tensors.items() if tensor.is_tiny]:
-        experiment.notes.append(f"the gradient of {name} is as small as rounding: nothing can be said about it")
     report = GradcheckReport(subject.label, experiment, tensors, faults, seed, subject.unchecked)
     if any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values()):
         # A diagnosis helps and does not decide: what it stumbles over must not hide the verdicts.
@@ -141,7 +141,8 @@ def _check_tensor(
     if full:
         tensor = _compare(experiment, evidence, name, a, coordinates=np.arange(x.size))
     else:
-        tensor = _compare(experiment, evidence, name, a, directions=_unit_vectors(x, rng))
+        directions = [v / np.linalg.norm(v) for v in rng.standard_normal((DIRECTIONS, *x.shape))]
+        tensor = _compare(experiment, evidence, name, a, directions=directions)
         if tensor.verdict in ("WRONG", "KINKS"):  # a direction says that something is wrong, not where
             coordinates = np.sort(rng.choice(x.size, min(SAMPLE, x.size), replace=False))
             sample = _compare(experiment, evidence, name, a, coordinates=coordinates)
@@ -149,17 +150,6 @@ def _check_tensor(
     if wrong_shape:
         tensor.verdict, tensor.analytic = "SHAPE", analytic
     return tensor
-
-
-def _unit_vectors(x: Array, rng: np.random.Generator) -> list[Array]:
-    directions = rng.standard_normal((DIRECTIONS, *x.shape))
-    return [v / np.linalg.norm(v) for v in directions]
-
-
-def _one_hot(x: Array, coordinate: int) -> Array:
-    v = np.zeros(x.shape)
-    v.flat[coordinate] = 1
-    return v
 
 
 def _compare(
@@ -175,7 +165,7 @@ def _compare(
     x, u = experiment.point[name], experiment.u
 
     def direction(k: int) -> Array:
-        return _one_hot(x, coordinates[k]) if coordinates is not None else (directions or [])[k]
+        return one_hot(x.shape, coordinates[k]) if coordinates is not None else (directions or [])[k]
 
     K = len(coordinates) if coordinates is not None else len(directions or [])
     J, J_error = experiment.jacobian(name, map(direction, range(K)))

@@ -32,7 +32,16 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Function", "complex_step", "one_sided", "precision", "richardson", "scale_of", "why_not_complex"]
+__all__ = [
+    "Function",
+    "complex_step",
+    "one_hot",
+    "one_sided",
+    "precision",
+    "richardson",
+    "scale_of",
+    "why_not_complex",
+]
 
 Function = Callable[[Mapping[str, Any]], Array]  # from the values of the tensors to all outputs, in one vector
 
@@ -44,6 +53,13 @@ EPS = float(np.finfo(np.float64).eps)
 def scale_of(x: Array) -> float:
     """Return the size of a tensor's values, 1 if all are zero: steps are relative to it."""
     return float(np.sqrt(np.mean(x * x))) or 1.0 if x.size else 1.0
+
+
+def one_hot(shape: tuple[int, ...], coordinate: int) -> Array:
+    """Return an array of zeros with a one at a flat index: the direction of that coordinate."""
+    v = np.zeros(shape)
+    v.flat[coordinate] = 1
+    return v
 
 
 def complex_step(f: Function, point: Mapping[str, Array], name: str, v: Array, h: float = COMPLEX_H) -> Array:

@@ -85,7 +85,7 @@ class Experiment:
             starts = len(upstream) == 1 and upstream[k].ndim == 0
             upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
             note = f"backward takes no gradient of {names[k]}: its part of the check is left out"
-            if not starts and note not in self.notes:
+            if not starts:
                 self.notes.append(note)
         return upstream
 
@@ -98,15 +98,6 @@ class Experiment:
         """Return the floating-point outputs, or their gradients, as one vector."""
         kept = [np.ravel(a) for a, y in zip(outputs, self.outputs, strict=True) if is_floating(y)]
         return np.concatenate(kept) if kept else np.zeros(0)
-
-    def split(self, vector: Array) -> list[Array]:
-        """Return the outputs, or their gradients, that make one vector; the inverse of `flat`."""
-        arrays, start = [], 0
-        for y in self.outputs:
-            stop = start + (y.size if is_floating(y) else 0)
-            arrays.append(vector[start:stop].reshape(y.shape) if is_floating(y) else np.zeros(y.shape))
-            start = stop
-        return arrays
 
     def output_rows(self, k: int) -> slice:
         """Return where output k lies in the vector of all outputs."""
@@ -129,17 +120,14 @@ class Experiment:
 
     def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
         """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""
-        columns, errors = [np.zeros((self.u.size, 0))], [np.zeros((self.u.size, 0))]
-        f = self.complex_function if self.method == METHODS[0] else self.function
-        for v in directions:
-            if self.method == METHODS[0]:
-                column = complex_step(f, self.point, name, v)
-                error = np.zeros_like(column)
-            else:
-                column, error = richardson(f, self.point, name, v, self.eps)
-            columns.append(column[:, None])
-            errors.append(error[:, None])
-        return np.concatenate(columns, 1), np.concatenate(errors, 1)
+        if self.method == METHODS[0]:
+            f = self.complex_function
+            columns = [(column := complex_step(f, self.point, name, v), 0 * column) for v in directions]
+        else:
+            f = self.function
+            columns = [richardson(f, self.point, name, v, self.eps) for v in directions]
+        J, errors = np.reshape(columns, (len(columns), 2, self.u.size)).transpose(1, 2, 0)
+        return J, errors
 
     def backward(self, upstream: list[Array]) -> dict[str, Array]:
         """Return what backward says, in a fresh session, after one forward at the point."""

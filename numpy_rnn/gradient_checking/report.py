@@ -105,7 +105,7 @@ class GradcheckReport:
         if self.unchecked:
             names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
             lines.append(f"  not checked: {names}, which forward reads (or replaces): backward leaves no d{first}")
-        lines += [f"  {note}" for note in self.experiment.notes]
+        lines += [f"  {note}" for note in dict.fromkeys(self.experiment.notes)]
         if kinks:
             names = ", ".join(kinks)
             lines.append(f"  {names}: each slope that is not zero differs on both sides: choose other values")

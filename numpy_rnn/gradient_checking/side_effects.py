@@ -14,9 +14,8 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     """Return one sentence per fault; `gradients` are those of the experiment's upstream gradients."""
     subject, upstream = experiment.subject, experiment.upstream
     faults = []
-    session = subject.start(np.float64)
     values = copies(experiment.point)
-    outputs = session.forward(values)
+    outputs = subject.start(np.float64).forward(values)
     if not _equal(outputs, experiment.outputs):
         return [
             "forward gives two results for the same inputs, so there is no derivative to compare with: draw from a "
@@ -25,29 +24,23 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
         ]
     faults += _changed("forward changes its input", values, experiment.point)
 
-    values = copies(experiment.point)
     names = subject.output_names(experiment.outputs)
-    returned, handed_in = dict(zip(names, session.forward(values), strict=True)), [u.copy() for u in upstream]
-    before = copies(values)  # which forward may have changed
-    session.backward(handed_in)
-    faults += _changed("backward changes", values, before)
-    faults += _changed("backward changes what forward returned,", returned, dict(zip(names, outputs, strict=True)))
-    d_names = [f"d{name}" for name in names]
-    faults += _changed(
-        "backward changes the upstream gradient",
-        dict(zip(d_names, handed_in, strict=True)),
-        dict(zip(d_names, upstream, strict=True)),
-    )
 
-    session = subject.start(np.float64)
-    session.forward(copies(experiment.point))
-    first = session.backward([u.copy() for u in upstream])
+    def by_name(prefix: str, arrays: list[Array]) -> dict[str, Array]:
+        return {prefix + name: array for name, array in zip(names, arrays, strict=True)}
+
+    session, values, used = subject.start(np.float64), copies(experiment.point), [u.copy() for u in upstream]
+    returned = session.forward(values)
+    before = copies(values)  # which forward may have changed
+    first = session.backward(used)
+    faults += _changed("backward changes", values, before)
+    faults += _changed("backward changes what forward returned,", by_name("", returned), by_name("", outputs))
+    faults += _changed("backward changes the upstream gradient", by_name("d", used), by_name("d", upstream))
     try:
         second = session.backward([u.copy() for u in upstream])
     except Exception:
         experiment.notes.append("backward can be called once per forward only")
         second = first
-    other_upstream = experiment.draw_upstream(rng)
     if not _equal(list(first.values()), list(gradients.values())):
         faults.append(
             "two fresh copies disagree about the gradients: backward draws random numbers, or keeps a global"
@@ -56,7 +49,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
 
     session = subject.start(np.float64)
     session.forward(copies(experiment.point))
-    other = session.backward([u.copy() for u in other_upstream])
+    other = session.backward(experiment.draw_upstream(rng))
     session.forward(copies(experiment.point))
     after = session.backward([u.copy() for u in upstream])
     stale = [name for name in first if not _close(first[name], after[name])]

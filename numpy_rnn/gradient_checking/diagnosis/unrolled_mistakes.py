@@ -15,24 +15,18 @@ __all__ = ["mistakes"]
 
 def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
     """Yield each mistake in words, with the gradients that a backward with it would return."""
-    if r.too_large:
-        return
     u_y, u_s = r.upstream()
     s, T = r.state.removesuffix("_0").removesuffix("0") or r.state, r.T
     if T > 1:
         yield from _of_the_carry(r, u_y, u_s, s)
     right = r.backward(u_y, u_s)
-    for steps, words in (
-        (
-            slice(-1, None),
-            "only the last step counts: assigned in the loop over time where it should be added up",
-        ),
-        (slice(0, 1), "only the first step counts: assigned in the loop over time where it should be added up"),
-        (slice(1, None), "the contribution of the first step is missing from the sum over time"),
-        (slice(0, -1), "the contribution of the last step is missing from the sum over time"),
-    ):
-        summed = r.whole(right, steps)
-        yield words, {name: summed[name] for name in r.parameters}
+    for word, kept, others in (("last", slice(-1, None), slice(0, -1)), ("first", slice(0, 1), slice(1, None))):
+        for steps, words in (
+            (kept, f"only the {word} step counts: assigned in the loop over time where it should be added up"),
+            (others, f"the contribution of the {word} step is missing from the sum over time"),
+        ):
+            summed = r.whole(right, steps)
+            yield words, {name: summed[name] for name in r.parameters}
     yield (
         f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
         {r.state: right["ds"][0]},
@@ -93,9 +87,9 @@ def _truncated(r: Recurrence, u_y: Array, u_s: Array, k: int) -> Gradients:
 def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
     states = [state.ravel() for state in r.states]
     slopes = [slope_of_rows(r.steps[t], r.parameters, slice(r.Y, None), states[t + 1]) for t in range(r.T + 1)]
-    if any(slope is None or not slope.all() for slope in slopes):
+    rows = [np.tile(slope, (r.Y + r.S) // len(slope)) for slope in slopes if slope is not None and slope.all()]
+    if len(rows) < len(slopes):
         return
-    rows = [np.tile(slope, (r.Y + r.S) // len(slope)) for slope in slopes if slope is not None]
     for words, wrong in wrong_slopes(
         np.concatenate([row[r.Y :] for row in rows[: r.T]]),
         np.concatenate(states[1 : r.T + 1]),

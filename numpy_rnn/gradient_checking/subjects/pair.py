@@ -43,8 +43,6 @@ class PairSubject:
         self.label = getattr(forward, "__name__", type(forward).__name__)
         self.notes: list[str] = []
         self.unchecked: list[str] = []
-        if params is not None and not isinstance(params, Mapping):
-            raise TypeError(f"params must be a dictionary of arrays, got {type(params).__name__}")
         names, more = positional(forward)
         names = names[self.params_first :]
         if not isinstance(inputs, Mapping):

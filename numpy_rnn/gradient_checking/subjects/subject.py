@@ -88,8 +88,7 @@ def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subje
             raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
         others = {*known, *arguments, *subject.further_inputs}
         if unknown := [str(key) for key, name in by_name.items() if name not in others]:
-            note = f"backward returns {', '.join(unknown)}, which names nothing that is checked"
-            subject.notes += [note] if note not in subject.notes else []
+            subject.notes.append(f"backward returns {', '.join(unknown)}, which names nothing that is checked")
     else:
         items = list(returned) if isinstance(returned, tuple | list) else [returned]
         if len(items) == len(arguments):

@@ -1,0 +1,84 @@
+"""Correct and wrong backward passes that the tests of the gradient checker share."""
+
+import numpy as np
+
+import numpy_rnn as nr
+
+
+def assert_right(*arguments, **options):
+    report = nr.gradcheck(*arguments, **options)
+    assert report.ok, str(report)
+    assert "WRONG" not in str(report)
+    return report
+
+
+def elementwise(f, slope):
+    return (lambda x: (f(x), x), lambda dy, x: dy * slope(x))
+
+
+RNG = np.random.default_rng(1)
+
+
+x_54, w_43, b_3 = RNG.standard_normal((5, 4)), RNG.standard_normal((4, 3)), RNG.standard_normal(3)
+
+
+def product(x, w):
+    return x @ w, (x, w)
+
+
+def product_back(d, cache):
+    x, w = cache
+    return d @ w.T, x.T @ d
+
+
+def affine_forward(x, w, b):
+    return x.reshape(len(x), -1) @ w + b, (x, w)
+
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return (dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout, dout.sum(axis=0)
+
+
+class Affine:
+    factor = 1
+
+    def __init__(self):
+        self.W, self.b = w_43.copy(), b_3.copy()
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, d):
+        self.dW, self.db = self.factor * self.x.T @ d, d.sum(axis=0)
+        return d @ self.W.T
+
+
+def in_place(array, value):
+    array[...] = value
+    return array
+
+
+def conduct(forward=None, backward=None):
+    return nr.gradcheck(
+        (forward or (lambda x: (x * x, x)), backward or (lambda dy, x: 2 * dy * x)),
+        np.random.default_rng(0).standard_normal((3, 4)),
+    )
+
+
+class Detached(nr.RNN):
+    """Right at the last step, wrong before: the output's gradient alone, step by step."""
+
+    def backward(self, doutput, dh_n=None, tape=None):
+        h, x = self.tape.recurrences[0].h, self.tape.x[0]
+        dz = np.array(doutput)
+        if dh_n is not None:
+            dz[-1] += dh_n[0]
+        dz *= 1 - h[1:] ** 2
+        rows = dz.reshape(-1, self.hidden_size)
+        self.weight_ih_l0.grad = rows.T @ x
+        self.weight_hh_l0.grad = rows.T @ h[:-1].reshape(rows.shape)
+        self.bias_ih_l0.grad = self.bias_hh_l0.grad = rows.sum(axis=0)
+        dx = (rows @ self.weight_ih_l0.data).reshape(*self.tape.shape, -1)
+        return dx, (dz[0] @ self.weight_hh_l0.data)[None]

@@ -16,10 +16,7 @@ def elementwise(f, slope):
     return (lambda x: (f(x), x), lambda dy, x: dy * slope(x))
 
 
-RNG = np.random.default_rng(1)
-
-
-x_54, w_43, b_3 = RNG.standard_normal((5, 4)), RNG.standard_normal((4, 3)), RNG.standard_normal(3)
+x_54, w_43, b_3 = map(np.random.default_rng(1).standard_normal, [(5, 4), (4, 3), 3])
 
 
 def product(x, w):
@@ -65,20 +62,3 @@ def conduct(forward=None, backward=None):
         (forward or (lambda x: (x * x, x)), backward or (lambda dy, x: 2 * dy * x)),
         np.random.default_rng(0).standard_normal((3, 4)),
     )
-
-
-class Detached(nr.RNN):
-    """Right at the last step, wrong before: the output's gradient alone, step by step."""
-
-    def backward(self, doutput, dh_n=None, tape=None):
-        h, x = self.tape.recurrences[0].h, self.tape.x[0]
-        dz = np.array(doutput)
-        if dh_n is not None:
-            dz[-1] += dh_n[0]
-        dz *= 1 - h[1:] ** 2
-        rows = dz.reshape(-1, self.hidden_size)
-        self.weight_ih_l0.grad = rows.T @ x
-        self.weight_hh_l0.grad = rows.T @ h[:-1].reshape(rows.shape)
-        self.bias_ih_l0.grad = self.bias_hh_l0.grad = rows.sum(axis=0)
-        dx = (rows @ self.weight_ih_l0.data).reshape(*self.tape.shape, -1)
-        return dx, (dz[0] @ self.weight_hh_l0.data)[None]

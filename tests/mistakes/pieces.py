@@ -51,12 +51,7 @@ TESTS = {
         test_embedding.test_gradient_equals_the_complex_step,
         *_on_tapes("Embedding"),
     ],
-    "CrossEntropyLoss": [
-        test_cross_entropy.test_loss_and_gradient_equal_torch_without_options,
-        test_cross_entropy.test_class_indices_equal_torch,
-        test_cross_entropy.test_probabilities_equal_torch,
-        test_cross_entropy.test_gradients_equal_the_complex_step,
-    ],
+    "CrossEntropyLoss": [test_cross_entropy.test_loss_and_gradient_equal_torch_without_options],
     "RNN": [
         test_rnn.test_forward_and_gradients_equal_torch,
         test_rnn.test_gradients_equal_the_complex_step,
@@ -70,7 +65,6 @@ TESTS = {
     "clipping": [
         test_clipping.test_clipping_by_the_norm_equals_torch,
         test_clipping.test_clipping_is_by_the_euclidean_norm_by_default,
-        test_clipping.test_clipping_by_the_value_equals_torch,
     ],
 }
 for name, like in {"Linear, square": "Linear", "Embedding, a line": "Embedding", "RNN, square": "RNN"}.items():

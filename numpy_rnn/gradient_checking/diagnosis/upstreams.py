@@ -39,11 +39,12 @@ def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
     for axis in range(min(u.ndim for u in upstream)) if len(upstream) > 1 else ():
         lengths = {u.shape[axis] for u in upstream}
         if len(lengths) == 1 and (length := lengths.pop()) > 1:
-            for word, index in {"last": length - 1, "first": 0}.items():
+            ends, words = (("last", length - 1), ("first", 0)), f"index of axis {axis} of the upstream gradients"
+            for word, index in ends:
                 kept = [_only(u, axis, index) for u in upstream]
-                words = f"index of axis {axis} of the upstream gradients"
                 yield f"only the {word} {words} counts: assigned where it should be summed", kept
-                yield f"the {word} {words} is left out", [u - part for u, part in zip(upstream, kept, strict=True)]
+            for word, index in ends:
+                yield f"the {word} {words} is left out", [u - _only(u, axis, index) for u in upstream]
 
 
 def _of_one(evidence: Evidence, k: int, u: Array) -> Iterator[tuple[str, Array]]:

@@ -82,12 +82,12 @@ def gradcheck(
     }
     for name, tensor in tensors.items():
         if tensor.verdict == "not checked":
-            experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
+            experiment.notes.append(f"{name} is not checked: backward returns no gradient for it")
         elif tensor.is_tiny:
-            experiment.notes.append(f"the gradient of {name} is as small as rounding: nothing can be said about it")
+            experiment.notes.append(f"the gradient of {name} is as small as its rounding error, so it is not checked")
     for name, value in subject.inputs.items():
         if isinstance(value, float):
-            experiment.notes.append(f"{name} is a Python number and left alone: np.array({value}) would be checked")
+            experiment.notes.append(f"{name} is a Python number and not checked: pass np.array({value}) to check it")
     report = GradcheckReport(subject.label, experiment, tensors, faults, seed, subject.unchecked)
     if any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values()):
         # A diagnosis helps and does not decide: what it stumbles over must not hide the verdicts.
@@ -109,7 +109,7 @@ def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) 
             raise TypeError("a pair must be two functions, (forward, backward)")
         if len(inputs) not in (1, 2):
             raise TypeError(
-                f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments: put the inputs "
+                f"a pair takes inputs, or inputs and params, got {len(inputs)} arguments: put the inputs "
                 "into one tuple, gradcheck((forward, backward), (x, w))"
             )
         if len(inputs) == 2 and not isinstance(inputs[1], Mapping):

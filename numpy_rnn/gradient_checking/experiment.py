@@ -38,18 +38,18 @@ class Experiment:
         for name, value in self.point.items():
             if len(bad := np.argwhere(~np.isfinite(value))):
                 where = tuple(bad[0].tolist())
-                raise ValueError(f"{name} is {value[where]} at {list(where)}: gradients are checked at finite points")
+                raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
         session = subject.start(np.float64)
         self.outputs = [y.copy() for y in session.forward(copies(self.point))]
         self._check_outputs()
         for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
             if not np.isfinite(y).all():
-                self.notes.append(f"{name} is not finite at this point: derivatives there mean nothing")
+                self.notes.append(f"{name} is not finite at this point: its derivatives are meaningless")
         self.upstream = self.draw_upstream(rng)
         self.eps = precision(self.function, self.point, rng)
         if self.eps > EPS:
             kind = next(kind.__name__ for kind in (np.float16, np.float32) if self.eps == np.finfo(kind).eps)
-            self.notes.append(f"forward computes in {kind} whatever its inputs are: that rounding limits the check")
+            self.notes.append(f"forward computes in {kind} whatever its inputs are: its rounding limits the check")
         if not (self.point and self.u.size):
             self.method, self.reason = METHODS[0], "there is nothing to differentiate"
         elif method is None or method == METHODS[0]:
@@ -57,9 +57,9 @@ class Experiment:
             if reason and method:
                 raise ValueError(f"method {method!r} cannot be used: {reason}")
             self.method = METHODS[0] if reason is None else METHODS[1]
-            self.reason = reason or "forward runs on complex numbers, and agrees with differences along one direction"
+            self.reason = reason or "confirmed against finite differences in one direction"
         else:
-            self.method, self.reason = method, "as asked"
+            self.method, self.reason = method, "as requested"
 
     def _check_outputs(self) -> None:
         """Raise TypeError unless forward returned numbers, and floating-point ones among them."""
@@ -84,7 +84,7 @@ class Experiment:
             # A loss whose backward takes nothing starts the backward pass, with dL/dL = 1.
             starts = len(upstream) == 1 and upstream[k].ndim == 0
             upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
-            note = f"backward takes no gradient of {names[k]}: its part of the check is left out"
+            note = f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
             if not starts:
                 self.notes.append(note)
         return upstream

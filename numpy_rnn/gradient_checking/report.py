@@ -80,39 +80,41 @@ class GradcheckReport:
             count = f"{len(wrong)} of {len(checked)} gradients wrong"
             verdict = count if len(checked) > 1 else "its gradient is wrong"
         elif not any(tensor.checked_numeric.size for tensor in checked):
-            verdict = "nothing was checked: there is no floating-point array with numbers in it to differentiate by"
+            verdict = "nothing was checked: there is no nonempty floating-point array to differentiate by"
         elif self.faults:
             who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
             right = f" (its {len(checked)} gradients are right)" if len(checked) > 1 else " (its gradient is right)"
-            verdict = f"{who} misbehaves{'' if kinks else right}"
+            verdict = f"{who} has side effects{'' if kinks else right}"
         elif kinks:
-            verdict = f"{', '.join(kinks)} cannot be judged at this point"
+            verdict = f"{', '.join(kinks)} cannot be checked at this point"
         else:
             verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
         if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
-            verdict += f", {', '.join(tiny)} too small to judge"
+            verdict += f", {', '.join(tiny)} too small to check"
         if self.unchecked:
             verdict += f", BUT {', '.join(self.unchecked)} NOT CHECKED"
-        lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
+        lines = [f"gradcheck of {self.label}: {verdict}", f"  method: {self.method} ({self.experiment.reason})"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
-        if directional:
-            lines.append(f"  along random directions, for their size: {', '.join(directional)}")
+        coverage = [f"{', '.join(directional)} along random directions"] if directional else []
         if sampled:
-            lines.append(f"  along random directions, then at a sample of coordinates: {', '.join(sampled)}")
+            coverage.append(f"{', '.join(sampled)} along random directions and at a sample of elements")
         if len(directional) + len(sampled) < len(checked):
-            lines.append("  every coordinate" + (" of the others" if directional or sampled else ""))
+            coverage.append("every element" + (" of the others" if coverage else ""))
+        if coverage:
+            lines.append(f"  coverage: {'; '.join(coverage)}")
         if self.unchecked:
             names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
-            lines.append(f"  not checked: {names}, which forward reads (or replaces): backward leaves no d{first}")
+            lines.append(f"  not checked: {names}, which forward reads or replaces, but backward sets no d{first}")
         lines += [f"  {note}" for note in dict.fromkeys(self.experiment.notes)]
         if kinks:
-            names = ", ".join(kinks)
-            lines.append(f"  {names}: each slope that is not zero differs on both sides: choose other values")
+            lines.append(
+                f"  {', '.join(kinks)}: not differentiable where the derivative is not zero: choose other values"
+            )
         for tensor in checked:
             if tensor.kinks.any():
-                places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} places"
-                lines.append(f"  {tensor.name} is not differentiable at {places}: slopes differ on both sides")
+                places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} elements"
+                lines.append(f"  {tensor.name} is not differentiable at {places}: left and right derivatives differ")
         return "\n".join(_wrap(line, "    ") for line in lines)
 
     def _table(self) -> list[list[str]]:

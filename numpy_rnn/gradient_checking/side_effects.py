@@ -18,11 +18,11 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     outputs = subject.start(np.float64).forward(values)
     if not _equal(outputs, experiment.outputs):
         return [
-            "forward gives two results for the same inputs, so there is no derivative to compare with: draw from a "
-            "numpy.random.Generator that is an attribute of the layer or an argument (it is set back before each "
-            "evaluation), or fix the seed"
+            "forward returns different results for the same inputs, so it has no derivative: draw random numbers "
+            "from a numpy.random.Generator that is an attribute of the layer or an argument (its state is restored before "
+            "each call), or fix the seed"
         ]
-    faults += _changed("forward changes its input", values, experiment.point)
+    faults += _changed("forward modifies its input", values, experiment.point)
 
     names = subject.output_names(experiment.outputs)
 
@@ -33,17 +33,17 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     returned = session.forward(values)
     before = copies(values)  # which forward may have changed
     first = session.backward(used)
-    faults += _changed("backward changes", values, before)
-    faults += _changed("backward changes what forward returned,", by_name("", returned), by_name("", outputs))
-    faults += _changed("backward changes the upstream gradient", by_name("d", used), by_name("d", upstream))
+    faults += _changed("backward modifies", values, before)
+    faults += _changed("backward modifies what forward returned,", by_name("", returned), by_name("", outputs))
+    faults += _changed("backward modifies the upstream gradient", by_name("d", used), by_name("d", upstream))
     try:
         second = session.backward([u.copy() for u in upstream])
     except Exception:
-        experiment.notes.append("backward can be called once per forward only")
+        experiment.notes.append("backward can be called only once per forward")
         second = first
     if not _equal(list(first.values()), list(gradients.values())):
         faults.append(
-            "two fresh copies disagree about the gradients: backward draws random numbers, or keeps a global"
+            "two fresh copies return different gradients: backward draws random numbers or uses global state"
         )
     repeated = [name for name in first if not _close(first[name], second[name])]
 
@@ -57,18 +57,18 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     added = [name for name in added if _close(after[name], first[name] + other[name])]
     if added:
         faults.append(
-            f"gradients add up from call to call: backward adds to {', '.join(added)} (give the class a zero_grad(), "
-            "which is then called first, or assign)"
+            f"gradients accumulate from call to call: backward adds to {', '.join(added)} (assign instead, or define "
+            "zero_grad(), which is called before each backward)"
         )
     elif stale:
         faults.append(
-            f"the gradient of {', '.join(stale)} depends on what was computed before: backward reads something that "
-            "an earlier call left behind"
+            f"the gradient of {', '.join(stale)} depends on an earlier call: backward reads something that the "
+            "call left behind"
         )
     if repeated and not added:
         faults.append(
-            f"two backward calls after one forward disagree about {', '.join(repeated)}: backward overwrites "
-            "something that it reads, or draws random numbers (a mask drawn again, where forward's belongs)"
+            f"two backward calls after one forward return different gradients of {', '.join(repeated)}: backward "
+            "overwrites something that it reads, or draws random numbers (for dropout, reuse the mask of forward)"
         )
     return faults
 

@@ -69,7 +69,7 @@ def test_what_has_no_gradients_or_no_face_is_an_error():
         nr.gradcheck(np.zeros(3), np.zeros(3))
     with pytest.raises(TypeError, match=r"a pair must be two functions, \(forward, backward\)"):
         nr.gradcheck((affine_forward, None), np.zeros(3))
-    with pytest.raises(TypeError, match=r"affine_forward|pair is checked at \(inputs\) or \(inputs, params\), got 3"):
+    with pytest.raises(TypeError, match=r"a pair takes inputs, or inputs and params, got 3"):
         nr.gradcheck((affine_forward, affine_backward), 1, 2, 3)
     with pytest.raises(TypeError, match="forward of Linear takes 2 inputs, got 3"):
         nr.gradcheck(nr.Linear(2, 2), 1, 2, 3)
@@ -79,7 +79,7 @@ def test_what_has_no_gradients_or_no_face_is_an_error():
         nr.gradcheck(
             (affine_forward, lambda d, c: affine_backward(d, c)[:2]), tuple(np.ones(s) for s in [(2, 3), (3, 4), 4])
         )
-    with pytest.raises(TypeError, match="gradients are checked at real points"):
+    with pytest.raises(TypeError, match="an array has dtype complex128, expected real numbers"):
         nr.gradcheck(nr.Linear(2, 2), np.zeros((1, 2), complex))
     with pytest.raises(TypeError, match=r"must return its output and a cache for backward: out, cache"):
         nr.gradcheck((np.tanh, np.tanh), np.zeros(3))

@@ -48,12 +48,12 @@ def test_points_where_relu_has_no_slope_are_no_errors(rng, method, N):
     x = np.maximum(rng.standard_normal((N, 6)), 0)  # half of them are zero
     relu = elementwise(lambda x: np.maximum(x, 0), lambda x: x > 0)
     if not x.any():
-        assert "x cannot be judged at this point" in str(nr.gradcheck(relu, x))
+        assert "x cannot be checked at this point" in str(nr.gradcheck(relu, x))
         return
     report = assert_right(relu, x, method=method)
     zeros = int((x == 0).sum())
     if zeros:
-        assert f"x is not differentiable at {zeros} of {x.size} places" in str(report)
+        assert f"x is not differentiable at {zeros} of {x.size} elements" in str(report)
 
 
 def test_a_wrong_slope_beside_kinks_is_still_found():
@@ -74,7 +74,7 @@ def test_ties_of_a_maximum_are_no_errors():
 
     x = np.array([[1.0, 1.0, 0.0], [0.0, 3.0, 2.0]])
     report = assert_right((lambda x: (x.max(axis=1), x), backward), x, method="differences")
-    assert "x is not differentiable at 2 of 6 places" in str(report)
+    assert "x is not differentiable at 2 of 6 elements" in str(report)
 
 
 def test_a_large_tensor_that_is_wrong_is_looked_at_by_coordinates_too():
@@ -113,7 +113,7 @@ def test_where_every_slope_is_at_a_kink_nothing_is_said_to_be_right(full):
 
     report = nr.gradcheck((forward, lambda d, c: (0 * c[0], c[0].T @ (0.3 * d))), (x_54, np.zeros((4, 3))), full=full)
     assert not report.ok
-    assert "w cannot be judged at this point" in str(report)
+    assert "w cannot be checked at this point" in str(report)
 
 
 def test_a_forward_that_only_looks_like_float32_is_judged_in_float64():

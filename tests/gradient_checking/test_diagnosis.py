@@ -78,7 +78,7 @@ def test_a_gradient_that_is_not_finite_is_that_and_nothing_else(value, full):
     assert not report.ok
     assert report.faults == []
     assert f"backward gives {value} at [1, 2]" in str(report)
-    with pytest.raises(ValueError, match=rf"x is {value} at \[0, 1\]: gradients are checked at finite points"):
+    with pytest.raises(ValueError, match=rf"x is {value} at \[0, 1\], expected finite values"):
         nr.gradcheck((product, product_back), (np.where(np.arange(4) == 1, value, x_54), w_43))
 
 

@@ -72,7 +72,7 @@ def test_a_large_layer_is_checked_along_directions(rng):
     report = assert_right(nr.Linear(60, 50, rng=rng), some.normal(rng, 40, 60))
     assert report.tensors["weight"].coordinates is None
     assert report.tensors["bias"].coordinates is not None
-    assert "along random directions, for their size: x, weight" in str(report)
+    assert "coverage: x, weight along random directions" in str(report)
     assert_right(nr.Linear(60, 50, rng=rng), some.normal(rng, 40, 60), method="differences")
 
 

@@ -10,15 +10,15 @@ from tests.gradient_checking.samples import assert_right, conduct, in_place
 def test_faults_of_conduct_are_named():
     assert conduct().ok
     for report, words in [
-        (conduct(backward=lambda dy, x: in_place(dy, 2 * dy * x)), "backward changes the upstream gradient doutput"),
-        (conduct(backward=lambda dy, x: in_place(x, 2 * dy * x)), "backward changes x"),
-        (conduct(lambda x: (in_place(x, 2 * x) * 1, x), lambda dy, x: 2 * dy), "forward changes its input x"),
+        (conduct(backward=lambda dy, x: in_place(dy, 2 * dy * x)), "backward modifies the upstream gradient doutput"),
+        (conduct(backward=lambda dy, x: in_place(x, 2 * dy * x)), "backward modifies x"),
+        (conduct(lambda x: (in_place(x, 2 * x) * 1, x), lambda dy, x: 2 * dy), "forward modifies its input x"),
         (
             conduct(
                 lambda x: (y := x * x, (x, y)),
                 lambda dy, c: in_place(c[1], 2 * dy * c[0]),
             ),
-            "backward changes what forward returned, output",
+            "backward modifies what forward returned, output",
         ),
     ]:
         assert not report.ok
@@ -74,32 +74,32 @@ class Once(Square):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (Accumulating, "gradients add up from call to call: backward adds to w"),
-        (OverwritesItsCache, "two backward calls after one forward disagree about"),
-        (Stale, "the gradient of x depends on what was computed before"),
+        (Accumulating, "gradients accumulate from call to call: backward adds to w"),
+        (OverwritesItsCache, "two backward calls after one forward return different gradients of"),
+        (Stale, "the gradient of x depends on an earlier call"),
     ],
 )
 def test_a_backward_that_remembers_is_named(kind, words):
     report = nr.gradcheck(kind(), np.random.default_rng(0).standard_normal((3, 4)))
     assert not report.ok
     assert words in str(report)
-    assert "backward misbehaves" in str(report)
+    assert "backward has side effects" in str(report)
 
 
 def test_a_backward_that_may_be_called_once_or_zeroes_its_gradients_is_right():
     x = np.random.default_rng(0).standard_normal((3, 4))
     assert_right(WithZeroGrad(), x)
-    assert "once per forward only" in str(assert_right(Once(), x))
+    assert "only once per forward" in str(assert_right(Once(), x))
 
 
 def test_a_forward_that_draws_is_named():
     rng = np.random.default_rng(0)
     report = conduct(lambda x: (x * rng.random(x.shape), x), lambda dy, x: dy)
     assert not report.ok
-    assert "forward gives two results for the same inputs" in str(report)
+    assert "forward returns different results for the same inputs" in str(report)
 
 
 def test_a_forward_that_misbehaves_is_not_laid_on_backward():
     report = conduct(lambda x: (in_place(x, x + 1) ** 2, x), lambda d, x: 2 * d * x)
-    assert report.faults == ["forward changes its input x"]
-    assert "forward misbehaves (its gradient is right)" in str(report)
+    assert report.faults == ["forward modifies its input x"]
+    assert "forward has side effects (its gradient is right)" in str(report)

@@ -41,7 +41,7 @@ EMBEDDING = [
     ("repeated tokens overwrite, +=", ADD_AT, "dC[tokens] += dy", "only the last one counts"),
     ("the first of repeated tokens wins", ADD_AT, "dC[tokens[::-1]] = dy[::-1]", "only the first one counts"),
     ("repeated tokens are averaged", ADD_AT, f"{ADD_AT}; dC /= np.maximum(1, np.bincount(tokens, minlength=len(dC)))[:, None]", "averaged over its occurrences"),
-    ("the gradient is not set to zero first", CLEAR, "", "add up from call to call", ""),
+    ("the gradient is not set to zero first", CLEAR, "", "accumulate from call to call", ""),
     ("the first token is skipped", ADD_AT, "np.add.at(dC, tokens[1:], dy[1:])", "the contribution of the first row of the output is missing"),
     ("tokens shifted by one place", ADD_AT, "np.add.at(dC, np.roll(tokens, 1), dy)", "too early", "weight", "Embedding, a line"),
     ("tokens one too large", ADD_AT, "np.add.at(dC, (tokens + 1) % len(dC), dy)", "shifted along axis 0"),
@@ -56,8 +56,8 @@ CROSS_ENTROPY = [
     ("divided by N twice", DIVIDED, "dloss / np.float64(N) / N", "1/6 of what it should be"),
     ("divided by C where N belongs", DIVIDED, "dloss / np.float64(logits.shape[1])", "6/7 of what it should be"),
     ("onehot - p", RESULT, "return -p * ", "the sign is wrong"),
-    ("the one-hot is not subtracted", ONE_HOT, "pass", "wrong at exactly the entries that targets picks out"),
-    ("the one-hot is subtracted twice", ONE_HOT, "p[np.arange(N), targets] -= 2", "wrong at exactly the entries that targets picks out"),
+    ("the one-hot is not subtracted", ONE_HOT, "pass", "wrong at exactly the entries that targets selects"),
+    ("the one-hot is subtracted twice", ONE_HOT, "p[np.arange(N), targets] -= 2", "wrong at exactly the entries that targets selects"),
     ("1 is subtracted where 1/N belongs", ONE_HOT, "p[np.arange(N), targets] -= N", "in each: what is subtracted for the target is wrong"),
     ("the target's entry alone", RESULT, "return p * (p < 0) * ", None),
     ("p (1 - p), the softmax's diagonal", ONE_HOT, "p *= 1 - p", None),
@@ -113,7 +113,7 @@ RETURN, UPSTREAM = "return dx, dh_0[None]", "doutput, dh_n[0],"
 RNN = [
     ("dh_n is ignored", UPSTREAM, "doutput, 0 * dh_n[0],", "the upstream gradient dh_n is ignored", EVERY),
     ("dh_n is counted twice", UPSTREAM, "doutput, 2 * dh_n[0],", "dh_n is counted twice", EVERY),
-    ("ones for doutput", UPSTREAM, "np.ones_like(doutput), dh_n[0],", "doutput is taken as ones", EVERY),
+    ("ones for doutput", UPSTREAM, "np.ones_like(doutput), dh_n[0],", "doutput is treated as ones", EVERY),
     ("db_ih of the last step only", RETURN, f"db_ih[...] = dz[-1].sum(axis=0); {RETURN}", "only the last step counts", "bias_ih_l0"),
     ("db_ih not summed over the batch", RETURN, f"db_ih[...] = dz[:, :1].sum(axis=(0, 1)); {RETURN}", "only the first index of axis 1", "bias_ih_l0"),
     ("dh_0 is dz_1", RETURN, "return dx, dz[:1]", "this is dz_1", "h_0"),
@@ -121,9 +121,9 @@ RNN = [
     ("dx one step late", RETURN, "return np.roll(dx, 1, axis=0), dh_0[None]", "shifted along axis 0: each entry comes one place too late", "x"),
     ("dx backwards in time", RETURN, "return np.flip(dx, axis=0), dh_0[None]", "it runs backwards along axis 0", "x"),
     ("dx with time and batch exchanged", RETURN, "return dx.swapaxes(0, 1).reshape(dx.shape), dh_0[None]", "a reshape where a transpose belongs", "x"),
-    ("doutput is overwritten", RETURN, f"doutput[...] = dz; {RETURN}", "backward changes the upstream gradient doutput", ""),
-    ("the output is overwritten", RETURN, f"output[...] = 0; {RETURN}", "backward changes what forward returned, output", ""),
-    ("dh_0 grows with every call", RETURN, "memory['calls'] = memory.get('calls', 0) + 1; return dx, dh_0[None] * memory['calls']", "depends on what was computed before", ""),
+    ("doutput is overwritten", RETURN, f"doutput[...] = dz; {RETURN}", "backward modifies the upstream gradient doutput", ""),
+    ("the output is overwritten", RETURN, f"output[...] = 0; {RETURN}", "backward modifies what forward returned, output", ""),
+    ("dh_0 grows with every call", RETURN, "memory['calls'] = memory.get('calls', 0) + 1; return dx, dh_0[None] * memory['calls']", "depends on an earlier call", ""),
 ]  # fmt: skip
 
 CHAR_RNN = [

@@ -44,7 +44,7 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
             cases[name] = Case(evidence, name, tensor.shape, a, tensor.checked_numeric, J, wrong, full)
         elif tensor.verdict == "WRONG":
             tensor.diagnosis = (
-                "wrong along a direction, right at the coordinates that were tried: check a smaller shape"
+                "wrong along a random direction but right at the sampled elements: check a smaller shape"
             )
     recurrence = take_apart(evidence.experiment) if cases and all(case.full for case in cases.values()) else None
     of_the_recurrence = list(mistakes(recurrence)) if recurrence else []
@@ -79,14 +79,14 @@ def _not_finite(case: Case) -> Iterator[str]:
             "zero, an overflow, or unwritten memory"
         )
     elif not np.isfinite(case.g).all():
-        yield "forward is not finite at this point, and neither are its derivatives: choose another"
+        yield "forward is not finite at this point, and neither are its derivatives: choose another point"
 
 
 def _zero(case: Case) -> Iterator[str]:
     if not case.a.any():
         yield "backward leaves it zero everywhere: it is never assigned, or its path is missing"
     elif not case.g.any():
-        yield "forward does not depend on it, so its gradient is zero; or forward reads another array than this one"
+        yield "forward does not depend on it, so the true gradient is zero, or forward reads a different array"
 
 
 def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full: bool) -> str:

@@ -28,10 +28,10 @@ def _at_the_targets(case: Case, wrong: Array) -> str | None:
             onehot = np.eye(C, dtype=bool)[indices]
             if np.array_equal(wrong, onehot):
                 excess = (case.a - case.g)[onehot.ravel()]
-                what = "the one-hot of the target that is subtracted is wrong there"
+                what = "the one-hot vector that is subtracted is wrong there"
                 if excess.max() - excess.min() <= 1e-6 * np.abs(excess).max():
                     what = f"it is too large by {excess[0]:.6g} in each: what is subtracted for the target is wrong"
-                return f"wrong at exactly the entries that {name} picks out, right elsewhere: {what}"
+                return f"wrong at exactly the entries that {name} selects, right elsewhere: {what}"
     return None
 
 

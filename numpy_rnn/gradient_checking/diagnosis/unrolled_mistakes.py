@@ -28,7 +28,7 @@ def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
             summed = r.whole(right, steps)
             yield words, {name: summed[name] for name in r.parameters}
     yield (
-        f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
+        f"this is the gradient of {s}_1, one step too late: d{s}_0 is what step 1 passes back",
         {r.state: right["ds"][0]},
     )
     if r.output_is_state:
@@ -56,7 +56,7 @@ def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tup
             r.whole(r.backward(u_y, u_s, cut=t)),
         )
     yield (
-        f"d{s}_n is added at every step, where it belongs to the last",
+        f"d{s}_n is added at every step instead of only at the last",
         r.whole(r.backward(u_y, u_s, again=True)),
     )
     for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice")):
@@ -121,7 +121,7 @@ def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterato
             words = "a weight matrix is used where its transpose belongs: dz @ W and dz @ W.T were mixed up"
             yield words, {name: r.whole(right | {name: mixed_up})[name]}
     yield (
-        "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
+        "the last product is missing: this is dz_1, which must still be multiplied by the recurrent weight",
         {r.state: dz[0]},
     )
 

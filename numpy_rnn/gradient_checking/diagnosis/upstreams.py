@@ -51,9 +51,9 @@ def _of_one(evidence: Evidence, k: int, u: Array) -> Iterator[tuple[str, Array]]
     """Mistakes in the use of u, the upstream gradient of output k: in words, and what u is mistaken for."""
     name, output = f"d{evidence.output_names[k]}", evidence.output_names[k]
     if len(evidence.output_names) > 1:
-        yield f"the upstream gradient {name} is ignored: add it where {output} leaves forward", 0 * u
+        yield f"the upstream gradient {name} is ignored: add it to the gradient of {output}", 0 * u
         yield f"the upstream gradient {name} is counted twice", 2 * u
-    yield f"the upstream gradient {name} is taken as ones, whatever it is", np.ones_like(u)
+    yield f"the upstream gradient {name} is treated as ones, whatever its value", np.ones_like(u)
     if u.ndim == 0:
         yield f"the upstream gradient {name} is squared", u**2
     for axis, length in enumerate(u.shape):
@@ -75,7 +75,7 @@ def _of_one(evidence: Evidence, k: int, u: Array) -> Iterator[tuple[str, Array]]
     for axis in range(u.ndim - 1):
         if u.shape[axis] > 1 and u.shape[axis + 1] > 1:
             swapped = u.swapaxes(axis, axis + 1).reshape(u.shape)
-            yield f"{name} is read with axes {axis} and {axis + 1} exchanged: a reshape for a transpose", swapped
+            yield f"{name} is read with axes {axis} and {axis + 1} exchanged: reshaped instead of transposed", swapped
 
 
 def _only(u: Array, axis: int, index: int) -> Array:
@@ -104,11 +104,11 @@ def contributions(case: Case) -> Iterator[str]:
     for n, word in ((N - 1 - takes_part[::-1].argmax(axis=0), "last"), (takes_part.argmax(axis=0), "first")):
         if case.explained_by(parts[n, columns]):
             yield (
-                f"{what} overwrites instead of adding up: only the {word} one counts (g[i] += d with an array of "
-                "indices keeps one of each: np.add.at adds them all)"
+                f"{what} overwrites instead of adding up: only the {word} one counts (g[i] += d keeps only one "
+                "term per repeated index: np.add.at adds them all)"
             )
     if case.explained_by(case.g / np.maximum(count, 1)):
-        yield f"{what} is averaged over its occurrences, where they should be added up"
+        yield f"{what} is averaged over its occurrences instead of summed"
     for n, word in ((0, "first"), (N - 1, "last")):
         if case.explained_by(case.g - parts[n]):
             yield f"the contribution of the {word} row of the output is missing"

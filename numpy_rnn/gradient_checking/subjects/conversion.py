@@ -85,7 +85,7 @@ def converted(original: Any, dtype: DTypeLike) -> Any:
     try:
         result = copy.deepcopy(original, memo)
     except Exception as error:
-        raise TypeError(f"{type(original).__name__} cannot be copied, which a check needs: {error}") from error
+        raise TypeError(f"{type(original).__name__} cannot be copied, which gradcheck requires: {error}") from error
     for value in reachable(result):  # `self.dtype = np.float32`: a class, which no copy exchanges
         for name, attribute in getattr(value, "__dict__", {}).items():
             if isinstance(attribute, type) and issubclass(attribute, np.floating):

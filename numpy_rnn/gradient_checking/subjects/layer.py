@@ -53,7 +53,7 @@ class LayerSubject:
         for name in set(self.parameters) & set(self.inputs):
             raise ValueError(f"{name!r} names both an input and a parameter of {self.label}")
         if any(is_floating(value) and value.dtype.itemsize < 8 for value in [*given.values(), *arrays.values()]):
-            self.notes.append("checked in a float64 copy: in float32, rounding would hide mistakes and feign others")
+            self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")
         self.slots = [Slot(name) for name, value in self.inputs.items() if is_floating(value)]
 
     def start(self, dtype: DTypeLike) -> LayerSession:

@@ -72,7 +72,7 @@ class PairSubject:
             self.slots.insert(0, Slot("params", {name: name for name in self.parameters}))
         given = [*inputs.values(), *(params or {}).values()]
         if any(is_floating(value) and value.dtype.itemsize < 8 for value in given):
-            self.notes.append("checked in float64: in float32, rounding would hide mistakes and feign others")
+            self.notes.append("checked in float64: float32 rounding would hide errors and cause false alarms")
 
     def start(self, dtype: DTypeLike) -> PairSession:
         return PairSession(self)

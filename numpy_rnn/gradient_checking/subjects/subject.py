@@ -88,7 +88,7 @@ def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subje
             raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
         others = {*known, *arguments, *subject.further_inputs}
         if unknown := [str(key) for key, name in by_name.items() if name not in others]:
-            subject.notes.append(f"backward returns {', '.join(unknown)}, which names nothing that is checked")
+            subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
     else:
         items = list(returned) if isinstance(returned, tuple | list) else [returned]
         if len(items) == len(arguments):
@@ -134,7 +134,7 @@ def as_float64(value: Any) -> Any:
         value = value.detach().cpu().numpy()
     if is_floating(value):
         if value.dtype.kind == "c":
-            raise TypeError(f"an array has dtype {value.dtype}: gradients are checked at real points")
+            raise TypeError(f"an array has dtype {value.dtype}, expected real numbers")
         return value.astype(np.float64)
     return value
 

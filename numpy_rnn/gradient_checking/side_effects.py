@@ -19,8 +19,8 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     if not _equal(outputs, experiment.outputs):
         return [
             "forward returns different results for the same inputs, so it has no derivative: draw random numbers "
-            "from a numpy.random.Generator that is an attribute of the layer or an argument (its state is restored before "
-            "each call), or fix the seed"
+            "from a numpy.random.Generator that is an attribute of the layer or an argument (its state is restored "
+            "before each call), or fix the seed"
         ]
     faults += _changed("forward modifies its input", values, experiment.point)
 

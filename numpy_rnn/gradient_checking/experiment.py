@@ -1,4 +1,4 @@
-"""One subject at one point: its forward as a function of vectors, its numerical derivatives, and its backward."""
+"""One subject at one point: forward as a function of vectors, its numerical derivatives, and backward."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Experiment:
         names = self.subject.output_names(self.outputs)
         self.takes_upstream = count > 0
         for k in range(count, len(upstream)):
-            # A loss whose backward takes nothing starts the backward pass, with dL/dL = 1.
+            # A loss whose backward takes no argument starts the backward pass, with dL/dL = 1.
             starts = len(upstream) == 1 and upstream[k].ndim == 0
             upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
             note = f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
@@ -100,7 +100,7 @@ class Experiment:
         return np.concatenate(kept) if kept else np.zeros(0)
 
     def output_rows(self, k: int) -> slice:
-        """Return where output k lies in the vector of all outputs."""
+        """Return the slice of output k in the vector of all outputs."""
         sizes = [y.size if is_floating(y) else 0 for y in self.outputs]
         return slice(sum(sizes[:k]), sum(sizes[: k + 1]))
 
@@ -130,12 +130,12 @@ class Experiment:
         return J, errors
 
     def backward(self, upstream: list[Array]) -> dict[str, Array]:
-        """Return what backward says, in a fresh session, after one forward at the point."""
+        """Return the gradients from backward, in a fresh session, after one forward at the point."""
         session = self.subject.start(np.float64)
         session.forward(copies(self.point))
         return session.backward([u.copy() for u in upstream])
 
 
 def copies(values: Mapping[str, Any]) -> dict[str, Array]:
-    """Copy every array: what a forward or backward writes to must not spoil the next one."""
+    """Copy every array, so that what forward or backward overwrites does not affect the next call."""
     return {name: np.array(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What gradcheck found, as numbers and as a text to read."""
+"""The result of gradcheck, as numbers and as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH = 118
 
 @dataclass
 class GradcheckReport:
-    """All tensors, what else is wrong, and how it was found out; `str` of it is the report to read."""
+    """The tensors, the side effects, and the method; `str(report)` is the report as text."""
 
     label: str
     experiment: Experiment
@@ -64,7 +64,7 @@ class GradcheckReport:
         return [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
 
     def _sentences(self) -> list[str]:
-        """One for each likely mistake, with the tensors that show it, and one for each fault."""
+        """Return one sentence per likely mistake, with its tensors, and one per fault."""
         names: dict[str, list[str]] = {}
         for tensor in self.tensors.values():
             if tensor.diagnosis:
@@ -118,7 +118,7 @@ class GradcheckReport:
         return "\n".join(_wrap(line, "    ") for line in lines)
 
     def _table(self) -> list[list[str]]:
-        """The header, and one row a tensor."""
+        """Return the header, and one row per tensor."""
         rows = [["tensor", "shape", "abs error", "rel error", "worst at", "backward", "numerical", "verdict"]]
         for t in self.tensors.values():
             row = [t.name, str(t.shape), "", "", "", "", "", t.verdict]
@@ -133,7 +133,7 @@ class GradcheckReport:
 
 
 def _profile(tensor: TensorReport) -> str:
-    """One line a time step, the bar in powers of ten above rounding; long sequences in at most 16 groups."""
+    """Return one line per time step (or group of steps, at most 16), with a bar for the logarithm of the error."""
     errors = tensor.error_by_time_step()
     if errors is None or len(errors) < 2 or tensor.verdict != "WRONG":
         return ""

@@ -1,4 +1,4 @@
-"""Faults of conduct, which no single gradient shows: what backward writes to, and whether it says the same twice."""
+"""Side effects of forward and backward, and whether calls that should agree do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
 
     session, values, used = subject.start(np.float64), copies(experiment.point), [u.copy() for u in upstream]
     returned = session.forward(values)
-    before = copies(values)  # which forward may have changed
+    before = copies(values)  # forward may have modified them
     first = session.backward(used)
     faults += _changed("backward modifies", values, before)
     faults += _changed("backward modifies what forward returned,", by_name("", returned), by_name("", outputs))
@@ -80,7 +80,7 @@ def _equal(some: list[Array], others: list[Array]) -> bool:
 
 
 def _close(a: Array, b: Array) -> bool:
-    # The same operations on the same numbers; BLAS may round otherwise on memory that is aligned otherwise.
+    # The same operations on the same numbers, but BLAS may round differently if memory is aligned differently.
     size = np.abs(a).max(initial=0, where=np.isfinite(a))
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * size, equal_nan=True))
 

@@ -21,21 +21,21 @@ class TensorReport:
     Attributes
     ----------
     verdict : str
-        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none), "KINKS" (forward is not
-        differentiable wherever its slope is not zero) or "not checked" (a configuration).
+        "ok", "WRONG", "SHAPE" (the gradient is missing or has another shape than the tensor), "KINKS" (forward is not
+        differentiable wherever its derivative is not zero) or "not checked" (a configuration).
     analytic : ndarray
-        What backward says.
+        The gradient from backward.
     numeric : ndarray
-        The numerical gradient, nan where it was not computed one coordinate at a time.
+        The numerical gradient; nan for elements that were not checked one by one.
     coordinates : ndarray or None
-        Flat indices of the coordinates that were compared; None: a few random directions were.
+        Flat indices of the elements that were compared; None: a few random directions were compared.
     max_absolute_error, max_relative_error : float
         Largest difference between the two, and relative to the larger of the two (at least 1/100 of the tensor's
         largest), at the points where the function is differentiable.
     worst_index : tuple of int, or None
-        Where the difference is largest.
+        The index of the largest error.
     diagnosis : str or None
-        The likely mistake, in words.
+        The likely mistake.
     """
 
     name: str
@@ -58,7 +58,7 @@ class TensorReport:
 
     @property
     def is_tiny(self) -> bool:
-        """Whether the gradient, not zero, is nowhere beyond its tolerance: nothing can be said about it."""
+        """Whether the gradient is not zero but within its tolerance everywhere, so that nothing was checked."""
         size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
         return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
 
@@ -76,7 +76,7 @@ class TensorReport:
 
     @property
     def worst(self) -> int | None:
-        """Which of the compared numbers is the worst: of those beyond their tolerance, if any, the furthest off."""
+        """The position of the largest error, among the errors beyond their tolerance if there are any."""
         if not self.absolute_error.size:
             return None
         error = np.where(np.isnan(self.absolute_error), np.inf, self.absolute_error)
@@ -97,7 +97,7 @@ class TensorReport:
         return result.reshape(self.shape)
 
     def error_by_time_step(self) -> Array | None:
-        """Return the largest relative error at each time step; None if this is no sequence."""
+        """Return the largest relative error at each time step; None if the tensor has no time axis."""
         if self.time_axis is None or self.coordinates is None or len(self.coordinates) < math.prod(self.shape):
             return None
         steps = np.moveaxis(self.spread(self.relative_error), self.time_axis, 0)

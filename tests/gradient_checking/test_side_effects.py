@@ -1,4 +1,4 @@
-"""Backward passes that write to what is not theirs, or that remember an earlier call."""
+"""Backward passes that modify arrays of the caller, or that depend on an earlier call."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_faults_of_conduct_are_named():
 
 
 class Square:
-    """A layer with a fault that only a second call shows."""
+    """A layer; its subclasses have faults that only show in a second call."""
 
     def __init__(self):
         self.w = np.array([1.5])

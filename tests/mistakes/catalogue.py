@@ -8,7 +8,7 @@ __all__ = ["SLIPS"]
 
 
 def slips(piece, function, wrong, table):
-    """Build the slips of one function; a row is name, old, new, words, and where they differ, wrong and piece."""
+    """Build the slips of one function; a row is name, old, new, words, and wrong and piece if they differ."""
     for name, old, new, words, *rest in table:
         tensors = rest[0] if rest else wrong
         yield Slip(name, rest[1] if len(rest) > 1 else piece, function, old, new, frozenset(tensors.split()), words)

@@ -21,7 +21,7 @@ def linear(x, W, dy, dW, db):
 
 
 def embedding(tokens, dy, dC, shape):
-    """tokens (N,), dy (N, E), dC (V, E); `shape` is that of the tokens before they were put in a row."""
+    """tokens (N,), dy (N, E), dC (V, E); `shape` is the original shape of the tokens."""
     dC[...] = 0
     np.add.at(dC, tokens, dy)
 
@@ -53,7 +53,7 @@ def projection(x, W_ih, dz, dW_ih, db_ih, db_hh):
 
 
 def rnn(x, h_0, output, p, doutput, dh_n, memory):
-    """p: the parameters by name; memory: what a layer may keep from call to call."""
+    """p: the parameters by name; memory: a dictionary that the layer keeps from call to call."""
     h = np.concatenate([h_0, output])
     dz, dh_0 = recurrence(h, p["weight_hh_l0"].data, doutput, dh_n[0], p["weight_hh_l0"].grad)
     dW_ih, db_ih, db_hh = (p[name].grad for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"))

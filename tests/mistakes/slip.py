@@ -1,4 +1,4 @@
-"""A slip: one mistake in a function of `right.py`, tried in the place of the package's own."""
+"""A slip: one mistake in a function of `right.py`, which is tried in place of the package's own function."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wrong_functions(slip):
 
 @contextlib.contextmanager
 def applied(slip, nr):
-    """Use the functions of `right.py`, with the slip, in the place of the package's own, in a with statement."""
+    """In a with statement, use the functions of `right.py`, with the slip, in place of the package's own."""
     patch = PATCHES[slip.piece.partition(",")[0]]
     with patch(nr, wrong_functions(slip)):
         yield

@@ -22,7 +22,7 @@ def test_a_slip_is_caught_and_named(slip):
 
 @pytest.mark.parametrize("piece", TESTS)
 def test_without_a_slip_all_is_right(piece):
-    """Or a slip might be caught for what the functions in its place do besides."""
+    """Otherwise a slip might be caught because of another difference."""
     with applied(Slip("nothing", piece, ""), nr):
         assert red_test(piece) is None
         arguments = subject(piece)

@@ -1,4 +1,4 @@
-"""The activation function, seen from outside: its slope in the Jacobian, and the slopes that people write by mistake.
+"""The slope of the activation function, found in the Jacobian, and the slopes that people write by mistake.
 
 A bias b in y = f(z + b) has the Jacobian diag(f'(z)), and the input of an elementwise y = f(x) has diag(f'(x)). In
 both, each row of the Jacobian holds one number, the slope of the activation.
@@ -47,7 +47,7 @@ def is_relu(slope: Array, h: Array) -> bool:
 
 
 def wrong_slopes(slope: Array, h: Array, before: Array | None) -> Iterator[tuple[str, Array]]:
-    """Yield each mistake in words, with the slopes that it puts in place of f'; h = f(z) are the values."""
+    """Yield each mistake in words, with the slopes that it uses instead of f'; h = f(z) are the values."""
     ones = np.ones_like(slope)
     if is_tanh(slope, h):
         tanh, wrong_point = "the derivative of tanh", "the derivative of tanh is taken at the wrong point"

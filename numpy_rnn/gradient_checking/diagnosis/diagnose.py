@@ -1,8 +1,7 @@
-"""From a wrong gradient and the true one to the likely mistake, in words.
+"""Find the likely mistake from a wrong gradient and the true one.
 
-Each candidate is a mistake of which it is known what gradient it would give. It is named if that accounts for the
-error to one part in a million (`Case.explained_by`); what only describes where the error lies comes last; and where
-nothing fits, that is said.
+Each candidate is a mistake for which the resulting gradient can be computed. It is named if that explains the error
+to one part in a million (`Case.explained_by`). Descriptions of where the error is come last.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ NOTHING_FITS = "no known mistake gives these numbers"
 
 
 def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
-    """Write a diagnosis into each wrong tensor of the report, and say which axis is that of time."""
+    """Set the diagnosis of each wrong tensor in the report, and the time axis of every tensor."""
     for name, tensor in report.tensors.items():
         tensor.time_axis = evidence.time_axis(name)
     cases = {}
@@ -37,7 +36,7 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
         if tensor.verdict == "SHAPE":
             tensor.diagnosis = _shape(tensor.analytic, tensor.checked_numeric, tensor.shape, evidence.is_full(name))
         elif tensor.verdict == "WRONG" and tensor.coordinates is not None:
-            # Points where forward is not differentiable say nothing.
+            # Elements where forward is not differentiable are no evidence.
             wrong = ~(tensor.absolute_error <= tensor.tolerance)
             a = np.where(tensor.kinks, tensor.checked_numeric, tensor.checked_analytic)
             J, full = evidence.jacobians[name], evidence.is_full(name)
@@ -62,7 +61,7 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
         name: list(dict.fromkeys(words for finder in finders for words in finder(case)))
         for name, case in cases.items()
     }
-    # One mistake, many wrong gradients: of several explanations, the one that serves the most tensors.
+    # One mistake often makes many gradients wrong: prefer the explanation that covers the most tensors.
     served = Counter(words for every in candidates.values() for words in every)
     for name, case in cases.items():
         best = max(candidates[name], key=lambda words: served[words], default=None)
@@ -121,7 +120,7 @@ def _subsets(ndim: int) -> list[tuple[int, ...]]:
 
 
 def _activation(case: Case) -> Iterator[str]:
-    """Mistakes in the slope of an activation that forward ends in; a recurrence is looked at by its steps."""
+    """Mistakes in the slope of an activation at the end of forward; recurrences are unrolled instead."""
     evidence = case.evidence
     y = evidence.experiment.outputs[0]
     if not is_floating(y) or not case.full:
@@ -131,7 +130,7 @@ def _activation(case: Case) -> Iterator[str]:
     slope = slope_of_rows(evidence.jacobians, full, rows, y.ravel())
     if slope is None or len(evidence.experiment.outputs) > 1:
         return
-    # Where the slope is zero, the Jacobian of the pre-activation is known only if it is one by one.
+    # Where the slope is zero, the Jacobian of the pre-activation is known only if it is the identity.
     if slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None:
         z_jacobian = np.zeros(case.J.shape)
         z_jacobian[np.arange(len(slope)), np.arange(len(slope)) % case.J.shape[1]] = 1

@@ -1,4 +1,4 @@
-"""Where the error lies, for mistakes that have no formula: right but at the last step, but in one row, ..."""
+"""The location of an error, for mistakes without a formula: wrong only at the last step, in one row, ..."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _along_an_axis(case: Case, wrong: Array, zero: str) -> str | None:
             continue
         place = "time step" if case.evidence.time_axis(case.name) == axis else f"index of axis {axis}"
         name = {0: f"the first {place}", length - 1: f"the last {place}"}
-        # Not a few errors here and there, of which one index was spared by chance.
+        # A few scattered errors may miss one index by chance.
         if len(good) == 1 and wrong.sum() >= 0.9 * wrong.size * (length - 1) / length:
             where = name.get(int(good[0]), f"{place} {good[0]}")
             return f"right at {where} only, wrong at all others{zero}"

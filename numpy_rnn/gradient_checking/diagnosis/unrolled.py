@@ -1,4 +1,4 @@
-"""A recurrence taken apart: the Jacobians of its single steps, and backward passes with one mistake in them.
+"""Unrolled recurrences: the Jacobians of the single steps, and backward passes with one mistake in them.
 
 If forward over T steps equals T forwards over one step, each from the state that the one before it left, then with
 the Jacobians of the steps, y_t and s_t by x_t, s_{t-1} and the parameters p, backpropagation through time is
@@ -22,19 +22,19 @@ from numpy_rnn.gradient_checking.subjects.conversion import is_floating
 
 __all__ = ["Gradients", "Recurrence", "take_apart"]
 
-FORWARDS = 30_000  # at most so many evaluations of a single step
+FORWARDS = 30_000  # at most this many evaluations of a single step
 
 Gradients = dict[str, Array]
 
 
 def take_apart(experiment: Experiment) -> Recurrence | None:
-    """Return the recurrence that the subject is, or None."""
+    """Return the subject as a recurrence, or None if it is not one."""
     outputs, subject = experiment.outputs, experiment.subject
     for axis in (0, 1):
         if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 1:
             continue
         states = {name: subject.inputs[name] for name in subject.inputs if is_floating(subject.inputs[name])}
-        if len(outputs) > 1:  # an initial state that was left at its default, zeros for all we know
+        if len(outputs) > 1:  # an initial state that was not given, presumably zeros
             states |= dict.fromkeys(subject.further_inputs, np.zeros_like(outputs[1]))
         for state, start in reversed(states.items()):  # the first input is the sequence
             sequences = [
@@ -70,13 +70,13 @@ class Recurrence:
         return y, y.take(-1, self.axis) if self.after is None else outputs[self.after]
 
     def at(self, t: int) -> dict[str, Any]:
-        """The values at which step t is taken."""
+        """Return the values of all tensors for step t."""
         inputs = self.experiment.subject.inputs
         sliced = {name: inputs[name].take([t], self.axis) for name in self.sequences}
         return self.experiment.point | sliced | {self.state: self.states[t]}
 
     def is_one(self) -> bool:
-        """Take the steps one by one, and see whether they give what forward gives."""
+        """Whether single steps, one after another, give the result of forward."""
         if len(self.experiment.outputs) > 2:
             return False
         session = self.experiment.subject.start(np.float64)
@@ -87,7 +87,7 @@ class Recurrence:
                 ys.append(y.copy())
                 self.states.append(s.copy())
             whole = np.concatenate(ys, self.axis)
-        except Exception:  # whatever the user's forward says of a single step, this is no recurrence
+        except Exception:  # forward cannot run a single step, so this is no recurrence
             return False
         outputs = self.experiment.outputs
         ends = outputs[0].take(-1, self.axis) if self.after is None else outputs[self.after]
@@ -99,7 +99,7 @@ class Recurrence:
         sizes = [self.at(0)[name].size for name in [*self.moving, self.state, *self.parameters]]
         if self.T * sum(sizes) * (1 if self.experiment.method == METHODS[0] else 12) > FORWARDS:
             return False
-        # One step more, for what a shift by one step would read.
+        # One more step, which a shift by one step would read.
         session = self.experiment.subject.start(np.float64)
         self.states.append(self.step(session, self.at(self.T - 1) | {self.state: self.states[self.T]})[1].copy())
         self.steps = [self._jacobians(min(t, self.T - 1), self.states[t]) for t in range(self.T + 1)]

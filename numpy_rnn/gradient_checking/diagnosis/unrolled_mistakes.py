@@ -1,4 +1,4 @@
-"""The mistakes that people make in backpropagation through time, and the gradients that each of them gives."""
+"""Typical mistakes in backpropagation through time, and the gradients that each of them produces."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
 
 def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
     loop = "look at the line in the loop over time that"
-    for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
+    for at_the_end in (u_s, 0 * u_s):  # the gradient of the last state may be lost on the same line
         yield (
             f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
             f"the next step ({loop} adds the carried gradient to that of the output)",

@@ -48,7 +48,7 @@ def _mistaken(evidence: Evidence) -> Iterator[tuple[str, list[Array]]]:
 
 
 def _of_one(evidence: Evidence, k: int, u: Array) -> Iterator[tuple[str, Array]]:
-    """Mistakes in the use of u, the upstream gradient of output k: in words, and what u is mistaken for."""
+    """Mistakes in the use of u, the upstream gradient of output k, each with what is used instead of u."""
     name, output = f"d{evidence.output_names[k]}", evidence.output_names[k]
     if len(evidence.output_names) > 1:
         yield f"the upstream gradient {name} is ignored: add it to the gradient of {output}", 0 * u

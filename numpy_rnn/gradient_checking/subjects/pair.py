@@ -1,11 +1,11 @@
-"""Two plain functions as the subject of a check. How they are called depends on whether params are given:
+"""Pairs of plain functions. How they are called depends on whether params are given:
 
     outputs, cache = forward(*inputs)             gradients = backward(*upstream, cache)
     outputs, cache = forward(params, *inputs)     gradients = backward(cache, *upstream)
 
-Several outputs come as `out_1, out_2, cache` or as `(out_1, out_2), cache`. The gradients are a sequence in the order
-of forward's arguments, or a mapping by name. An argument may be a dictionary of arrays: its gradient is one too, and
-if backward returns none, the dictionary is a configuration and left alone.
+Several outputs are returned as `out_1, out_2, cache` or as `(out_1, out_2), cache`. The gradients are a sequence in
+the order of forward's arguments, or a mapping by name. The gradient of an argument that is a dictionary of arrays is
+a dictionary too. If backward returns none, the argument is a configuration, and not checked.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class PairSession:
                 arguments.append({key: now.get(f"{name}[{key!r}]", v) for key, v in value.items()})
             else:
                 arguments.append(now[name])
-        for restore in self.subject.restore:  # dropout draws the same mask in each evaluation
+        for restore in self.subject.restore:  # dropout must draw the same mask each time
             restore()
         further = {name: now[name] for name in subject.further_inputs if name in now}
         result = subject.functions[0](*arguments, **further)

@@ -153,7 +153,8 @@ def why_not_complex(
         except np.exceptions.ComplexWarning:
             return "forward drops the imaginary part: it stores complex numbers as real ones"
         except Exception as error:
-            return f"forward does not run on complex numbers ({type(error).__name__}: {_first_line(error)})"
+            words = (str(error).splitlines() or [""])[0][:80]
+            return f"forward does not run on complex numbers ({type(error).__name__}: {words})"
         by_differences, error_of_differences = richardson(real_f, point, name, v)
         allowed = 1e-5 * np.abs(by_differences).max(initial=0) + 10 * error_of_differences
         if not by_complex.any() and (np.abs(by_differences) > allowed).any():
@@ -161,7 +162,3 @@ def why_not_complex(
         if not (np.abs(by_complex - by_differences) <= allowed).all() and one_sided(real_f, point, name, v) is None:
             return f"forward is not analytic in {name}: complex step and differences disagree (abs? a comparison?)"
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:80]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,11 @@ def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **opti
 
 
 def _draw_all(option: str, texts: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
-    arrays: dict[str, Any] = {}
-    for text in texts:
-        name, array = _draw(text, rng)
-        if name in arrays:
+    pairs = [_draw(text, rng) for text in texts]
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise ValueError(f"{option} {name} is given twice")
-        arrays[name] = array
-    return arrays
+    return dict(pairs)
 
 
 def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ def test_a_slip_is_caught_and_named(slip):
 def test_without_a_slip_all_is_right(piece):
     """Otherwise a slip might be caught because of another difference."""
     with applied(Slip("nothing", piece, ""), nr):
-        assert red_test(piece) is None
+        assert "," in piece or red_test(piece) is None  # "Linear, square" has the tests of Linear
         arguments = subject(piece)
         assert arguments is None or nr.gradcheck(*arguments).ok
 

@@ -6,6 +6,7 @@ to one part in a million (`Case.explained_by`). Descriptions of where the error 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -99,24 +100,21 @@ def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full:
             return f"{words}: the right numbers, to be reshaped"
         if analytic.shape == shape[::-1] and np.abs(analytic.T - g).max() <= near:
             return f"{words}: it is transposed"
-        for axes in _subsets(analytic.ndim):
-            for keepdims in (False, True):
-                summed = analytic.sum(axis=axes, keepdims=keepdims)
-                if summed.shape == shape and np.abs(summed - g).max() <= near:
-                    return f"{words}: not summed over axis {' and '.join(map(str, axes))}"
         if analytic.size == 1 and abs(analytic.sum() - g.sum()) <= near * g.size:
             return f"{words}: summed over everything"
-        for axes in _subsets(g.ndim):
-            for keepdims in (False, True):
-                summed = g.sum(axis=axes, keepdims=keepdims)
-                if summed.shape == analytic.shape and np.abs(summed - analytic).max() <= near * g.size:
-                    return f"{words}: summed over axis {' and '.join(map(str, axes))}, which it should keep"
+        for array, other, what, after in (
+            (analytic, g, "not summed", ""),
+            (g, analytic, "summed", ", which it should keep"),
+        ):
+            for axes, keepdims in itertools.product(_subsets(array.ndim), (False, True)):
+                summed = array.sum(axis=axes, keepdims=keepdims)
+                if summed.shape == other.shape and np.abs(summed - other).max() <= near * g.size:
+                    return f"{words}: {what} over axis {' and '.join(map(str, axes))}{after}"
     return words
 
 
 def _subsets(ndim: int) -> list[tuple[int, ...]]:
-    chosen = [tuple(axis for axis in range(ndim) if bits >> axis & 1) for bits in range(1, 2**ndim)]
-    return sorted(chosen, key=len)
+    return [axes for count in range(1, ndim + 1) for axes in itertools.combinations(range(ndim), count)]
 
 
 def _activation(case: Case) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -36,39 +37,31 @@ def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
 
 
 def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+    def one(words: str, at_the_end: Array = u_s, **mistake: Any) -> tuple[str, Gradients]:
+        return words, r.whole(r.backward(u_y, at_the_end, **mistake))
+
     loop = "look at the line in the loop over time that"
-    for at_the_end in (u_s, 0 * u_s):  # the gradient of the last state may be lost on the same line
-        yield (
-            f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
-            f"the next step ({loop} adds the carried gradient to that of the output)",
-            r.whole(r.backward(u_y, at_the_end, carry=0)),
-        )
+    missing = (
+        f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into the next "
+        f"step ({loop} adds the carried gradient to that of the output)"
+    )
+    yield one(missing, carry=0)
+    yield one(missing, 0 * u_s, carry=0)  # the gradient of the last state may be lost on the same line
     for k in range(1, r.T - 1):
         yield (
             f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
-            f"truncated ({loop} hands d{s} to the step before)",
+            f"truncated ({loop} passes d{s} to the step before)",
             _truncated(r, u_y, u_s, k),
         )
     for t in range(r.T - 1):
-        yield (
-            f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
-            "set to zero between the two",
-            r.whole(r.backward(u_y, u_s, cut=t)),
-        )
-    yield (
-        f"d{s}_n is added at every step instead of only at the last",
-        r.whole(r.backward(u_y, u_s, again=True)),
-    )
+        lost = f"d{s} is lost or set to zero between the two"
+        yield one(f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: {lost}", cut=t)
+    yield one(f"d{s}_n is added at every step instead of only at the last", again=True)
     for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice")):
-        for at_the_end in (u_s, factor * u_s):
-            yield (
-                f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
-                r.whole(r.backward(u_y, at_the_end, carry=factor)),
-            )
-    yield (
-        "the loop over time runs forwards: it must run from the last step to the first",
-        r.whole(r.backward(u_y, u_s, forwards=True)),
-    )
+        words = f"the gradient that step t + 1 passes to step t is {words} ({loop} adds the carried gradient)"
+        yield one(words, carry=factor)
+        yield one(words, factor * u_s, carry=factor)
+    yield one("the loop over time runs forwards: it must run from the last step to the first", forwards=True)
 
 
 def _truncated(r: Recurrence, u_y: Array, u_s: Array, k: int) -> Gradients:

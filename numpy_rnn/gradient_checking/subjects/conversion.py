@@ -1,7 +1,7 @@
 """Copies of any object in another dtype: every floating-point array in it is converted, and every dtype.
 
 A float32 layer is checked on a float64 copy, and the complex step runs on a complex128 copy. The layer need not
-support this: `copy.deepcopy` takes a memo of objects that are copied already, and the memo contains the converted arrays.
+support this: `copy.deepcopy` takes a memo of objects that are copied already, and the converted arrays are put there.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from tests.documents.wrong_rnn import at, rnn_backward, rnn_forward
 
 
 def test_the_picture(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     for checked in (
         (nr.RNN(3, 4, rng=rng), rng.standard_normal((5, 2, 3))),

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from numpy_rnn.gradient_checking.command import check_file, check_shipped
+    from numpy_rnn.gradient_checking.targets import check_file, check_shipped
 
     options = {"method": arguments.method, "seed": arguments.seed}
     if arguments.target is None:

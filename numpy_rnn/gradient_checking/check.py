@@ -1,4 +1,4 @@
-"""gradcheck: the gradients of a backward pass against numerical ones, tensor by tensor."""
+"""gradcheck: compare the gradients of a backward pass with numerical ones, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.derivatives import EPS, one_sided
+from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided
 from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.gradient_checking.side_effects import faults_of_conduct
 from numpy_rnn.gradient_checking.subjects.layer import LayerSubject
 from numpy_rnn.gradient_checking.subjects.pair import PairSubject
 from numpy_rnn.gradient_checking.subjects.subject import Subject
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["assert_gradients", "gradcheck"]
 
-FULL_SIZE = 1000  # coordinates of one tensor: above, it is checked along a few directions
-JACOBIAN_SIZE = 4_000_000  # numbers in one Jacobian, 32 MB: likewise
+FULL_SIZE = 1000  # elements of a tensor: a larger one is checked along a few directions
+JACOBIAN_SIZE = 4_000_000  # elements of one Jacobian, 32 MB: likewise
 DIRECTIONS = 4
-SAMPLE = 48  # coordinates that are looked at one by one where a direction says that something is wrong
+SAMPLE = 48  # elements that are checked one by one if a direction shows an error
 
 
 def gradcheck(
@@ -39,33 +40,33 @@ def gradcheck(
     Parameters
     ----------
     checked : object or pair of functions
-        A layer: anything with `forward(*inputs)` and `backward(*upstream)`, and parameters where
-        `numpy_rnn.gradient_checking.layer_subject` says that they are looked for. Or a pair (forward, backward):
-        `out, cache = forward(*inputs)` and `gradients = backward(*upstream, cache)`.
+        A layer: any object with `forward(*inputs)` and `backward(*upstream)`; see
+        `numpy_rnn.gradient_checking.subjects.layer` for where its parameters are looked up. Or a pair (forward,
+        backward): `out, cache = forward(*inputs)` and `gradients = backward(*upstream, cache)`.
     *inputs : arrays
-        What forward is called with. Of integers, booleans and the like no gradient is expected.
-        For a pair: one tuple or dictionary of inputs, and perhaps a dictionary of params, in which case the calls
-        are `forward(params, *inputs)` and `backward(cache, *upstream)`.
+        The arguments of forward. Only floating-point arrays need a gradient. For a pair: one tuple or dictionary of
+        inputs, and optionally a dictionary of params; the calls are then `forward(params, *inputs)` and
+        `backward(cache, *upstream)`.
     method : {"complex step", "differences"}, optional
-        None: the complex step where forward runs on complex numbers, which is tried, and differences otherwise.
+        None: the complex step if forward supports it, otherwise differences.
     full : bool, optional
-        True: the derivative by each coordinate. False: along a few random directions in each tensor. None: by size.
+        True: check every element. False: check along a few random directions in each tensor. None: depends on size.
     seed : int, default 0
-        Of the upstream gradients and directions.
+        Random seed for the upstream gradients and directions.
     **options
-        Further arguments of a layer's forward, handed on by name as they are: `lengths=[3, 2]`.
+        Keyword arguments passed on to a layer's forward, such as `lengths=[3, 2]`.
 
     Returns
     -------
     GradcheckReport
-        `ok`; `tensors`, a TensorReport by name; and as a string the whole report.
+        `ok`; `tensors`, a TensorReport for each name; `str(report)` is the whole report.
 
     Raises
     ------
     TypeError
-        What is checked has not the face of a layer or of a pair.
+        `checked` is neither a layer nor a pair of functions.
     ValueError
-        The numbers of gradients and inputs differ, or the complex step was asked for and cannot be used.
+        The numbers of gradients and inputs differ, or the requested complex step cannot be used.
     """
     if method not in (None, *METHODS):
         raise ValueError(f"method must be {' or '.join(map(repr, METHODS))}, got {method!r}")
@@ -79,17 +80,17 @@ def gradcheck(
     tensors = {
         name: _check_tensor(experiment, name, gradients.get(name), evidence, full, rng) for name in experiment.point
     }
-    for name in [name for name, tensor in tensors.items() if tensor.verdict == "not checked"]:
-        experiment.notes.append(f"{name} is not checked: backward returns no gradient of it")
+    for name, tensor in tensors.items():
+        if tensor.verdict == "not checked":
+            experiment.notes.append(f"{name} is not checked: backward returns no gradient for it")
+        elif tensor.is_tiny:
+            experiment.notes.append(f"the gradient of {name} is as small as its rounding error, so it is not checked")
     for name, value in subject.inputs.items():
         if isinstance(value, float):
-            experiment.notes.append(f"{name} is a Python number and left alone: np.array({value}) would be checked")
-    experiment.notes[:] = dict.fromkeys(experiment.notes)
-    for name in [name for name, tensor in tensors.items() if tensor.is_tiny]:
-        experiment.notes.append(f"the gradient of {name} is as small as rounding: nothing can be said about it")
+            experiment.notes.append(f"{name} is a Python number and not checked: pass np.array({value}) to check it")
     report = GradcheckReport(subject.label, experiment, tensors, faults, seed, subject.unchecked)
     if any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values()):
-        # A diagnosis helps and does not decide: what it stumbles over must not hide the verdicts.
+        # Numerical trouble in a diagnosis must not hide the verdicts.
         with np.errstate(all="ignore"):
             diagnose(evidence, report)
     return report
@@ -108,7 +109,7 @@ def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) 
             raise TypeError("a pair must be two functions, (forward, backward)")
         if len(inputs) not in (1, 2):
             raise TypeError(
-                f"a pair is checked at (inputs) or (inputs, params), got {len(inputs)} arguments: put the inputs "
+                f"a pair takes inputs, or inputs and params, got {len(inputs)} arguments: put the inputs "
                 "into one tuple, gradcheck((forward, backward), (x, w))"
             )
         if len(inputs) == 2 and not isinstance(inputs[1], Mapping):
@@ -140,25 +141,15 @@ def _check_tensor(
     if full:
         tensor = _compare(experiment, evidence, name, a, coordinates=np.arange(x.size))
     else:
-        tensor = _compare(experiment, evidence, name, a, directions=_unit_vectors(x, rng))
-        if tensor.verdict in ("WRONG", "KINKS"):  # a direction says that something is wrong, not where
+        directions = [v / np.linalg.norm(v) for v in rng.standard_normal((DIRECTIONS, *x.shape))]
+        tensor = _compare(experiment, evidence, name, a, directions=directions)
+        if tensor.verdict in ("WRONG", "KINKS"):  # a direction does not show where the error is
             coordinates = np.sort(rng.choice(x.size, min(SAMPLE, x.size), replace=False))
             sample = _compare(experiment, evidence, name, a, coordinates=coordinates)
             tensor = sample if sample.verdict == "WRONG" or tensor.verdict == "KINKS" else tensor
     if wrong_shape:
         tensor.verdict, tensor.analytic = "SHAPE", analytic
     return tensor
-
-
-def _unit_vectors(x: Array, rng: np.random.Generator) -> list[Array]:
-    directions = rng.standard_normal((DIRECTIONS, *x.shape))
-    return [v / np.linalg.norm(v) for v in directions]
-
-
-def _one_hot(x: Array, coordinate: int) -> Array:
-    v = np.zeros(x.shape)
-    v.flat[coordinate] = 1
-    return v
 
 
 def _compare(
@@ -170,11 +161,11 @@ def _compare(
     coordinates: Array | None = None,
     directions: list[Array] | None = None,
 ) -> TensorReport:
-    """Compare u . (dy/dx v) with gradient . v, v being each of the directions, or one at each of the coordinates."""
+    """Compare u . (dy/dx v) with gradient . v for each direction v, or for the unit vectors of the coordinates."""
     x, u = experiment.point[name], experiment.u
 
     def direction(k: int) -> Array:
-        return _one_hot(x, coordinates[k]) if coordinates is not None else (directions or [])[k]
+        return one_hot(x.shape, coordinates[k]) if coordinates is not None else (directions or [])[k]
 
     K = len(coordinates) if coordinates is not None else len(directions or [])
     J, J_error = experiment.jacobian(name, map(direction, range(K)))
@@ -184,7 +175,7 @@ def _compare(
         a = analytic.ravel()[coordinates]
     else:
         a = np.array([np.sum(analytic * v) for v in directions or []])
-    # What is added up in each derivative rounds by its own size, not by that of the sum.
+    # The rounding error of each derivative depends on the size of its terms, not on that of their sum.
     terms = np.abs(u) @ np.abs(J)
     if coordinates is None:
         terms += np.linalg.norm(analytic) * 1e-2
@@ -197,7 +188,7 @@ def _compare(
     wrong = ~(error <= tolerance) | ~np.isfinite(a)
     kinks = _kinks(experiment, name, a, direction, wrong) if wrong.any() else np.zeros(len(a), bool)
     wrong &= ~kinks
-    # Zeros say nothing: of a relu at zeros alone, every place with a slope is a kink.
+    # Zeros prove nothing: if all inputs of a relu are zero, every nonzero derivative is at a kink.
     told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > tolerance)
     cannot_judge = kinks.any() and not told.any()
     with np.errstate(invalid="ignore"):
@@ -218,7 +209,7 @@ def _compare(
 
 
 def _kinks(experiment: Experiment, name: str, a: Array, direction: Callable[[int], Array], wrong: Array) -> Array:
-    """Find where forward is not differentiable and the gradient lies between the slopes on both sides."""
+    """Find where forward is not differentiable and the gradient is between the derivatives on both sides."""
     f, point, u = experiment.function, experiment.point, experiment.u
     kinks = np.zeros(len(a), bool)
     for tried, k in enumerate(np.flatnonzero(wrong)):

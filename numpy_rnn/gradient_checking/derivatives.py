@@ -4,7 +4,7 @@ Complex step, for f analytic and x, v real:
 
     f(x + i h v) = f(x) + i h f'(x) v - h^2 (...)      so      f'(x) v = Im f(x + i h v) / h             (1)
 
-There is no subtraction, so h = 1e-30 leaves no error but the rounding of f itself.
+There is no subtraction, so with h = 1e-30 the only error is the rounding of f itself.
 
 Central differences with Richardson's extrapolation, for f three times differentiable:
 
@@ -32,9 +32,18 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Function", "complex_step", "one_sided", "precision", "richardson", "scale_of", "why_not_complex"]
+__all__ = [
+    "Function",
+    "complex_step",
+    "one_hot",
+    "one_sided",
+    "precision",
+    "richardson",
+    "scale_of",
+    "why_not_complex",
+]
 
-Function = Callable[[Mapping[str, Any]], Array]  # from the values of the tensors to all outputs, in one vector
+Function = Callable[[Mapping[str, Any]], Array]  # from the values of the tensors to one vector of all outputs
 
 COMPLEX_H = 1e-30
 RELATIVE_STEPS = 2.0 ** -np.arange(5, 24, 3)
@@ -42,8 +51,15 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def scale_of(x: Array) -> float:
-    """Return the size of a tensor's values, 1 if all are zero: steps are relative to it."""
+    """Return the root mean square of a tensor, or 1 if it is zero: steps are relative to it."""
     return float(np.sqrt(np.mean(x * x))) or 1.0 if x.size else 1.0
+
+
+def one_hot(shape: tuple[int, ...], coordinate: int) -> Array:
+    """Return an array of zeros with a one at a flat index: the direction of that coordinate."""
+    v = np.zeros(shape)
+    v.flat[coordinate] = 1
+    return v
 
 
 def complex_step(f: Function, point: Mapping[str, Array], name: str, v: Array, h: float = COMPLEX_H) -> Array:
@@ -60,9 +76,9 @@ def central(f: Function, point: Mapping[str, Array], name: str, v: Array, h: flo
 
 
 def precision(f: Function, point: Mapping[str, Array], rng: np.random.Generator) -> float:
-    """Return the machine epsilon that forward computes with: that of float32 if all it returns are such numbers.
+    """Return the machine epsilon of forward: that of float32 if everything it returns is a float32 number.
 
-    Whole numbers, and what a step in the inputs leaves as it is (a dead relu), are such numbers by chance.
+    Integers, and values that do not change with the inputs (a dead relu), may be float32 numbers by chance.
     """
     y = f({name: x + 1e-3 * scale_of(x) * rng.standard_normal(x.shape) for name, x in point.items()})
     told = y[(y != f(point)) & (y != np.rint(y)) & np.isfinite(y)]
@@ -78,7 +94,7 @@ def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps
     """Return S(h), equation (4), for the best of several h, and an estimate of its error."""
     best: tuple[Array, Array] | None = None
     size = scale_of(point[name]) / max(float(np.sqrt(np.mean(v[v != 0] ** 2))) if v.any() else 1.0, EPS)
-    roundoff = eps * (np.abs(f(point)) + 1)  # + 1: of terms that cancel in f, as in a loss that is almost 0
+    roundoff = eps * (np.abs(f(point)) + 1)  # + 1: terms may cancel in f, as in a loss close to 0
     for step in RELATIVE_STEPS:
         h = size * step
         D0, D1, D2 = (central(f, point, name, v, h / 2**k) for k in range(3))
@@ -96,7 +112,7 @@ def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps
 def one_sided(
     f: Function, point: Mapping[str, Array], name: str, v: Array, eps: float = EPS
 ) -> tuple[Array, Array] | None:
-    """Return the derivatives to the left and to the right, of every output, where they are not the same; else None.
+    """Return the left and right derivatives of every output if they differ, else None.
 
     For a smooth f the two differ by h f'', 100 times less for a step 100 times smaller. At a kink the difference
     stays, at a jump it grows.
@@ -120,11 +136,11 @@ def one_sided(
 def why_not_complex(
     complex_f: Function, real_f: Function, point: Mapping[str, Array], rng: np.random.Generator
 ) -> str | None:
-    """Try the complex step on one direction per tensor; return None if it can be trusted, else the reason.
+    """Try the complex step along one direction per tensor; return None if it works, else the reason why not.
 
-    It can not where forward has no complex loops, drops the imaginary part, or is not analytic (abs, conj, a
-    comparison). The first two are seen at once, the last by comparison with differences, at a tolerance that these
-    meet with ease. At a kink the two differ for another reason: there each coordinate is looked at later.
+    It fails if forward does not support complex numbers, drops the imaginary part, or is not analytic (abs, conj, a
+    comparison). The last shows in a comparison with differences, at a tolerance that these easily meet. At a kink the
+    two also differ: there each element is examined later.
     """
     for name, x in point.items():
         if x.size == 0:
@@ -137,7 +153,8 @@ def why_not_complex(
         except np.exceptions.ComplexWarning:
             return "forward drops the imaginary part: it stores complex numbers as real ones"
         except Exception as error:
-            return f"forward does not run on complex numbers ({type(error).__name__}: {_first_line(error)})"
+            words = (str(error).splitlines() or [""])[0][:80]
+            return f"forward does not run on complex numbers ({type(error).__name__}: {words})"
         by_differences, error_of_differences = richardson(real_f, point, name, v)
         allowed = 1e-5 * np.abs(by_differences).max(initial=0) + 10 * error_of_differences
         if not by_complex.any() and (np.abs(by_differences) > allowed).any():
@@ -145,7 +162,3 @@ def why_not_complex(
         if not (np.abs(by_complex - by_differences) <= allowed).all() and one_sided(real_f, point, name, v) is None:
             return f"forward is not analytic in {name}: complex step and differences disagree (abs? a comparison?)"
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:80]

@@ -1,4 +1,4 @@
-"""One subject at one point: its forward as a function of vectors, its numerical derivatives, and its backward."""
+"""One subject at one point: forward as a function of vectors, its numerical derivatives, and backward."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ class Experiment:
         for name, value in self.point.items():
             if len(bad := np.argwhere(~np.isfinite(value))):
                 where = tuple(bad[0].tolist())
-                raise ValueError(f"{name} is {value[where]} at {list(where)}: gradients are checked at finite points")
+                raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
         session = subject.start(np.float64)
         self.outputs = [y.copy() for y in session.forward(copies(self.point))]
         self._check_outputs()
         for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
             if not np.isfinite(y).all():
-                self.notes.append(f"{name} is not finite at this point: derivatives there mean nothing")
+                self.notes.append(f"{name} is not finite at this point: its derivatives are meaningless")
         self.upstream = self.draw_upstream(rng)
         self.eps = precision(self.function, self.point, rng)
         if self.eps > EPS:
             kind = next(kind.__name__ for kind in (np.float16, np.float32) if self.eps == np.finfo(kind).eps)
-            self.notes.append(f"forward computes in {kind} whatever its inputs are: that rounding limits the check")
+            self.notes.append(f"forward computes in {kind} whatever its inputs are: its rounding limits the check")
         if not (self.point and self.u.size):
             self.method, self.reason = METHODS[0], "there is nothing to differentiate"
         elif method is None or method == METHODS[0]:
@@ -57,9 +57,9 @@ class Experiment:
             if reason and method:
                 raise ValueError(f"method {method!r} cannot be used: {reason}")
             self.method = METHODS[0] if reason is None else METHODS[1]
-            self.reason = reason or "forward runs on complex numbers, and agrees with differences along one direction"
+            self.reason = reason or "confirmed against finite differences in one direction"
         else:
-            self.method, self.reason = method, "as asked"
+            self.method, self.reason = method, "as requested"
 
     def _check_outputs(self) -> None:
         """Raise TypeError unless forward returned numbers, and floating-point ones among them."""
@@ -81,11 +81,11 @@ class Experiment:
         names = self.subject.output_names(self.outputs)
         self.takes_upstream = count > 0
         for k in range(count, len(upstream)):
-            # A loss whose backward takes nothing starts the backward pass, with dL/dL = 1.
+            # A loss whose backward takes no argument starts the backward pass, with dL/dL = 1.
             starts = len(upstream) == 1 and upstream[k].ndim == 0
             upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
-            note = f"backward takes no gradient of {names[k]}: its part of the check is left out"
-            if not starts and note not in self.notes:
+            note = f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
+            if not starts:
                 self.notes.append(note)
         return upstream
 
@@ -99,17 +99,8 @@ class Experiment:
         kept = [np.ravel(a) for a, y in zip(outputs, self.outputs, strict=True) if is_floating(y)]
         return np.concatenate(kept) if kept else np.zeros(0)
 
-    def split(self, vector: Array) -> list[Array]:
-        """Return the outputs, or their gradients, that make one vector; the inverse of `flat`."""
-        arrays, start = [], 0
-        for y in self.outputs:
-            stop = start + (y.size if is_floating(y) else 0)
-            arrays.append(vector[start:stop].reshape(y.shape) if is_floating(y) else np.zeros(y.shape))
-            start = stop
-        return arrays
-
     def output_rows(self, k: int) -> slice:
-        """Return where output k lies in the vector of all outputs."""
+        """Return the slice of output k in the vector of all outputs."""
         sizes = [y.size if is_floating(y) else 0 for y in self.outputs]
         return slice(sum(sizes[:k]), sum(sizes[: k + 1]))
 
@@ -129,25 +120,22 @@ class Experiment:
 
     def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
         """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""
-        columns, errors = [np.zeros((self.u.size, 0))], [np.zeros((self.u.size, 0))]
-        f = self.complex_function if self.method == METHODS[0] else self.function
-        for v in directions:
-            if self.method == METHODS[0]:
-                column = complex_step(f, self.point, name, v)
-                error = np.zeros_like(column)
-            else:
-                column, error = richardson(f, self.point, name, v, self.eps)
-            columns.append(column[:, None])
-            errors.append(error[:, None])
-        return np.concatenate(columns, 1), np.concatenate(errors, 1)
+        if self.method == METHODS[0]:
+            f = self.complex_function
+            columns = [(column := complex_step(f, self.point, name, v), 0 * column) for v in directions]
+        else:
+            f = self.function
+            columns = [richardson(f, self.point, name, v, self.eps) for v in directions]
+        J, errors = np.reshape(columns, (len(columns), 2, self.u.size)).transpose(1, 2, 0)
+        return J, errors
 
     def backward(self, upstream: list[Array]) -> dict[str, Array]:
-        """Return what backward says, in a fresh session, after one forward at the point."""
+        """Return the gradients from backward, in a fresh session, after one forward at the point."""
         session = self.subject.start(np.float64)
         session.forward(copies(self.point))
         return session.backward([u.copy() for u in upstream])
 
 
 def copies(values: Mapping[str, Any]) -> dict[str, Array]:
-    """Copy every array: what a forward or backward writes to must not spoil the next one."""
+    """Copy every array, so that what forward or backward overwrites does not affect the next call."""
     return {name: np.array(value) for name, value in values.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.display.pictures import BLUE, GREY, ORANGE, RED, figures
 from numpy_rnn.gradient_checking.derivatives import central, complex_step
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-
-if TYPE_CHECKING:
-    from numpy_rnn.gradient_checking.report import GradcheckReport, TensorReport
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["plot"]
 
@@ -22,12 +20,13 @@ STEPS = 10.0 ** np.arange(-15, 0.01, 0.5)
 COLOURS = {"ok": BLUE, "WRONG": RED}
 
 
-def plot(report: GradcheckReport, target: Any = None) -> Any:
+def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment, target: Any = None) -> Any:
     """Draw the report and return the figure.
 
     Parameters
     ----------
-    report : GradcheckReport
+    label, tensors, experiment
+        Those of the report.
     target : path or sequence of three matplotlib axes, optional
         A file to write, or the axes to draw on. Default: a new figure.
 
@@ -36,6 +35,10 @@ def plot(report: GradcheckReport, target: Any = None) -> Any:
     ModuleNotFoundError
         matplotlib is not installed.
     """
+    compared = [t for t in tensors.values() if t.verdict in ("ok", "WRONG") and t.checked_numeric.size]
+    if not compared:
+        raise ValueError("there is nothing to draw: no gradient was compared")
+    worst = max(compared, key=lambda t: (t.verdict == "WRONG", t.max_relative_error))
     with figures() as Figure:
         is_path = isinstance(target, str | os.PathLike)
         if target is None or is_path:
@@ -46,36 +49,28 @@ def plot(report: GradcheckReport, target: Any = None) -> Any:
             if len(axes) != 3:
                 raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
             figure = axes[0].figure
-        tensor = _worst_tensor(report)
-        _scatter(axes[0], report)
-        _heatmap(axes[1], tensor)
-        _error_by_step(axes[2], report.experiment, tensor)
+        _scatter(axes[0], label, compared)
+        _heatmap(axes[1], worst)
+        _error_by_step(axes[2], experiment, worst)
         if is_path:
             figure.savefig(target, dpi=120)
     return figure
 
 
-def _worst_tensor(report: GradcheckReport) -> TensorReport:
-    compared = [t for t in report.tensors.values() if t.verdict in ("ok", "WRONG") and t.checked_numeric.size]
-    if not compared:
-        raise ValueError("there is nothing to draw: no gradient was compared")
-    return max(compared, key=lambda t: (t.verdict == "WRONG", t.max_relative_error))
-
-
-def _scatter(axes: Any, report: GradcheckReport) -> None:
+def _scatter(axes: Any, label: str, compared: list[TensorReport]) -> None:
     every = [np.zeros(1)]
     for verdict, marker, words in (("ok", ".", "right"), ("WRONG", "x", "wrong")):
-        tensors = [t for t in report.tensors.values() if t.verdict == verdict]
-        for t in tensors:
+        drawn = [t for t in compared if t.verdict == verdict]
+        for t in drawn:
             axes.plot(t.checked_numeric, t.checked_analytic, marker, color=COLOURS[verdict], alpha=0.6)
             every += [t.checked_numeric, t.checked_analytic]
-        if tensors:
-            names = ", ".join(t.name for t in tensors[:3]) + f" and {len(tensors) - 3} more" * (len(tensors) > 3)
+        if drawn:
+            names = ", ".join(t.name for t in drawn[:3]) + f" and {len(drawn) - 3} more" * (len(drawn) > 3)
             axes.plot([], [], marker, color=COLOURS[verdict], label=f"{words}: {names}")
     low, high = np.nanmin(np.concatenate(every)), np.nanmax(np.concatenate(every))
     axes.plot([low, high], [low, high], "-", color=GREY, linewidth=1, zorder=0)
     axes.legend(loc="best", fontsize="small")
-    axes.set(title=f"{report.label}: gradients", xlabel="numerical", ylabel="backward")
+    axes.set(title=f"{label}: gradients", xlabel="numerical", ylabel="backward")
 
 
 def _heatmap(axes: Any, tensor: TensorReport) -> None:

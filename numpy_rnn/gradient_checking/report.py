@@ -1,119 +1,27 @@
-"""What gradcheck found, as numbers and as a text to read."""
+"""The result of gradcheck, as numbers and as text."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from numpy_rnn.checks import Array
 from numpy_rnn.display.html import escape, paragraph, table
+from numpy_rnn.gradient_checking.experiment import Experiment
+from numpy_rnn.gradient_checking.plot import plot
+from numpy_rnn.gradient_checking.tensors import TensorReport
 
-if TYPE_CHECKING:
-    from numpy_rnn.gradient_checking.experiment import Experiment
+__all__ = ["GradcheckReport"]
 
-__all__ = ["GradcheckReport", "TensorReport"]
-
-_EMPTY = np.zeros(0)
 WIDTH = 118
 
 
 @dataclass
-class TensorReport:
-    """The comparison for one tensor.
-
-    Attributes
-    ----------
-    verdict : str
-        "ok", "WRONG", "SHAPE" (the gradient has not the tensor's shape, or there is none), "KINKS" (forward is not
-        differentiable wherever its slope is not zero) or "not checked" (a configuration).
-    analytic : ndarray
-        What backward says.
-    numeric : ndarray
-        The numerical gradient, nan where it was not computed one coordinate at a time.
-    coordinates : ndarray or None
-        Flat indices of the coordinates that were compared; None: a few random directions were.
-    max_absolute_error, max_relative_error : float
-        Largest difference between the two, and relative to the larger of the two (at least 1/100 of the tensor's
-        largest), at the points where the function is differentiable.
-    worst_index : tuple of int, or None
-        Where the difference is largest.
-    diagnosis : str or None
-        The likely mistake, in words.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    verdict: str
-    analytic: Array | None = None
-    coordinates: Array | None = None
-    checked_analytic: Array = field(default_factory=lambda: _EMPTY)
-    checked_numeric: Array = field(default_factory=lambda: _EMPTY)
-    absolute_error: Array = field(default_factory=lambda: _EMPTY)
-    relative_error: Array = field(default_factory=lambda: _EMPTY)
-    tolerance: Array = field(default_factory=lambda: _EMPTY)
-    kinks: Array = field(default_factory=lambda: np.zeros(0, bool))
-    diagnosis: str | None = None
-    time_axis: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.verdict in ("ok", "not checked")
-
-    @property
-    def is_tiny(self) -> bool:
-        """Whether the gradient, not zero, is nowhere beyond its tolerance: nothing can be said about it."""
-        size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
-        return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
-
-    @property
-    def numeric(self) -> Array:
-        return self.spread(self.checked_numeric)
-
-    @property
-    def max_absolute_error(self) -> float:
-        return float(np.maximum.reduce(self.absolute_error, initial=0))
-
-    @property
-    def max_relative_error(self) -> float:
-        return float(np.maximum.reduce(self.relative_error, initial=0))
-
-    @property
-    def worst(self) -> int | None:
-        """Which of the compared numbers is the worst: of those beyond their tolerance, if any, the furthest off."""
-        if not self.absolute_error.size:
-            return None
-        error = np.where(np.isnan(self.absolute_error), np.inf, self.absolute_error)
-        beyond = error > self.tolerance
-        return int(np.argmax(np.where(beyond, error, 0) if beyond.any() else error))
-
-    @property
-    def worst_index(self) -> tuple[int, ...] | None:
-        if self.worst is None or self.coordinates is None:
-            return None
-        return tuple(int(i) for i in np.unravel_index(self.coordinates[self.worst], self.shape))
-
-    def spread(self, values: Array) -> Array:
-        """Return values at the compared coordinates as an array of the tensor's shape, nan elsewhere."""
-        result = np.full(math.prod(self.shape), np.nan)
-        if self.coordinates is not None:
-            result[self.coordinates] = values
-        return result.reshape(self.shape)
-
-    def error_by_time_step(self) -> Array | None:
-        """Return the largest relative error at each time step; None if this is no sequence."""
-        if self.time_axis is None or self.coordinates is None or len(self.coordinates) < math.prod(self.shape):
-            return None
-        steps = np.moveaxis(self.spread(self.relative_error), self.time_axis, 0)
-        return np.asarray(steps.reshape(len(steps), -1).max(axis=1, initial=0))
-
-
-@dataclass
 class GradcheckReport:
-    """All tensors, what else is wrong, and how it was found out; `str` of it is the report to read."""
+    """The tensors, the side effects, and the method; `str(report)` is the report as text."""
 
     label: str
     experiment: Experiment
@@ -136,9 +44,7 @@ class GradcheckReport:
 
         Needs matplotlib, the extra 'plot'.
         """
-        from numpy_rnn.gradient_checking.plot import plot
-
-        return plot(self, target)
+        return plot(self.label, self.tensors, self.experiment, target)
 
     def __str__(self) -> str:
         rows = self._table()
@@ -158,7 +64,7 @@ class GradcheckReport:
         return [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
 
     def _sentences(self) -> list[str]:
-        """One for each likely mistake, with the tensors that show it, and one for each fault."""
+        """Return one sentence per likely mistake, with its tensors, and one per fault."""
         names: dict[str, list[str]] = {}
         for tensor in self.tensors.values():
             if tensor.diagnosis:
@@ -174,43 +80,45 @@ class GradcheckReport:
             count = f"{len(wrong)} of {len(checked)} gradients wrong"
             verdict = count if len(checked) > 1 else "its gradient is wrong"
         elif not any(tensor.checked_numeric.size for tensor in checked):
-            verdict = "nothing was checked: there is no floating-point array with numbers in it to differentiate by"
+            verdict = "nothing was checked: there is no nonempty floating-point array to differentiate by"
         elif self.faults:
             who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
             right = f" (its {len(checked)} gradients are right)" if len(checked) > 1 else " (its gradient is right)"
-            verdict = f"{who} misbehaves{'' if kinks else right}"
+            verdict = f"{who} has side effects{'' if kinks else right}"
         elif kinks:
-            verdict = f"{', '.join(kinks)} cannot be judged at this point"
+            verdict = f"{', '.join(kinks)} cannot be checked at this point"
         else:
             verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
         if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
-            verdict += f", {', '.join(tiny)} too small to judge"
+            verdict += f", {', '.join(tiny)} too small to check"
         if self.unchecked:
             verdict += f", BUT {', '.join(self.unchecked)} NOT CHECKED"
-        lines = [f"gradcheck of {self.label}: {verdict}", f"  {self.method}: {self.experiment.reason}"]
+        lines = [f"gradcheck of {self.label}: {verdict}", f"  method: {self.method} ({self.experiment.reason})"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
-        if directional:
-            lines.append(f"  along random directions, for their size: {', '.join(directional)}")
+        coverage = [f"{', '.join(directional)} along random directions"] if directional else []
         if sampled:
-            lines.append(f"  along random directions, then at a sample of coordinates: {', '.join(sampled)}")
+            coverage.append(f"{', '.join(sampled)} along random directions and at a sample of elements")
         if len(directional) + len(sampled) < len(checked):
-            lines.append("  every coordinate" + (" of the others" if directional or sampled else ""))
+            coverage.append("every element" + (" of the others" if coverage else ""))
+        if coverage:
+            lines.append(f"  coverage: {'; '.join(coverage)}")
         if self.unchecked:
             names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
-            lines.append(f"  not checked: {names}, which forward reads (or replaces): backward leaves no d{first}")
-        lines += [f"  {note}" for note in self.experiment.notes]
+            lines.append(f"  not checked: {names}, which forward reads or replaces, but backward sets no d{first}")
+        lines += [f"  {note}" for note in dict.fromkeys(self.experiment.notes)]
         if kinks:
-            names = ", ".join(kinks)
-            lines.append(f"  {names}: each slope that is not zero differs on both sides: choose other values")
+            lines.append(
+                f"  {', '.join(kinks)}: not differentiable where the derivative is not zero: choose other values"
+            )
         for tensor in checked:
             if tensor.kinks.any():
-                places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} places"
-                lines.append(f"  {tensor.name} is not differentiable at {places}: slopes differ on both sides")
+                places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} elements"
+                lines.append(f"  {tensor.name} is not differentiable at {places}: left and right derivatives differ")
         return "\n".join(_wrap(line, "    ") for line in lines)
 
     def _table(self) -> list[list[str]]:
-        """The header, and one row a tensor."""
+        """Return the header, and one row per tensor."""
         rows = [["tensor", "shape", "abs error", "rel error", "worst at", "backward", "numerical", "verdict"]]
         for t in self.tensors.values():
             row = [t.name, str(t.shape), "", "", "", "", "", t.verdict]
@@ -225,7 +133,7 @@ class GradcheckReport:
 
 
 def _profile(tensor: TensorReport) -> str:
-    """One line a time step, the bar in powers of ten above rounding; long sequences in at most 16 groups."""
+    """Return one line per time step (or group of steps, at most 16), with a bar for the logarithm of the error."""
     errors = tensor.error_by_time_step()
     if errors is None or len(errors) < 2 or tensor.verdict != "WRONG":
         return ""

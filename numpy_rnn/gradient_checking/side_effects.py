@@ -1,4 +1,4 @@
-"""Faults of conduct, which no single gradient shows: what backward writes to, and whether it says the same twice."""
+"""Side effects of forward and backward, and whether calls that should agree do."""
 
 from __future__ import annotations
 
@@ -14,49 +14,42 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     """Return one sentence per fault; `gradients` are those of the experiment's upstream gradients."""
     subject, upstream = experiment.subject, experiment.upstream
     faults = []
-    session = subject.start(np.float64)
     values = copies(experiment.point)
-    outputs = session.forward(values)
+    outputs = subject.start(np.float64).forward(values)
     if not _equal(outputs, experiment.outputs):
         return [
-            "forward gives two results for the same inputs, so there is no derivative to compare with: draw from a "
-            "numpy.random.Generator that is an attribute of the layer or an argument (it is set back before each "
-            "evaluation), or fix the seed"
+            "forward returns different results for the same inputs, so it has no derivative: draw random numbers "
+            "from a numpy.random.Generator that is an attribute of the layer or an argument (its state is restored "
+            "before each call), or fix the seed"
         ]
-    faults += _changed("forward changes its input", values, experiment.point)
+    faults += _changed("forward modifies its input", values, experiment.point)
 
-    values = copies(experiment.point)
     names = subject.output_names(experiment.outputs)
-    returned, handed_in = dict(zip(names, session.forward(values), strict=True)), [u.copy() for u in upstream]
-    before = copies(values)  # which forward may have changed
-    session.backward(handed_in)
-    faults += _changed("backward changes", values, before)
-    faults += _changed("backward changes what forward returned,", returned, dict(zip(names, outputs, strict=True)))
-    d_names = [f"d{name}" for name in names]
-    faults += _changed(
-        "backward changes the upstream gradient",
-        dict(zip(d_names, handed_in, strict=True)),
-        dict(zip(d_names, upstream, strict=True)),
-    )
 
-    session = subject.start(np.float64)
-    session.forward(copies(experiment.point))
-    first = session.backward([u.copy() for u in upstream])
+    def by_name(prefix: str, arrays: list[Array]) -> dict[str, Array]:
+        return {prefix + name: array for name, array in zip(names, arrays, strict=True)}
+
+    session, values, used = subject.start(np.float64), copies(experiment.point), [u.copy() for u in upstream]
+    returned = session.forward(values)
+    before = copies(values)  # forward may have modified them
+    first = session.backward(used)
+    faults += _changed("backward modifies", values, before)
+    faults += _changed("backward modifies what forward returned,", by_name("", returned), by_name("", outputs))
+    faults += _changed("backward modifies the upstream gradient", by_name("d", used), by_name("d", upstream))
     try:
         second = session.backward([u.copy() for u in upstream])
     except Exception:
-        experiment.notes.append("backward can be called once per forward only")
+        experiment.notes.append("backward can be called only once per forward")
         second = first
-    other_upstream = experiment.draw_upstream(rng)
     if not _equal(list(first.values()), list(gradients.values())):
         faults.append(
-            "two fresh copies disagree about the gradients: backward draws random numbers, or keeps a global"
+            "two fresh copies return different gradients: backward draws random numbers or uses global state"
         )
     repeated = [name for name in first if not _close(first[name], second[name])]
 
     session = subject.start(np.float64)
     session.forward(copies(experiment.point))
-    other = session.backward([u.copy() for u in other_upstream])
+    other = session.backward(experiment.draw_upstream(rng))
     session.forward(copies(experiment.point))
     after = session.backward([u.copy() for u in upstream])
     stale = [name for name in first if not _close(first[name], after[name])]
@@ -64,18 +57,18 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     added = [name for name in added if _close(after[name], first[name] + other[name])]
     if added:
         faults.append(
-            f"gradients add up from call to call: backward adds to {', '.join(added)} (give the class a zero_grad(), "
-            "which is then called first, or assign)"
+            f"gradients accumulate from call to call: backward adds to {', '.join(added)} (assign instead, or define "
+            "zero_grad(), which is called before each backward)"
         )
     elif stale:
         faults.append(
-            f"the gradient of {', '.join(stale)} depends on what was computed before: backward reads something that "
-            "an earlier call left behind"
+            f"the gradient of {', '.join(stale)} depends on an earlier call: backward reads something that the "
+            "call left behind"
         )
     if repeated and not added:
         faults.append(
-            f"two backward calls after one forward disagree about {', '.join(repeated)}: backward overwrites "
-            "something that it reads, or draws random numbers (a mask drawn again, where forward's belongs)"
+            f"two backward calls after one forward return different gradients of {', '.join(repeated)}: backward "
+            "overwrites something that it reads, or draws random numbers (for dropout, reuse the mask of forward)"
         )
     return faults
 
@@ -87,7 +80,7 @@ def _equal(some: list[Array], others: list[Array]) -> bool:
 
 
 def _close(a: Array, b: Array) -> bool:
-    # The same operations on the same numbers; BLAS may round otherwise on memory that is aligned otherwise.
+    # The same operations on the same numbers, but BLAS may round differently if memory is aligned differently.
     size = np.abs(a).max(initial=0, where=np.isfinite(a))
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * size, equal_nan=True))
 

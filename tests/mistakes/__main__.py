@@ -1,4 +1,4 @@
-"""python -m tests.mistakes: try every slip, and print the table that stands in docs/gradcheck.md."""
+"""python -m tests.mistakes: try every slip, and print the table of docs/gradcheck.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.mistakes.catalogue import SLIPS
 from tests.mistakes.pieces import red_test
 from tests.mistakes.trial import try_slip
 
-SHAPES = 300  # random shapes of the correct layers in which gradcheck must not find a fault
+SHAPES = 300  # random shapes of correct layers, in which gradcheck must find no error
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
     alarms = sum(not nr.gradcheck(*arguments).ok for arguments in random_subjects(SHAPES))
     red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if red_test(piece)]
     print(
-        f"\nWithout a slip: the tests of {len(red)} pieces go red; "
+        f"\nWithout a mistake: the tests of {len(red)} pieces fail; "
         f"{alarms} false alarms of gradcheck in {SHAPES} random shapes."
     )
 
@@ -45,7 +45,7 @@ def print_table(outcomes):
     for slip, outcome in outcomes:
         pieces[slip.piece.partition(",")[0]].append((slip, outcome))
     print(
-        "| piece | slips | tests go red | gradcheck fails on the right tensors | a diagnosis exists | cause named |"
+        "| piece | mistakes | tests fail | gradcheck fails on the right tensors | a diagnosis exists | cause named |"
     )
     print("|---|---:|---:|---:|---:|---:|")
     total = np.zeros(5, int)

@@ -1,51 +1,158 @@
-"""A slip: one line of our own code, exchanged for the one that people write by mistake."""
+"""A slip: one mistake in a function of `right.py`, which is tried in place of the package's own function."""
 
 from __future__ import annotations
-import __future__
 
 import contextlib
+import functools
 import inspect
-import textwrap
+import math
 from dataclasses import dataclass
-from operator import attrgetter
 
-__all__ = ["Slip", "applied"]
+import numpy as np
+
+from tests.mistakes import right
+
+__all__ = ["Slip", "applied", "wrong_functions"]
 
 
 @dataclass(frozen=True)
 class Slip:
-    """`old` in the source of `function`, once, becomes `new`.
+    """`old`, which occurs once in the function of `right.py`, becomes `new`.
 
     piece names what is tested and checked (see `pieces`), wrong the tensors whose gradients are then wrong, words
-    what the diagnosis of each of them, or the fault that is reported, must say; None: no diagnosis exists.
+    what the diagnosis of each of them, or the reported side effect, must contain. None: no diagnosis exists.
     """
 
     name: str
     piece: str
     function: str
-    old: str
-    new: str
+    old: str = ""
+    new: str = ""
     wrong: frozenset[str] = frozenset()
     words: str | None = None
 
 
-@contextlib.contextmanager
-def applied(slip, root):
-    """Put the slip into place for the time of a with statement; `root` is where the path to the function starts."""
-    path, _, name = slip.function.rpartition(".")
-    owner = attrgetter(path)(root) if path else root
-    right = getattr(owner, name)
+def wrong_functions(slip):
+    """Return the functions of `right.py` by name, one of them with the mistake."""
     source = inspect.getsource(right)
-    count = source.count(slip.old)
-    if count != 1:
-        raise LookupError(f"{slip.name}: {slip.function} holds {slip.old!r} {count} times, expected once: adapt it")
-    annotations = __future__.annotations.compiler_flag
-    wrong = textwrap.dedent(source.replace(slip.old, slip.new))
-    code = compile(wrong, f"<{slip.name}>", "exec", annotations, dont_inherit=True)
-    namespace = dict(inspect.unwrap(right).__globals__)
-    exec(code, namespace)
-    setattr(owner, name, namespace[name])
+    if slip.old:
+        function = inspect.getsource(getattr(right, slip.function))
+        if function.count(slip.old) != 1:
+            raise LookupError(f"{slip.name}: {slip.function} contains {slip.old!r} {function.count(slip.old)} times")
+        source = source.replace(function, function.replace(slip.old, slip.new))
+    namespace = {}
+    exec(compile(source, f"<{slip.name}>", "exec"), namespace)
+    return namespace
+
+
+@contextlib.contextmanager
+def applied(slip, nr):
+    """In a with statement, use the functions of `right.py`, with the slip, in place of the package's own."""
+    patch = PATCHES[slip.piece.partition(",")[0]]
+    with patch(nr, wrong_functions(slip)):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(owner, **methods):
+    before = {name: getattr(owner, name) for name in methods}
+    for name, method in methods.items():
+        setattr(owner, name, functools.wraps(before[name])(method))
     try:
         yield
     finally:
-        setattr(owner, name, right)
+        for name, method in before.items():
+            setattr(owner, name, method)
+
+
+def layer_patch(cls, backward):
+    """Replace a layer's backward by `backward(layer, f, inputs, outputs, *upstream)`, f being functions by name.
+
+    The forward pass stays. What it was given, by name, and what it returned is remembered with its tape.
+    """
+
+    def patch(nr, f):
+        owner = getattr(nr, cls)
+        right_forward = owner.forward
+
+        def remembering(self, *arguments, **options):
+            given = inspect.signature(right_forward).bind(self, *arguments, **options).arguments
+            outputs = right_forward(self, *arguments, **options)
+            self.tape.seen = {name: np.array(given[name]) for name in given.keys() - {"self", "tape"}}, outputs
+            return outputs
+
+        def wrong_backward(self, *upstream, tape=None):
+            return backward(self, f, *(self.tape if tape is None else tape).seen, *upstream)
+
+        return replaced(owner, forward=remembering, backward=wrong_backward)
+
+    return patch
+
+
+def linear(layer, f, inputs, outputs, dy):
+    x, W, b = inputs["x"], layer.weight, layer.bias
+    db = np.empty(layer.out_features) if b is None else b.grad
+    return f["linear"](right.rows(x), W.data, right.rows(dy), W.grad, db).reshape(x.shape)
+
+
+def embedding(layer, f, inputs, outputs, dy):
+    tokens = inputs["tokens"]
+    f["embedding"](tokens.ravel(), right.rows(dy), layer.weight.grad, tokens.shape)
+
+
+def cross_entropy(layer, f, inputs, outputs, dloss=1.0):
+    return f["cross_entropy"](inputs["logits"], inputs["targets"], dloss)
+
+
+def rnn(layer, f, inputs, outputs, doutput, dh_n=None):
+    output, h_n = outputs
+    h_0, dh_n = or_zeros(inputs.get("h_0"), h_n), or_zeros(dh_n, h_n)
+    return f["rnn"](inputs["x"], h_0, output, layer.parameters(), doutput, dh_n, vars(layer))
+
+
+def or_zeros(state, like):
+    return np.zeros_like(like) if state is None or state.ndim == 0 else state
+
+
+def char_rnn(model, f, inputs, outputs, dlogits, dh_n=None):
+    tokens, h_n, p = inputs["tokens"], outputs[1], model.parameters()
+    h_0, dh_n = or_zeros(inputs.get("h_0"), h_n), or_zeros(dh_n, h_n)
+    states, x = [], p["embedding.weight"].data[tokens]
+    for k in range(len(h_0)):
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        W_ih, W_hh, b_ih, b_hh = (p[f"rnn.{name}_l{k}"].data for name in names)
+        h = [h_0[k]]
+        for x_t in x:
+            h.append(np.tanh(x_t @ W_ih.T + b_ih + h[-1] @ W_hh.T + b_hh))
+        states.append(np.stack(h))
+        x = states[-1][1:]
+    return f["char_rnn"](tokens, states, p, dlogits, dh_n)
+
+
+def adam_patch(nr, f):
+    def step(self):
+        self.step_count += 1
+        averages = self.exp_avg, self.exp_avg_sq, self.max_exp_avg_sq
+        options = self.lr, *self.betas, self.eps, self.weight_decay, self.decoupled_weight_decay, self.maximize
+        f["adam"](self.parameters.data, self.parameters.grad, *averages, self.step_count, *options)
+
+    return replaced(nr.Adam, step=step)
+
+
+def clipping_patch(nr, f):
+    def clip_grad_norm_(parameters, max_norm, norm_type=2.0):
+        p = math.inf if norm_type == "inf" else norm_type
+        return f["clipping"]([parameter.grad for parameter in parameters.values()], max_norm, p)
+
+    return replaced(nr, clip_grad_norm_=clip_grad_norm_)
+
+
+PATCHES = {
+    "Linear": layer_patch("Linear", linear),
+    "Embedding": layer_patch("Embedding", embedding),
+    "CrossEntropyLoss": layer_patch("CrossEntropyLoss", cross_entropy),
+    "RNN": layer_patch("RNN", rnn),
+    "CharRNN": layer_patch("CharRNN", char_rnn),
+    "Adam": adam_patch,
+    "clipping": clipping_patch,
+}

@@ -1,4 +1,4 @@
-"""Try a slip: do the tests go red, does gradcheck fail on the right tensors, does it name the cause?"""
+"""Try a slip: do the tests fail, does gradcheck fail on the right tensors, and does it name the cause?"""
 
 from __future__ import annotations
 

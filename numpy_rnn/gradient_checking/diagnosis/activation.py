@@ -1,7 +1,7 @@
-"""The activation function, seen from outside: its slope in the Jacobian, and the slopes that people write by mistake.
+"""The slope of the activation function, found in the Jacobian, and the slopes that people write by mistake.
 
-A bias b with y = f(z + b) has the Jacobian diag(f'(z)), and an elementwise y = f(x) has diag(f'(x)): in both, each
-row of the Jacobian holds one number, the slope of the activation there.
+A bias b in y = f(z + b) has the Jacobian diag(f'(z)), and the input of an elementwise y = f(x) has diag(f'(x)). In
+both, each row of the Jacobian holds one number, the slope of the activation.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ __all__ = ["slope_of_rows", "wrong_slopes"]
 def slope_of_rows(jacobians: Mapping[str, Array], names: list[str], rows: slice, h: Array) -> Array | None:
     """Return f' for each of `rows`, where f has the values h, from a Jacobian that shows it; None if none does.
 
-    A weight that multiplies a single input shows f' times that input: so a slope that is that of tanh, the sigmoid or
-    relu is preferred.
+    A weight that multiplies a single input shows f' times that input, so a slope that is that of tanh, the sigmoid
+    or relu is preferred.
     """
     found = []
     for name in names:
@@ -47,47 +47,34 @@ def is_relu(slope: Array, h: Array) -> bool:
 
 
 def wrong_slopes(slope: Array, h: Array, before: Array | None) -> Iterator[tuple[str, Array]]:
-    """Yield each mistake in words, with the slopes that it puts in place of f'; h = f(z) are the values."""
+    """Yield each mistake in words, with the slopes that it uses instead of f'; h = f(z) are the values."""
     ones = np.ones_like(slope)
     if is_tanh(slope, h):
-        yield "the derivative of tanh, 1 - h^2, is missing", ones
+        tanh, wrong_point = "the derivative of tanh", "the derivative of tanh is taken at the wrong point"
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.arctanh(h)
-        yield (
-            "the derivative of tanh is taken at the wrong point: 1 - z^2 where 1 - tanh(z)^2 = 1 - h^2 belongs",
-            (1 - z * z),
-        )
-        yield (
-            "the derivative of tanh is taken at the wrong point: tanh' of h, where h = tanh(z) already",
-            (1 - np.tanh(h) ** 2),
-        )
+        yield f"{tanh}, 1 - h^2, is missing", ones
+        yield f"{wrong_point}: 1 - z^2 where 1 - tanh(z)^2 = 1 - h^2 belongs", 1 - z * z
+        yield f"{wrong_point}: tanh' of h, where h = tanh(z) already", 1 - np.tanh(h) ** 2
         if before is not None:
-            yield (
-                "the derivative of tanh is taken at the wrong step: 1 - h_(t-1)^2 where 1 - h_t^2 belongs",
-                (1 - before * before),
-            )
-        yield "the derivative of tanh is 1 - h^2, not 1 - h: the square is missing", 1 - h
-        yield "the derivative of tanh is 1 - h^2, not 1 + h^2", 1 + h * h
-        yield "the derivative of the sigmoid, h (1 - h), stands where that of tanh, 1 - h^2, belongs", h * (1 - h)
-        yield "the derivative of tanh, 1 - h^2, is applied twice", slope**2
+            yield f"{tanh} is taken at the wrong step: 1 - h_(t-1)^2 where 1 - h_t^2 belongs", 1 - before * before
+        yield f"{tanh} is 1 - h^2, not 1 - h: the square is missing", 1 - h
+        yield f"{tanh} is 1 - h^2, not 1 + h^2", 1 + h * h
+        yield "the derivative of the sigmoid, h (1 - h), is used instead of that of tanh, 1 - h^2", h * (1 - h)
+        yield f"{tanh}, 1 - h^2, is applied twice", slope**2
     elif is_sigmoid(slope, h):
-        yield "the derivative of the sigmoid, h (1 - h), is missing", ones
-        yield "the derivative of tanh, 1 - h^2, stands where that of the sigmoid, h (1 - h), belongs", 1 - h * h
-        yield "the derivative of the sigmoid is h (1 - h): the factor h is missing", 1 - h
-        yield "the derivative of the sigmoid is h (1 - h): the factor 1 - h is missing", h
-        twice = 1 / (1 + np.exp(-h))
-        yield (
-            "the derivative of the sigmoid is taken at the wrong point: at h, which is the output already",
-            (twice * (1 - twice)),
-        )
-        yield "the derivative of the sigmoid, h (1 - h), is applied twice", slope**2
+        sigmoid = "the derivative of the sigmoid"
+        yield f"{sigmoid}, h (1 - h), is missing", ones
+        yield "the derivative of tanh, 1 - h^2, is used instead of that of the sigmoid, h (1 - h)", 1 - h * h
+        yield f"{sigmoid} is h (1 - h): the factor h is missing", 1 - h
+        yield f"{sigmoid} is h (1 - h): the factor 1 - h is missing", h
+        of_h = 1 / (1 + np.exp(-h))
+        yield f"{sigmoid} is taken at the wrong point: at h, which is the output already", of_h * (1 - of_h)
+        yield f"{sigmoid}, h (1 - h), is applied twice", slope**2
     elif is_relu(slope, h) and not slope.all():
         yield "the derivative of relu is missing: the gradient passes where the unit is off", ones
-        yield (
-            "the derivative of relu is inverted: the gradient passes where the unit is off, and only there",
-            1 - slope,
-        )
-        yield "the derivative of relu is 1 or 0: this multiplies by the output", h
+        yield "the derivative of relu is inverted: the gradient passes only where the unit is off", 1 - slope
+        yield "the derivative of relu is 1 or 0, but backward multiplies by the output", h
     elif not np.allclose(slope, 1):
         yield "the derivative of the activation is missing", ones
         yield "the derivative of the activation is applied twice", slope**2

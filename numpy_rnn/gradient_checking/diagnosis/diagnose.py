@@ -1,12 +1,12 @@
-"""From a wrong gradient and the true one to the likely mistake, in words.
+"""Find the likely mistake from a wrong gradient and the true one.
 
-Each candidate is a mistake of which it is known what gradient it would give. It is named if that accounts for the
-error to one part in a million (`Case.explained_by`); what only describes where the error lies comes last; and where
-nothing fits, that is said.
+Each candidate is a mistake for which the resulting gradient can be computed. It is named if that explains the error
+to one part in a million (`Case.explained_by`). Descriptions of where the error is come last.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -29,59 +29,44 @@ NOTHING_FITS = "no known mistake gives these numbers"
 
 
 def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
-    """Write a diagnosis into each wrong tensor of the report, and say which axis is that of time."""
+    """Set the diagnosis of each wrong tensor in the report, and the time axis of every tensor."""
     for name, tensor in report.tensors.items():
         tensor.time_axis = evidence.time_axis(name)
-    ignored = upstream_ignored(evidence)
     cases = {}
     for name, tensor in report.tensors.items():
         if tensor.verdict == "SHAPE":
             tensor.diagnosis = _shape(tensor.analytic, tensor.checked_numeric, tensor.shape, evidence.is_full(name))
         elif tensor.verdict == "WRONG" and tensor.coordinates is not None:
-            # Points where forward is not differentiable say nothing.
+            # Elements where forward is not differentiable are no evidence.
             wrong = ~(tensor.absolute_error <= tensor.tolerance)
             a = np.where(tensor.kinks, tensor.checked_numeric, tensor.checked_analytic)
-            J = evidence.jacobians[name]
-            cases[name] = Case(
-                evidence, name, tensor.shape, a, tensor.checked_numeric, J, wrong, evidence.is_full(name)
-            )
+            J, full = evidence.jacobians[name], evidence.is_full(name)
+            cases[name] = Case(evidence, name, tensor.shape, a, tensor.checked_numeric, J, wrong, full)
         elif tensor.verdict == "WRONG":
             tensor.diagnosis = (
-                "wrong along a direction, right at the coordinates that were tried: check a smaller shape"
+                "wrong along a random direction but right at the sampled elements: check a smaller shape"
             )
-    recurrence_mistakes: list[tuple[str, dict[str, Array]]] = []
-    if cases and all(case.full for case in cases.values()) and (recurrence := take_apart(evidence.experiment)):
-        recurrence_mistakes = list(mistakes(recurrence))
+    recurrence = take_apart(evidence.experiment) if cases and all(case.full for case in cases.values()) else None
+    of_the_recurrence = list(mistakes(recurrence)) if recurrence else []
 
     def recurrent(case: Case) -> Iterator[str]:
-        for words, gradients in recurrence_mistakes:
+        for words, gradients in of_the_recurrence:
             if case.name in gradients and case.explained_by(gradients[case.name]):
                 yield words
 
-    def independent(case: Case) -> Iterator[str]:
-        if ignored and _same_for_any(case):
-            yield ignored
-
     finders: list[Callable[[Case], Iterator[str]]] = [
-        _not_finite, _zero, rounded, independent, factor, recurrent, other_upstreams, _activation, contributions,
+        _not_finite, _zero, rounded, upstream_ignored, factor, recurrent, other_upstreams, _activation, contributions,
         rearranged, related,
     ]  # fmt: skip
     candidates = {
         name: list(dict.fromkeys(words for finder in finders for words in finder(case)))
         for name, case in cases.items()
     }
-    # One mistake, many wrong gradients: of several explanations, the one that serves the most tensors.
+    # One mistake often makes many gradients wrong: prefer the explanation that covers the most tensors.
     served = Counter(words for every in candidates.values() for words in every)
     for name, case in cases.items():
         best = max(candidates[name], key=lambda words: served[words], default=None)
         report.tensors[name].diagnosis = best or wrong_places(case) or NOTHING_FITS
-
-
-def _same_for_any(case: Case) -> bool:
-    experiment = case.evidence.experiment
-    doubled = experiment.backward([2 * u for u in experiment.upstream])
-    a = case.evidence.gradients[case.name]
-    return np.array_equal(doubled[case.name], a) and bool(a.any())
 
 
 def _not_finite(case: Case) -> Iterator[str]:
@@ -94,14 +79,14 @@ def _not_finite(case: Case) -> Iterator[str]:
             "zero, an overflow, or unwritten memory"
         )
     elif not np.isfinite(case.g).all():
-        yield "forward is not finite at this point, and neither are its derivatives: choose another"
+        yield "forward is not finite at this point, and neither are its derivatives: choose another point"
 
 
 def _zero(case: Case) -> Iterator[str]:
     if not case.a.any():
         yield "backward leaves it zero everywhere: it is never assigned, or its path is missing"
     elif not case.g.any():
-        yield "forward does not depend on it, so its gradient is zero; or forward reads another array than this one"
+        yield "forward does not depend on it, so the true gradient is zero, or forward reads a different array"
 
 
 def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full: bool) -> str:
@@ -115,28 +100,25 @@ def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full:
             return f"{words}: the right numbers, to be reshaped"
         if analytic.shape == shape[::-1] and np.abs(analytic.T - g).max() <= near:
             return f"{words}: it is transposed"
-        for axes in _subsets(analytic.ndim):
-            for keepdims in (False, True):
-                summed = analytic.sum(axis=axes, keepdims=keepdims)
-                if summed.shape == shape and np.abs(summed - g).max() <= near:
-                    return f"{words}: not summed over axis {' and '.join(map(str, axes))}"
         if analytic.size == 1 and abs(analytic.sum() - g.sum()) <= near * g.size:
             return f"{words}: summed over everything"
-        for axes in _subsets(g.ndim):
-            for keepdims in (False, True):
-                summed = g.sum(axis=axes, keepdims=keepdims)
-                if summed.shape == analytic.shape and np.abs(summed - analytic).max() <= near * g.size:
-                    return f"{words}: summed over axis {' and '.join(map(str, axes))}, which it should keep"
+        for array, other, what, after in (
+            (analytic, g, "not summed", ""),
+            (g, analytic, "summed", ", which it should keep"),
+        ):
+            for axes, keepdims in itertools.product(_subsets(array.ndim), (False, True)):
+                summed = array.sum(axis=axes, keepdims=keepdims)
+                if summed.shape == other.shape and np.abs(summed - other).max() <= near * g.size:
+                    return f"{words}: {what} over axis {' and '.join(map(str, axes))}{after}"
     return words
 
 
 def _subsets(ndim: int) -> list[tuple[int, ...]]:
-    chosen = [tuple(axis for axis in range(ndim) if bits >> axis & 1) for bits in range(1, 2**ndim)]
-    return sorted(chosen, key=len)
+    return [axes for count in range(1, ndim + 1) for axes in itertools.combinations(range(ndim), count)]
 
 
 def _activation(case: Case) -> Iterator[str]:
-    """Mistakes in the slope of an activation that forward ends in; a recurrence is looked at by its steps."""
+    """Mistakes in the slope of an activation at the end of forward; recurrences are unrolled instead."""
     evidence = case.evidence
     y = evidence.experiment.outputs[0]
     if not is_floating(y) or not case.full:
@@ -146,15 +128,12 @@ def _activation(case: Case) -> Iterator[str]:
     slope = slope_of_rows(evidence.jacobians, full, rows, y.ravel())
     if slope is None or len(evidence.experiment.outputs) > 1:
         return
-    # Where the slope is zero, the Jacobian of the pre-activation is known only if it is one by one.
-    own = slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if own:
-            columns = np.arange(len(slope)) % case.J.shape[1]
-            z_jacobian = np.zeros(case.J.shape)
-            z_jacobian[np.arange(len(slope)), columns] = 1
-        else:
-            z_jacobian = case.J / slope[:, None]
+    # Where the slope is zero, the Jacobian of the pre-activation is known only if it is the identity.
+    if slope_of_rows(evidence.jacobians, [case.name], rows, y.ravel()) is not None:
+        z_jacobian = np.zeros(case.J.shape)
+        z_jacobian[np.arange(len(slope)), np.arange(len(slope)) % case.J.shape[1]] = 1
+    else:
+        z_jacobian = case.J / slope[:, None]
     for words, wrong in wrong_slopes(slope, y.ravel(), None):
         if case.explained_by((evidence.u * wrong) @ z_jacobian):
             yield words

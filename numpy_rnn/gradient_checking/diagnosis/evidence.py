@@ -1,8 +1,7 @@
-"""What a diagnosis may go by: the Jacobians, the upstream gradients, and what backward says of other ones."""
+"""The evidence for a diagnosis: the Jacobians, the upstream gradients, and the gradients from backward."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ __all__ = ["Case", "Evidence"]
 
 
 class Evidence:
-    """The Jacobian dy/dx of every tensor, as far as it was computed, and the gradients that backward returned."""
+    """The Jacobian dy/dx of every tensor, where it was computed, and the gradients that backward returned."""
 
     def __init__(self, experiment: Experiment, gradients: dict[str, Array]) -> None:
         self.experiment, self.gradients, self.u = experiment, gradients, experiment.u
@@ -23,24 +22,24 @@ class Evidence:
         self.output_names = experiment.subject.output_names(experiment.outputs)
 
     def add(self, name: str, coordinates: Array, J: Array) -> None:
-        """Remember the columns of one tensor's Jacobian, (M, K), at K of its coordinates."""
+        """Store columns of a tensor's Jacobian, (M, K), for K of its coordinates."""
         self.coordinates[name], self.jacobians[name] = coordinates, J
 
     def is_full(self, name: str) -> bool:
         return name in self.jacobians and len(self.coordinates[name]) == self.experiment.point[name].size
 
     def coupling(self, name: str, axis: int, k: int, output_axis: int) -> Array:
-        """Return max |dy[s]/dx[t]| as a matrix [t, s], t along one axis of the tensor, s along one of output k."""
+        """Return max |dy[s]/dx[t]| as a matrix [t, s], t along an axis of the tensor, s along one of output k."""
         x, y = self.experiment.point[name], self.experiment.outputs[k]
         J = np.abs(self.jacobians[name][self.experiment.output_rows(k)]).reshape(*y.shape, *x.shape)
         J = np.moveaxis(J, (output_axis, y.ndim + axis), (0, 1))
         return np.asarray(J.reshape(*J.shape[:2], -1).max(axis=2, initial=0).T)
 
     def time_axis(self, name: str) -> int | None:
-        """Return the axis of a tensor along which outputs depend on what came before, not after: that of time.
+        """Return the time axis of a tensor: along it, outputs depend on earlier inputs but not on later ones.
 
-        The last axis, of features, is none; along a batch, places do not see each other, or, in batch normalization,
-        all others.
+        The last axis holds features. Along a batch axis, an output depends on its own input alone, or, in batch
+        normalization, on all of them.
         """
         x = self.experiment.point[name]
         for k, y in enumerate(self.experiment.outputs):
@@ -55,7 +54,7 @@ class Evidence:
         return None
 
     def axis_word(self, k: int, axis: int) -> str:
-        """Call an axis of output k what it is: "time step", or "row" where places do not see each other."""
+        """Name an axis of output k: "time step", "row" of a matrix, or "index of axis ..."."""
         y = self.experiment.outputs[k]
         for name, x in self.experiment.point.items():
             if x.ndim > axis and x.shape[axis] == y.shape[axis] and self.time_axis(name) == axis:
@@ -65,7 +64,7 @@ class Evidence:
 
 @dataclass
 class Case:
-    """One wrong tensor: a, what backward says, and g, the truth, at the coordinates that were computed."""
+    """One wrong tensor: backward's gradient a and the true gradient g at the coordinates that were computed."""
 
     evidence: Evidence
     name: str
@@ -79,7 +78,7 @@ class Case:
     def explained_by(self, predicted: Array) -> bool:
         """Whether a wrong backward that yields `predicted` accounts for the error to one part in a million.
 
-        That is far more than chance gives, and far less than the precision of a and g.
+        Chance does not come that close, and the precision of a and g is far better.
         """
         predicted = np.ravel(predicted)
         if predicted.shape != self.a.shape or not np.isfinite(predicted).all():
@@ -89,7 +88,3 @@ class Case:
     def under(self, upstream: list[Array]) -> Array:
         """Return the true gradient under other upstream gradients."""
         return self.evidence.experiment.flat(upstream) @ self.J
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)

@@ -1,4 +1,4 @@
-"""Where the error lies, for mistakes that have no formula: right but at the last step, but in one row, ..."""
+"""The location of an error, for mistakes without a formula: wrong only at the last step, in one row, ..."""
 
 from __future__ import annotations
 
@@ -17,24 +17,21 @@ def wrong_places(case: Case) -> str | None:
     if wrong.all():
         return None
     zero = " (there it is zero)" if not case.a[case.wrong].any() else ""
-    return _at_the_targets(case, wrong) or _along_an_axis(case, wrong, zero) or _at_repeated(case, wrong, zero)
-
-
-def _integers(case: Case) -> list[tuple[str, Array]]:
-    inputs = case.evidence.experiment.subject.inputs
-    return [(name, v) for name, v in inputs.items() if isinstance(v, np.ndarray) and v.dtype.kind in "iu"]
+    return _at_the_targets(case, wrong) or _along_an_axis(case, wrong, zero)
 
 
 def _at_the_targets(case: Case, wrong: Array) -> str | None:
-    for name, indices in _integers(case):
-        if indices.shape == case.shape[:-1] and indices.size and 0 <= indices.min() <= indices.max() < case.shape[-1]:
-            onehot = np.eye(case.shape[-1], dtype=bool)[indices]
-            if np.array_equal(wrong, onehot) and case.shape[-1] > 1:
+    C = case.shape[-1]
+    for name, indices in case.evidence.experiment.subject.inputs.items():
+        is_integer = isinstance(indices, np.ndarray) and indices.dtype.kind in "iu" and indices.size > 0
+        if is_integer and indices.shape == case.shape[:-1] and 0 <= indices.min() <= indices.max() < C > 1:
+            onehot = np.eye(C, dtype=bool)[indices]
+            if np.array_equal(wrong, onehot):
                 excess = (case.a - case.g)[onehot.ravel()]
-                what = "the one-hot of the target that is subtracted is wrong there"
+                what = "the one-hot vector that is subtracted is wrong there"
                 if excess.max() - excess.min() <= 1e-6 * np.abs(excess).max():
                     what = f"it is too large by {excess[0]:.6g} in each: what is subtracted for the target is wrong"
-                return f"wrong at exactly the entries that {name} picks out, right elsewhere: {what}"
+                return f"wrong at exactly the entries that {name} selects, right elsewhere: {what}"
     return None
 
 
@@ -47,20 +44,11 @@ def _along_an_axis(case: Case, wrong: Array, zero: str) -> str | None:
             continue
         place = "time step" if case.evidence.time_axis(case.name) == axis else f"index of axis {axis}"
         name = {0: f"the first {place}", length - 1: f"the last {place}"}
-        # Not a few errors here and there, of which one index was spared by chance.
+        # A few scattered errors may miss one index by chance.
         if len(good) == 1 and wrong.sum() >= 0.9 * wrong.size * (length - 1) / length:
             where = name.get(int(good[0]), f"{place} {good[0]}")
             return f"right at {where} only, wrong at all others{zero}"
         if len(bad) == 1:
             where = name.get(int(bad[0]), f"{place} {bad[0]}")
             return f"wrong at {where} only, right at all others{zero}"
-    return None
-
-
-def _at_repeated(case: Case, wrong: Array, zero: str) -> str | None:
-    rows = np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim))))
-    for name, indices in _integers(case):
-        values, counts = np.unique(indices, return_counts=True)
-        if len(rows) and np.array_equal(rows, values[counts > 1]):
-            return f"wrong at exactly the rows that {name} names more than once{zero}: their terms do not add up"
     return None

@@ -1,4 +1,4 @@
-"""Mistakes that are seen from the two gradients alone: a factor, an exchange of axes, another tensor's gradient."""
+"""Mistakes that the two gradients alone show: a factor, swapped axes, another tensor's gradient."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["factor", "rearranged", "related", "rounded"]
 
 
 def rounded(case: Case) -> Iterator[str]:
-    """A gradient in float64 that passed through float32, or less."""
+    """A float64 gradient that was cast to float32 or float16 on the way."""
     for dtype in (np.float16, np.float32):
         with np.errstate(over="ignore"):
             stored = case.a.astype(dtype)
         near = np.abs(case.a - case.g) <= 64 * np.finfo(dtype).eps * np.abs(case.g).max()
         if near.all() and np.array_equal(stored, case.a):
-            yield f"right but for rounding: every number is one of {np.dtype(dtype)}, a cast somewhere in backward"
+            yield f"correct up to rounding: every element is a {np.dtype(dtype)} number, so backward casts somewhere"
 
 
 def factor(case: Case) -> Iterator[str]:
@@ -33,33 +33,32 @@ def factor(case: Case) -> Iterator[str]:
 
 
 def _name_of_factor(case: Case, c: float) -> str | None:
-    if math.isclose(c, -1, rel_tol=1e-6):
+    def is_close(value: float) -> bool:
+        return math.isclose(abs(c), value, rel_tol=1e-6)
+
+    sign = "-" if c < 0 else ""
+    if c < 0 and is_close(1):
         return "the sign is wrong: it is -1 times what it should be"
-    sign, size = ("-" if c < 0 else ""), abs(c)
     names = _lengths(case)
     for n, name in names.items():
-        if math.isclose(size, n, rel_tol=1e-6):
+        if is_close(n):
             return (
-                f"{sign}{n} times what it should be, and {n} = {name}: summed in backward where forward averages, "
+                f"{sign}{n} times what it should be, and {n} = {name}: summed in backward where forward averages, so "
                 f"the factor 1/N is missing (or a constant factor of {sign}{n})"
             )
-        if math.isclose(size, 1 / n, rel_tol=1e-6):
+        if is_close(1 / n):
             return (
                 f"{sign}1/{n} of what it should be, and {n} = {name}: averaged where it should be summed, or divided "
                 f"once too often (or a constant factor of {sign}1/{n})"
             )
     for number, word in ((2, "twice"), (0.5, "half")):
-        if math.isclose(size, number, rel_tol=1e-6):
+        if is_close(number):
             return f"{sign}{word} what it should be: a constant factor of {sign}{number}"
     for (n, name), (m, other) in itertools.permutations(names.items(), 2):
-        if math.isclose(size, n / m, rel_tol=1e-6):
-            return f"{sign}{n}/{m} of what it should be: divided by {m} = {other} where {n} = {name} belongs"
+        if is_close(n / m):
+            return f"{sign}{n}/{m} of what it should be: divided by {m} = {other} instead of {n} = {name}"
     if np.count_nonzero(case.g) < 3:
         return None  # with one or two numbers a factor fits too easily
-    for n, name in names.items():
-        for power, word in ((0.5, f"sqrt({n})"), (-0.5, f"1/sqrt({n})"), (2, f"{n}^2"), (-2, f"1/{n}^2")):
-            if math.isclose(size, n**power, rel_tol=1e-6):
-                return f"{sign}{word} times what it should be, and {n} = {name}"
     return f"{c:.6g} times what it should be, everywhere: a constant factor"
 
 
@@ -86,32 +85,21 @@ def rearranged(case: Case) -> Iterator[str]:
 
 
 def _rearrangements(case: Case, g: Array) -> Iterator[tuple[str, Array]]:
-    for order in itertools.permutations(range(g.ndim)):
-        if order == tuple(range(g.ndim)) or g.ndim > 4:
-            continue
-        words = "transposed" if g.ndim == 2 else f"its axes are permuted, to the order {list(order)}"
-        if g.transpose(order).shape == g.shape:
-            yield words, g.transpose(order)
-        yield f"{words} in memory: a reshape where a transpose belongs", g.transpose(order)
+    for order in itertools.permutations(range(g.ndim)) if g.ndim <= 4 else ():
+        if order != tuple(range(g.ndim)):
+            words = "transposed" if g.ndim == 2 else f"its axes are permuted, to the order {list(order)}"
+            if g.transpose(order).shape == g.shape:
+                yield words, g.transpose(order)
+            yield f"{words} in memory: a reshape where a transpose belongs", g.transpose(order)
     for axis, length in enumerate(g.shape):
         if length > 1:
             yield f"it runs backwards along axis {axis}", np.flip(g, axis)
             for shift, word in ((1, "late"), (-1, "early")):
-                yield (
-                    f"it is shifted along axis {axis}: each entry comes one place too {word}",
-                    np.roll(g, shift, axis),
-                )
-                moved = np.roll(g, shift, axis)
-                moved[(slice(None),) * axis + ((0 if shift == 1 else -1),)] = 0
-                yield f"it is shifted along axis {axis}: each entry comes one place too {word}", moved
-            yield (
-                f"it is summed over axis {axis} and spread over it again",
-                np.broadcast_to(g.sum(axis, keepdims=True), g.shape),
-            )
-            yield (
-                f"it is averaged over axis {axis} and spread over it again",
-                np.broadcast_to(g.mean(axis, keepdims=True), g.shape),
-            )
+                rolled = np.roll(g, shift, axis)
+                filled = rolled.copy()
+                filled[(slice(None),) * axis + ((0 if shift == 1 else -1),)] = 0
+                for moved in (rolled, filled):
+                    yield f"it is shifted along axis {axis}: each entry comes one place too {word}", moved
     evidence = case.evidence
     for k, y in enumerate(evidence.experiment.outputs):
         if is_floating(y) and y.size == g.size > 1:
@@ -121,32 +109,21 @@ def _rearrangements(case: Case, g: Array) -> Iterator[tuple[str, Array]]:
                 case.J[rows] @ evidence.u[rows],
             )
     limit = float(np.abs(case.a).max())
-    yield f"it is clipped to [-{limit:.4g}, {limit:.4g}]: clip outside of backward", np.clip(g, -limit, limit)
+    yield f"it is clipped to [-{limit:.4g}, {limit:.4g}]: clip gradients outside backward", np.clip(g, -limit, limit)
     yield "it is the absolute value", np.abs(g)
-    yield "it is squared", g * g
-    yield "it is divided by its norm", g / np.linalg.norm(g)
 
 
 def related(case: Case) -> Iterator[str]:
-    """The gradient of another tensor, the upstream gradient itself, or one of them missing or in excess."""
+    """The upstream gradient itself, one that is missing, or the gradient of another tensor."""
     evidence = case.evidence
     experiment = evidence.experiment
     for k, u in enumerate(experiment.upstream):
         name = f"d{evidence.output_names[k]}"
-        if u.size != case.a.size or not is_floating(experiment.outputs[k]):
-            continue
-        if case.explained_by(u):
-            yield f"it is the upstream gradient {name} itself: the derivative is missing"
-        if case.explained_by(case.g - u.ravel()):
-            yield f"the path by which the input is added to the output is missing: add {name}"
-        if case.explained_by(case.g + u.ravel()):
-            yield f"{name} is added to it once too often"
+        if u.size == case.a.size and is_floating(experiment.outputs[k]):
+            if case.explained_by(u):
+                yield f"it is the upstream gradient {name} itself: the derivative is missing"
+            if case.explained_by(case.g - u.ravel()):
+                yield f"the path by which the input is added to the output is missing: add {name}"
     for other, J in evidence.jacobians.items():
-        if other == case.name or J.shape[1] != case.a.size:
-            continue
-        g = evidence.u @ J
-        same_shape = experiment.point[other].shape == case.shape
-        if case.explained_by(g):
+        if other != case.name and J.shape[1] == case.a.size and case.explained_by(evidence.u @ J):
             yield f"it is the gradient of {other}: the two are mixed up"
-        if same_shape and case.explained_by(case.g + g):
-            yield f"the gradient of {other} is added to it"

@@ -1,11 +1,11 @@
-"""A recurrence taken apart: the Jacobians of its single steps, and backward passes with one mistake in them.
+"""Unrolled recurrences: the Jacobians of the single steps, and backward passes with one mistake in them.
 
 If forward over T steps equals T forwards over one step, each from the state that the one before it left, then with
 the Jacobians of the steps, y_t and s_t by x_t, s_{t-1} and the parameters p, backpropagation through time is
 
     d[x_t, s_{t-1}, p]_t = (dy_t/d[...])^T u_t + (ds_t/d[...])^T ds_t ,       dp = sum_t dp_t
 
-and each known mistake is a variation of this (`recurrence_mistakes.py`).
+and each known mistake is a variation of this (`unrolled_mistakes.py`).
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.derivatives import complex_step, richardson
+from numpy_rnn.gradient_checking.derivatives import complex_step, one_hot, richardson
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 from numpy_rnn.gradient_checking.subjects.conversion import is_floating
 
 __all__ = ["Gradients", "Recurrence", "take_apart"]
 
-FORWARDS = 30_000  # at most so many evaluations of a single step
+FORWARDS = 30_000  # at most this many evaluations of a single step
 
 Gradients = dict[str, Array]
 
 
 def take_apart(experiment: Experiment) -> Recurrence | None:
-    """Return the recurrence that the subject is, or None."""
+    """Return the subject as a recurrence, or None if it is not one."""
     outputs, subject = experiment.outputs, experiment.subject
     for axis in (0, 1):
         if outputs[0].ndim < axis + 2 or outputs[0].shape[axis] < 1:
             continue
         states = {name: subject.inputs[name] for name in subject.inputs if is_floating(subject.inputs[name])}
-        if len(outputs) > 1:  # an initial state that was left at its default, zeros for all we know
+        if len(outputs) > 1:  # an initial state that was not given, presumably zeros
             states |= dict.fromkeys(subject.further_inputs, np.zeros_like(outputs[1]))
         for state, start in reversed(states.items()):  # the first input is the sequence
             sequences = [
@@ -47,8 +47,7 @@ def take_apart(experiment: Experiment) -> Recurrence | None:
             if sequences and (after or last.shape == start.shape):
                 recurrence = Recurrence(experiment, axis, sequences, state, start, after[0] if after else None)
                 if recurrence.is_one():
-                    recurrence.differentiate()
-                    return recurrence
+                    return recurrence if recurrence.differentiate() else None
     return None
 
 
@@ -60,7 +59,9 @@ class Recurrence:
     ) -> None:
         self.experiment, self.axis, self.sequences = experiment, axis, sequences
         self.state, self.start, self.after = state, start, after
-        self.T = experiment.outputs[0].shape[axis]
+        self.T, self.S = experiment.outputs[0].shape[axis], start.size
+        self.Y = experiment.outputs[0].size // self.T
+        self.moving = [name for name in sequences if name in experiment.point]
         self.parameters = [name for name in experiment.point if name not in (*sequences, state)]
 
     def step(self, session: Any, values: Mapping[str, Any]) -> tuple[Array, Array]:
@@ -69,13 +70,13 @@ class Recurrence:
         return y, y.take(-1, self.axis) if self.after is None else outputs[self.after]
 
     def at(self, t: int) -> dict[str, Any]:
-        """The values at which step t is taken."""
+        """Return the values of all tensors for step t."""
         inputs = self.experiment.subject.inputs
         sliced = {name: inputs[name].take([t], self.axis) for name in self.sequences}
         return self.experiment.point | sliced | {self.state: self.states[t]}
 
     def is_one(self) -> bool:
-        """Take the steps one by one, and see whether they give what forward gives."""
+        """Whether single steps, one after another, give the result of forward."""
         if len(self.experiment.outputs) > 2:
             return False
         session = self.experiment.subject.start(np.float64)
@@ -86,34 +87,27 @@ class Recurrence:
                 ys.append(y.copy())
                 self.states.append(s.copy())
             whole = np.concatenate(ys, self.axis)
-        except Exception:  # whatever the user's forward says of a single step, this is no recurrence
+        except Exception:  # forward cannot run a single step, so this is no recurrence
             return False
         outputs = self.experiment.outputs
         ends = outputs[0].take(-1, self.axis) if self.after is None else outputs[self.after]
         pairs = ((whole, outputs[0]), (self.states[-1], ends))
         return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
 
-    def differentiate(self) -> None:
-        """Compute the Jacobians of all steps, Y + S rows each; and the rows that are output and state in one."""
-        tensors = [name for name in self.sequences if name in self.experiment.point]
-        self.moving = tensors
-        self.Y = self.experiment.outputs[0].size // self.T
-        self.S = self.start.size
-        self.steps: list[Gradients] = []
-        sizes = [self.at(0)[name].size for name in [*tensors, self.state, *self.parameters]]
-        self.too_large = self.T * sum(sizes) * (1 if self.experiment.method == METHODS[0] else 12) > FORWARDS
-        if self.too_large:
-            return
-        # One step more, for what a shift by one step would read.
+    def differentiate(self) -> bool:
+        """Compute the Jacobians of all steps, Y + S rows each, unless that would take too long."""
+        sizes = [self.at(0)[name].size for name in [*self.moving, self.state, *self.parameters]]
+        if self.T * sum(sizes) * (1 if self.experiment.method == METHODS[0] else 12) > FORWARDS:
+            return False
+        # One more step, which a shift by one step would read.
         session = self.experiment.subject.start(np.float64)
         self.states.append(self.step(session, self.at(self.T - 1) | {self.state: self.states[self.T]})[1].copy())
-        for t in range(self.T + 1):
-            self.steps.append(self._jacobians(min(t, self.T - 1), self.states[t]))
-        y_and_s = [self._rows_of_step(t) for t in range(self.T)]
-        self.output_is_state = all(y.shape == s.shape and np.array_equal(y, s) for y, s in y_and_s)
-
-    def _rows_of_step(self, t: int) -> tuple[Array, Array]:
-        return self.experiment.outputs[0].take(t, self.axis).ravel(), self.states[t + 1].ravel()
+        self.steps = [self._jacobians(min(t, self.T - 1), self.states[t]) for t in range(self.T + 1)]
+        y = self.experiment.outputs[0]
+        self.output_is_state = all(
+            np.array_equal(y.take(t, self.axis).ravel(), self.states[t + 1].ravel()) for t in range(self.T)
+        )
+        return True
 
     def _jacobians(self, t: int, state: Array) -> Gradients:
         by_complex = self.experiment.method == METHODS[0]
@@ -129,12 +123,11 @@ class Recurrence:
 
         jacobians = {}
         for name in names:
-            columns = np.zeros((self.Y + self.S, point[name].size))
-            for k in range(point[name].size):
-                v = np.zeros(point[name].shape)
-                v.flat[k] = 1
-                columns[:, k] = complex_step(f, point, name, v) if by_complex else richardson(f, point, name, v)[0]
-            jacobians[name] = columns
+            vectors = [one_hot(point[name].shape, k) for k in range(point[name].size)]
+            rows = [
+                complex_step(f, point, name, v) if by_complex else richardson(f, point, name, v)[0] for v in vectors
+            ]
+            jacobians[name] = np.reshape(rows, (len(rows), self.Y + self.S)).T
         return jacobians
 
     def upstream(self) -> tuple[Array, Array]:

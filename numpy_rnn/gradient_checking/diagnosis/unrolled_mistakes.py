@@ -1,8 +1,9 @@
-"""The mistakes that people make in backpropagation through time, and the gradients that each of them gives."""
+"""Typical mistakes in backpropagation through time, and the gradients that each of them produces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -15,26 +16,20 @@ __all__ = ["mistakes"]
 
 def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
     """Yield each mistake in words, with the gradients that a backward with it would return."""
-    if r.too_large:
-        return
     u_y, u_s = r.upstream()
     s, T = r.state.removesuffix("_0").removesuffix("0") or r.state, r.T
     if T > 1:
         yield from _of_the_carry(r, u_y, u_s, s)
     right = r.backward(u_y, u_s)
-    for steps, words in (
-        (
-            slice(-1, None),
-            "only the last step counts: assigned in the loop over time where it should be added up",
-        ),
-        (slice(0, 1), "only the first step counts: assigned in the loop over time where it should be added up"),
-        (slice(1, None), "the contribution of the first step is missing from the sum over time"),
-        (slice(0, -1), "the contribution of the last step is missing from the sum over time"),
-    ):
-        summed = r.whole(right, steps)
-        yield words, {name: summed[name] for name in r.parameters}
+    for word, kept, others in (("last", slice(-1, None), slice(0, -1)), ("first", slice(0, 1), slice(1, None))):
+        for steps, words in (
+            (kept, f"only the {word} step counts: assigned in the loop over time where it should be added up"),
+            (others, f"the contribution of the {word} step is missing from the sum over time"),
+        ):
+            summed = r.whole(right, steps)
+            yield words, {name: summed[name] for name in r.parameters}
     yield (
-        f"this is the gradient at {s}_1, one step too late: d{s}_0 is what step 1 hands on",
+        f"this is the gradient of {s}_1, one step too late: d{s}_0 is what step 1 passes back",
         {r.state: right["ds"][0]},
     )
     if r.output_is_state:
@@ -42,39 +37,31 @@ def mistakes(r: Recurrence) -> Iterator[tuple[str, Gradients]]:
 
 
 def _of_the_carry(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
+    def one(words: str, at_the_end: Array = u_s, **mistake: Any) -> tuple[str, Gradients]:
+        return words, r.whole(r.backward(u_y, at_the_end, **mistake))
+
     loop = "look at the line in the loop over time that"
-    for at_the_end in (u_s, 0 * u_s):  # what comes from after the sequence may be lost on the same line
-        yield (
-            f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into "
-            f"the next step ({loop} adds the carried gradient to that of the output)",
-            r.whole(r.backward(u_y, at_the_end, carry=0)),
-        )
+    missing = (
+        f"the gradient from step t + 1 never reaches step t: missing d{s}_next, the path through {s}_t into the next "
+        f"step ({loop} adds the carried gradient to that of the output)"
+    )
+    yield one(missing, carry=0)
+    yield one(missing, 0 * u_s, carry=0)  # the gradient of the last state may be lost on the same line
     for k in range(1, r.T - 1):
         yield (
             f"the gradient travels back {k} step{'s' * (k > 1)} and no further: backpropagation through time is "
-            f"truncated ({loop} hands d{s} to the step before)",
+            f"truncated ({loop} passes d{s} to the step before)",
             _truncated(r, u_y, u_s, k),
         )
     for t in range(r.T - 1):
-        yield (
-            f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: d{s} is lost or "
-            "set to zero between the two",
-            r.whole(r.backward(u_y, u_s, cut=t)),
-        )
-    yield (
-        f"d{s}_n is added at every step, where it belongs to the last",
-        r.whole(r.backward(u_y, u_s, again=True)),
-    )
-    for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice"), (0.5, "halved")):
-        for at_the_end in (u_s, factor * u_s):
-            yield (
-                f"the gradient that step t + 1 hands to step t is {words} ({loop} adds the carried gradient)",
-                r.whole(r.backward(u_y, at_the_end, carry=factor)),
-            )
-    yield (
-        "the loop over time runs forwards: it must run from the last step to the first",
-        r.whole(r.backward(u_y, u_s, forwards=True)),
-    )
+        lost = f"d{s} is lost or set to zero between the two"
+        yield one(f"the gradient from step {t + 2} on never reaches step {t + 1} and those before it: {lost}", cut=t)
+    yield one(f"d{s}_n is added at every step instead of only at the last", again=True)
+    for factor, words in ((-1.0, "subtracted, not added"), (2.0, "counted twice")):
+        words = f"the gradient that step t + 1 passes to step t is {words} ({loop} adds the carried gradient)"
+        yield one(words, carry=factor)
+        yield one(words, factor * u_s, carry=factor)
+    yield one("the loop over time runs forwards: it must run from the last step to the first", forwards=True)
 
 
 def _truncated(r: Recurrence, u_y: Array, u_s: Array, k: int) -> Gradients:
@@ -93,9 +80,9 @@ def _truncated(r: Recurrence, u_y: Array, u_s: Array, k: int) -> Gradients:
 def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterator[tuple[str, Gradients]]:
     states = [state.ravel() for state in r.states]
     slopes = [slope_of_rows(r.steps[t], r.parameters, slice(r.Y, None), states[t + 1]) for t in range(r.T + 1)]
-    if any(slope is None or not slope.all() for slope in slopes):
+    rows = [np.tile(slope, (r.Y + r.S) // len(slope)) for slope in slopes if slope is not None and slope.all()]
+    if len(rows) < len(slopes):
         return
-    rows = [np.tile(slope, (r.Y + r.S) // len(slope)) for slope in slopes if slope is not None]
     for words, wrong in wrong_slopes(
         np.concatenate([row[r.Y :] for row in rows[: r.T]]),
         np.concatenate(states[1 : r.T + 1]),
@@ -121,15 +108,13 @@ def _of_the_activation(r: Recurrence, u_y: Array, u_s: Array, s: str) -> Iterato
     dz = [right["ds"][t] * rows[t][r.Y :] for t in range(r.T)]
     late = {n: sum(dz[t] @ z_steps[t + 1][n][r.Y :] for t in range(r.T)) for n in r.parameters}
     yield f"dz_t is paired with {s}_t where {s}_(t-1) belongs: the state from before the step", late
-    early = {n: sum(dz[t] @ z_steps[max(t - 1, 0)][n][r.Y :] for t in range(r.T)) for n in r.parameters}
-    yield "dz_t is paired with what step t - 1 read: shifted by one step", early
     for name in r.moving:
         if z_steps[0][name].shape[1] == r.S:  # as many inputs as states
             mixed_up = [z_steps[t][name][r.Y :] @ dz[t] for t in range(r.T)]
             words = "a weight matrix is used where its transpose belongs: dz @ W and dz @ W.T were mixed up"
             yield words, {name: r.whole(right | {name: mixed_up})[name]}
     yield (
-        "the last product is missing: this is dz_1, which the recurrent weight should still multiply",
+        "the last product is missing: this is dz_1, which must still be multiplied by the recurrent weight",
         {r.state: dz[0]},
     )
 

@@ -1,8 +1,7 @@
-"""A copy of any object in another dtype: every floating-point array within it, and every dtype it remembers.
+"""Copies of any object in another dtype: every floating-point array in it is converted, and every dtype.
 
-A layer in float32 is checked in a float64 copy, and differentiated by the complex step in a complex128 one. Whoever
-wrote the layer need not have thought of either: `copy.deepcopy` takes a memo of what is copied already, and what this
-puts there beforehand is each array in its new dtype.
+A float32 layer is checked on a float64 copy, and the complex step runs on a complex128 copy. The layer need not
+support this: `copy.deepcopy` takes a memo of objects that are copied already, and the converted arrays are put there.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def _attributes(value: Any) -> Mapping[str, Any]:
 
 
 def restorers(root: Any) -> list[Callable[[], None]]:
-    """Return functions that set every random generator reachable from `root` back to its state of now."""
+    """Return functions that restore the current state of every random generator reachable from `root`."""
     found: list[Callable[[], None]] = []
     for value in reachable(root):
         if isinstance(value, np.random.RandomState):
@@ -76,17 +75,17 @@ def converted(original: Any, dtype: DTypeLike) -> Any:
         Something in `original` cannot be copied.
     """
     dtype = np.dtype(dtype)
-    # A dtype is one object per kind, so that the memo can exchange these too: `layer.dtype` follows.
+    # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
     memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
-    kept = list(reachable(original))  # alive as long as the memo knows them by their ids
+    kept = list(reachable(original))  # keeps them alive, because the memo identifies them by id
     for value in kept:
         if is_floating(value):
             memo[id(value)] = value.astype(dtype)
     try:
         result = copy.deepcopy(original, memo)
     except Exception as error:
-        raise TypeError(f"{type(original).__name__} cannot be copied, which a check needs: {error}") from error
-    for value in reachable(result):  # `self.dtype = np.float32`: a class, which no copy exchanges
+        raise TypeError(f"{type(original).__name__} cannot be copied, which gradcheck requires: {error}") from error
+    for value in reachable(result):  # `self.dtype = np.float32` is a class, which deepcopy does not replace
         for name, attribute in getattr(value, "__dict__", {}).items():
             if isinstance(attribute, type) and issubclass(attribute, np.floating):
                 setattr(value, name, dtype.type)

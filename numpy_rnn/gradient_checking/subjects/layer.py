@@ -1,13 +1,13 @@
-"""A layer as the subject of a check: any object with `forward`, `backward` and perhaps parameters.
+"""Layers: any object with `forward`, `backward` and perhaps parameters.
 
-Parameters, and their gradients after backward, are found in the first of these places:
+Parameters, and their gradients after backward, are looked up in the first of these places that exists:
 
     layer.parameters()     a mapping or list of objects with .data and .grad, or of arrays
     layer.params           the same
-    layer.w                any array attribute for which backward leaves a `layer.dw`, `d_w` or `grad_w`
+    layer.w                any array attribute for which backward sets a `layer.dw`, `d_w` or `grad_w`
 
-Gradients of plain arrays: `layer.gradients()`, `layer.grads`, or `layer.dw`. Without the first two, the same goes for
-what else has forward and backward among the layer's attributes: `layer.linear.w`, `layer.layers[0].w`.
+Gradients of plain arrays: `layer.gradients()`, `layer.grads`, or `layer.dw`. Without the first two, attributes with
+forward and backward are searched in the same way: `layer.linear.w`, `layer.layers[0].w`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LayerSubject:
         for name in set(self.parameters) & set(self.inputs):
             raise ValueError(f"{name!r} names both an input and a parameter of {self.label}")
         if any(is_floating(value) and value.dtype.itemsize < 8 for value in [*given.values(), *arrays.values()]):
-            self.notes.append("checked in a float64 copy: in float32, rounding would hide mistakes and feign others")
+            self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")
         self.slots = [Slot(name) for name, value in self.inputs.items() if is_floating(value)]
 
     def start(self, dtype: DTypeLike) -> LayerSession:
@@ -75,7 +75,7 @@ class LayerSubject:
         return [name for name in positional(self.layer.backward)[0] if name not in ("tape", "cache")]
 
     def _attributes(self) -> tuple[list[str], list[str]]:
-        """Return the arrays that forward reads: those for which backward leaves a gradient, and the others."""
+        """Return the arrays that forward reads: those for which backward sets a gradient, and the others."""
         copied = converted(self.layer, np.float64)
         before = array_attributes(copied)
         if not before:
@@ -85,7 +85,7 @@ class LayerSubject:
         copied.backward(*[scalar(np.zeros_like(y)) for y in outputs[: self.upstream_count(outputs)]])
         found, unchecked = [], []
         for name, (owner, attribute) in before.items():
-            # An input that forward keeps as `self.x` may have its `self.dx`, but it is another array by now.
+            # An input that forward stores as `self.x` may have a `self.dx`, but it is a different array by now.
             if getattr(owner, attribute, None) is arrays[name] and _gradient_attribute(owner, attribute) is not None:
                 found.append(name)
             elif self._depends_on(name, outputs):
@@ -113,10 +113,10 @@ class LayerSession:
         self.restore = restorers(self.layer)
         if not hasattr(self.layer, "gradients"):
             for gradient in parameter_gradients(self.layer, list(self.parameters)).values():
-                gradient[...] = 0  # for those who add to it, as torch does
+                gradient[...] = 0  # backward may add to it, as in torch
 
     def forward(self, values: Mapping[str, Any]) -> list[Array]:
-        for restore in self.restore:  # dropout draws the same mask in each evaluation
+        for restore in self.restore:  # dropout must draw the same mask each time
             restore()
         for name, array in self.parameters.items():
             array[...] = values.get(name, self.subject.parameters[name])
@@ -180,7 +180,7 @@ def _parts(layer: Any) -> dict[str, Any]:
 
 
 def array_attributes(layer: Any) -> dict[str, tuple[Any, str]]:
-    """Return owner and attribute of every floating-point array attribute where parameters are looked for so."""
+    """Return owner and name of every floating-point array attribute that may be a parameter."""
     return {
         prefix + name: (part, name)
         for prefix, part in _parts(layer).items()
@@ -207,7 +207,7 @@ def parameter_arrays(layer: Any, attributes: list[str]) -> dict[str, Array]:
 
 
 def parameter_gradients(layer: Any, names: list[str]) -> dict[str, Array]:
-    """Return the arrays that backward leaves the parameters' gradients in, as far as there are any."""
+    """Return the arrays in which backward stores the parameters' gradients, where there are any."""
     places = array_attributes(layer)
     found = {name: _gradient_attribute(*places[name]) for name in names if name in places}
     for prefix, part in _parts(layer).items():

@@ -1,11 +1,11 @@
-"""Two plain functions as the subject of a check. How they are called depends on whether params are given:
+"""Pairs of plain functions. How they are called depends on whether params are given:
 
     outputs, cache = forward(*inputs)             gradients = backward(*upstream, cache)
     outputs, cache = forward(params, *inputs)     gradients = backward(cache, *upstream)
 
-Several outputs come as `out_1, out_2, cache` or as `(out_1, out_2), cache`. The gradients are a sequence in the order
-of forward's arguments, or a mapping by name. An argument may be a dictionary of arrays: its gradient is one too, and
-if backward returns none, the dictionary is a configuration and left alone.
+Several outputs are returned as `out_1, out_2, cache` or as `(out_1, out_2), cache`. The gradients are a sequence in
+the order of forward's arguments, or a mapping by name. The gradient of an argument that is a dictionary of arrays is
+a dictionary too. If backward returns none, the argument is a configuration, and not checked.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ class PairSubject:
         self.label = getattr(forward, "__name__", type(forward).__name__)
         self.notes: list[str] = []
         self.unchecked: list[str] = []
-        if params is not None and not isinstance(params, Mapping):
-            raise TypeError(f"params must be a dictionary of arrays, got {type(params).__name__}")
         names, more = positional(forward)
         names = names[self.params_first :]
         if not isinstance(inputs, Mapping):
@@ -74,7 +72,7 @@ class PairSubject:
             self.slots.insert(0, Slot("params", {name: name for name in self.parameters}))
         given = [*inputs.values(), *(params or {}).values()]
         if any(is_floating(value) and value.dtype.itemsize < 8 for value in given):
-            self.notes.append("checked in float64: in float32, rounding would hide mistakes and feign others")
+            self.notes.append("checked in float64: float32 rounding would hide errors and cause false alarms")
 
     def start(self, dtype: DTypeLike) -> PairSession:
         return PairSession(self)
@@ -103,7 +101,7 @@ class PairSession:
                 arguments.append({key: now.get(f"{name}[{key!r}]", v) for key, v in value.items()})
             else:
                 arguments.append(now[name])
-        for restore in self.subject.restore:  # dropout draws the same mask in each evaluation
+        for restore in self.subject.restore:  # dropout must draw the same mask each time
             restore()
         further = {name: now[name] for name in subject.further_inputs if name in now}
         result = subject.functions[0](*arguments, **further)

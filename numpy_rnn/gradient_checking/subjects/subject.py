@@ -1,7 +1,7 @@
-"""What is checked, seen in one way: named tensors, a forward at any values of them, a backward.
+"""The common interface of everything that is checked: named tensors, forward at any values of them, and backward.
 
-A *subject* names its inputs and parameters and holds their values in float64; a *session* is one copy of it, in
-float64 or complex128, that runs. `LayerSubject` and `PairSubject` are the two kinds.
+A *subject* has the names of its inputs and parameters and their values in float64. A *session* is a copy of it, in
+float64 or complex128, that runs. `LayerSubject` and `PairSubject` are the two kinds of subjects.
 """
 
 from __future__ import annotations
@@ -22,43 +22,40 @@ __all__ = [
     "without_d",
 ]  # fmt: skip
 
-PREFIXES = ("grad_", "d_", "d")  # of the name of a gradient
+PREFIXES = ("grad_", "d_", "d")  # of names of gradients
 
 
 class Session(Protocol):
     """One copy of the subject, in one dtype."""
 
     def forward(self, values: Mapping[str, Any]) -> list[Array]:
-        """Return the outputs at `values`, by name; inputs that are not named there are as they were given."""
+        """Return the outputs for `values`, by name; other inputs keep the values they were given."""
 
     def backward(self, upstream: list[Array]) -> dict[str, Array]:
-        """Return what backward says of each tensor after the last forward; some may be absent."""
+        """Return the gradients that backward computes after the last forward; some may be missing."""
 
 
 class Subject(Protocol):
-    """A label; inputs and parameters by name, tensors in float64; inputs that forward could take; notes; `unchecked`.
-
-    These are arrays of a layer that forward reads, and for which backward leaves no gradient.
-    """
+    """Something to check; see `LayerSubject` and `PairSubject`."""
 
     label: str
     inputs: dict[str, Any]
-    further_inputs: list[str]
+    further_inputs: list[str]  # arguments of forward that were not given
     parameters: dict[str, Array]
     notes: list[str]
-    unchecked: list[str]
+    unchecked: list[str]  # arrays that forward reads and for which backward sets no gradient
 
     def start(self, dtype: DTypeLike) -> Session:
-        """Return a fresh session: nothing that was computed before is left in it."""
+        """Return a fresh session, without any state from earlier computations."""
 
     def configuration(self, gradients: Mapping[str, Array]) -> list[str]:
-        """Name the inputs that need no gradient: dictionaries of arrays of which backward returned none."""
+        """Name the inputs that need no gradient: dictionaries for which backward returned none."""
 
     def output_names(self, outputs: list[Array]) -> list[str]:
         """Name each output."""
 
     def upstream_count(self, outputs: list[Array]) -> int:
-        """Of how many outputs, from the first on, backward takes the gradient."""
+        """Return for how many outputs, from the first on, backward takes an upstream gradient."""
 
 
 @dataclass
@@ -72,8 +69,8 @@ class Slot:
 def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subject: Subject) -> dict[str, Array]:
     """Name what backward returned: a mapping by name, or a sequence in the order of forward's arguments.
 
-    A sequence has one entry for each of the `arguments`, whatever it is for those without a gradient, or one per
-    slot; and perhaps more for arguments that forward could take and did not get.
+    A sequence has one entry per argument (those of arguments without a gradient are ignored) or one per slot. It may
+    have more entries, for optional arguments that were not given.
     """
     label = subject.label
     if returned is None:
@@ -88,8 +85,7 @@ def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subje
             raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
         others = {*known, *arguments, *subject.further_inputs}
         if unknown := [str(key) for key, name in by_name.items() if name not in others]:
-            note = f"backward returns {', '.join(unknown)}, which names nothing that is checked"
-            subject.notes += [note] if note not in subject.notes else []
+            subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
     else:
         items = list(returned) if isinstance(returned, tuple | list) else [returned]
         if len(items) == len(arguments):
@@ -109,7 +105,7 @@ def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subje
 
 
 def as_gradient(name: str, value: Any, label: str) -> Array:
-    """Return a copy of what backward says of one tensor, which must be numbers."""
+    """Return a copy of the gradient of one tensor, which must be an array of numbers."""
     try:
         gradient = np.array(value)
     except ValueError:  # rows of several lengths
@@ -135,7 +131,7 @@ def as_float64(value: Any) -> Any:
         value = value.detach().cpu().numpy()
     if is_floating(value):
         if value.dtype.kind == "c":
-            raise TypeError(f"an array has dtype {value.dtype}: gradients are checked at real points")
+            raise TypeError(f"an array has dtype {value.dtype}, expected real numbers")
         return value.astype(np.float64)
     return value
 
@@ -144,7 +140,7 @@ def positional(function: Callable[..., Any]) -> tuple[list[str], bool]:
     """Return the names of the positional arguments, and whether there are more of them, as *arguments."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # built in: it does not say
+    except (TypeError, ValueError):  # built-in functions may have no signature
         return [], True
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return names, any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -157,7 +153,7 @@ def optional(function: Callable[..., Any]) -> list[str]:
 
 
 def without_d(name: str) -> str:
-    """Return the name of what a gradient belongs to: `dx`, `d_x` and `grad_x` are those of `x`."""
+    """Return the name of the tensor that a gradient belongs to: `dx`, `d_x` and `grad_x` belong to `x`."""
     for prefix in PREFIXES:
         if name.startswith(prefix) and len(name) > len(prefix):
             return name.removeprefix(prefix)

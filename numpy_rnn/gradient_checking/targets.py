@@ -1,10 +1,11 @@
-"""`numpy-rnn gradcheck`: the layers that we ship, or what a file of the user's own names."""
+"""What `numpy-rnn gradcheck` checks: the layers of this package, or an expression in the user's file."""
 
 from __future__ import annotations
 
 import runpy
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ __all__ = ["check_file", "check_shipped"]
 
 
 def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
-    """Check every layer of this package, at shapes in which no two lengths are the same."""
+    """Check every layer of this package, with shapes in which all lengths differ."""
     rng = np.random.default_rng(options.get("seed", 0))
     T, B, V, E, H = 6, 2, 7, 4, 5
     tokens = rng.integers(0, V, (T, B))
@@ -41,15 +42,15 @@ def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
 
 
 def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **options: Any) -> GradcheckReport:
-    """Run a file, and check what `target`, "path.py:expression", names in it.
+    """Run a file, and check the value of an expression in it; `target` is "path.py:expression".
 
-    The expression is a layer, a class to be made without arguments, or a pair: "MyRNN(8, 16)", "MyRNN", "fwd, bwd".
+    The expression is a layer, a class without arguments, or a pair: "MyRNN(8, 16)", "MyRNN", "fwd, bwd".
     Inputs and params are "name=shape", numbers from N(0, 1), or "name=shape:n", integers below n.
 
     Raises
     ------
     ValueError
-        In one line: what could not be read, or what the user's code said.
+        In one line: what could not be read, or the error that the user's code raised.
     """
     path, colon, expression = target.partition(".py:")
     path += ".py"
@@ -60,7 +61,7 @@ def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **opti
     rng = np.random.default_rng(options.get("seed", 0))
     arrays, named = (_draw_all(option, texts, rng) for option, texts in (("--input", inputs), ("--param", params)))
     folder = str(Path(path).resolve().parent)
-    sys.path.insert(0, folder)  # for what the file imports from beside it, as `python file.py` would
+    sys.path.insert(0, folder)  # for imports of neighbouring files, as with `python file.py`
     try:
         checked = eval(expression, runpy.run_path(path))
         if isinstance(checked, type):
@@ -79,13 +80,11 @@ def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **opti
 
 
 def _draw_all(option: str, texts: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
-    arrays: dict[str, Any] = {}
-    for text in texts:
-        name, array = _draw(text, rng)
-        if name in arrays:
+    pairs = [_draw(text, rng) for text in texts]
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise ValueError(f"{option} {name} is given twice")
-        arrays[name] = array
-    return arrays
+    return dict(pairs)
 
 
 def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:

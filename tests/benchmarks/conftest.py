@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["test_learning_race.py"]
+collect_ignore_glob = [] if find_spec("torch") else ["test_learning_*.py", "test_same_training.py"]

@@ -21,7 +21,6 @@ probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ __all__ = ["CrossEntropyLoss"]
 
 
 class CrossEntropyTape(LossTape):
-    """The arrays of LossTape, e (N, C), s (N,) and dlogits (N, C)."""
+    """The arrays of LossTape, e (N, C) and s (N,)."""
 
     probabilities: Array | None = None  # (N, C), if that is what targets are
     dtargets: Array | None = None  # in the shape of targets, if they are probabilities
@@ -52,10 +51,6 @@ class CrossEntropyTape(LossTape):
         self.log_s, self.scale = np.empty(N, dtype), np.empty((N, 1), dtype)
         self.ones_C = np.ones(C, dtype)
 
-    @cached_property
-    def dlogits(self) -> Array:
-        return np.empty_like(self.e)
-
 
 class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
     """Mean cross-entropy between the softmax of logits and the target: the index of a class, or probabilities.
@@ -70,6 +65,9 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         The mean divides by the sum of the weights of the target classes; with probabilities, by the number of rows.
     label_smoothing : float, default 0
         In [0, 1]: the fraction of the target that is spread evenly over all classes.
+
+    If the targets are probabilities, `backward` leaves the gradient with respect to them in `tape.dtargets` (for a
+    call without a tape, `criterion.tape.dtargets`).
 
     References
     ----------
@@ -135,27 +133,6 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         if self.ignore_index >= 0:
             raise ValueError(f"ignore_index must be negative if targets are probabilities, got {self.ignore_index}")
         return as_rows(as_array("targets", targets, logits.dtype))
-
-    @np.errstate(all="ignore")
-    def backward(self, dloss: ArrayLike | None = None, tape: CrossEntropyTape | None = None) -> Array:
-        """Return the gradient with respect to the logits, in their shape.
-
-        If the targets are probabilities, the gradient with respect to them is in `tape.dtargets` afterwards (for a
-        call without a tape, `criterion.tape.dtargets`).
-
-        Parameters
-        ----------
-        dloss : float, or array in the shape of the loss, optional
-            Gradient with respect to the loss. None: 1; required for reduction "none".
-        tape : CrossEntropyTape, optional
-            The tape of the forward pass to differentiate. None: the most recent one.
-        """
-        handed_in = tape is not None
-        tape = self._written_tape(tape)
-        tape.dloss = self._check_dloss(dloss, tape)
-        self.backward_rows(tape.dlogits, tape)
-        dlogits = tape.unrow(tape.dlogits)
-        return dlogits if handed_in else dlogits.copy()
 
     def forward_rows(self, logits: Array, tape: CrossEntropyTape) -> None:
         """Set tape.loss for logits (N, C) and the targets on the tape."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from numpy_rnn.checks import Array
 from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
@@ -19,16 +19,7 @@ from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 __all__ = ["NLLLoss"]
 
 
-class NLLLossTape(LossTape):
-    """The arrays of LossTape, and dlog_p (N, C)."""
-
-    def __init__(self, layer: NLLLoss, N: int, C: int, dtype: DTypeLike) -> None:
-        super().__init__(layer, N, C, dtype)
-        self.n = np.arange(N)
-        self.dlog_p = np.empty((N, C), dtype)
-
-
-class NLLLoss(WeightedLoss[NLLLossTape]):
+class NLLLoss(WeightedLoss[LossTape]):
     """Minus the log-probability of the right class, averaged over rows.
 
     Parameters
@@ -45,10 +36,10 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
     """
 
-    tape_type = NLLLossTape
+    tape_type = LossTape
 
     @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
-    def forward(self, log_p: ArrayLike, targets: ArrayLike, tape: NLLLossTape | None = None) -> Any:
+    def forward(self, log_p: ArrayLike, targets: ArrayLike, tape: LossTape | None = None) -> Any:
         """Return the loss in nats.
 
         Parameters
@@ -57,7 +48,7 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
             Log-probabilities, such as those of `LogSoftmax`.
         targets : array of int, shape (N,), (N, d1, ...) or ()
             The right class of each row.
-        tape : NLLLossTape, optional
+        tape : LossTape, optional
             Where to write; see `new_tape`.
 
         Returns
@@ -78,30 +69,18 @@ class NLLLoss(WeightedLoss[NLLLossTape]):
         classes, ignored = self._check_classes("log_p", log_p, targets)
         tape = self._tape_for("log_p", log_p, tape)
         tape.targets[...], tape.ignored = classes, ignored
-        np.negative(as_rows(log_p)[tape.n, tape.targets], tape.nll)  # (1)
+        self.forward_rows(as_rows(log_p), tape)
+        tape.written, self.tape = True, tape
+        return tape.loss
+
+    def forward_rows(self, log_p: Array, tape: LossTape) -> None:
+        np.negative(log_p[tape.n, tape.targets], tape.nll)  # (1)
         self.weigh(tape)
         if tape.r is not None:
             np.multiply(tape.nll, tape.r, tape.nll)
         tape.loss = self.reduce(tape.nll, tape)
-        tape.written, self.tape = True, tape
-        return tape.loss
 
-    @np.errstate(all="ignore")
-    def backward(self, dloss: ArrayLike | None = None, tape: NLLLossTape | None = None) -> Array:
-        """Return the gradient with respect to log_p, in its shape.
-
-        Parameters
-        ----------
-        dloss : float, or array in the shape of the loss, optional
-            Gradient with respect to the loss. None: 1; required for reduction "none".
-        tape : NLLLossTape, optional
-            The tape of the forward pass to differentiate. None: the most recent one.
-        """
-        handed_in = tape is not None
-        tape = self._written_tape(tape)
-        tape.dloss = self._check_dloss(dloss, tape)
+    def backward_rows(self, dlog_p: Array, tape: LossTape) -> None:
         g = self.upstream(tape)
-        tape.dlog_p.fill(0)
-        tape.dlog_p[tape.n, tape.targets] = -g if tape.r is None else -g * tape.r  # (2)
-        dlog_p = tape.unrow(tape.dlog_p)
-        return dlog_p if handed_in else dlog_p.copy()
+        dlog_p.fill(0)
+        dlog_p[tape.n, tape.targets] = -g if tape.r is None else -g * tape.r  # (2)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,7 +37,7 @@ __all__ = ["LossTape", "WeightedLoss", "as_rows"]
 
 
 class LossTape(Tape):
-    """targets, nll, r and ignored (N,); total, loss, dloss. Each pass allocates what the options need."""
+    """targets, nll, r and ignored (N,); dscores (N, C); total, loss, dloss. Passes allocate what options need."""
 
     loss: Any  # a number, or for "none" an array
     dloss: Any = 1.0  # a number, or for "none" (N,)
@@ -49,7 +50,11 @@ class LossTape(Tape):
         self.rows_shape: tuple[int, ...] = (N,)  # the targets' own: (N,), (N, d1, ...) or ()
         self.targets = np.empty(N, np.intp)
         self.nll, self.ones_N = np.empty(N, dtype), np.ones(N, dtype)  # BLAS sums as a product with ones
-        self.count = N or math.nan  # the mean over no rows is nan
+        self.n, self.count = np.arange(N), N or math.nan  # the mean over no rows is nan
+
+    @cached_property
+    def dscores(self) -> Array:
+        return np.empty(self.shape, self.nll.dtype)
 
     def unrow(self, rows: Array) -> Array:
         """Undo `as_rows`: give (N, C) the shape of the scores."""
@@ -95,6 +100,28 @@ class WeightedLoss(Layer[AnyLossTape]):
         Scores of shape (N, C, d1, ...) are N * d1 * ... rows; those of shape (C,) are one.
         """
         return self.tape_type(self, as_size("N", N, low=0), as_size("C", C), as_dtype(dtype))
+
+    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
+    def backward(self, dloss: ArrayLike | None = None, tape: AnyLossTape | None = None) -> Array:
+        """Return the gradient with respect to the scores (logits or log_p), in their shape.
+
+        Parameters
+        ----------
+        dloss : float, or array in the shape of the loss, optional
+            Gradient with respect to the loss. None: 1; required for reduction "none".
+        tape : tape, optional
+            The tape of the forward pass to differentiate. None: the most recent one.
+        """
+        handed_in = tape is not None
+        tape = self._written_tape(tape)
+        tape.dloss = self._check_dloss(dloss, tape)
+        self.backward_rows(tape.dscores, tape)
+        dscores = tape.unrow(tape.dscores)
+        return dscores if handed_in else dscores.copy()
+
+    def backward_rows(self, dscores: Array, tape: AnyLossTape) -> None:
+        """Write the gradient of rows of scores (N, C), for tape.dloss."""
+        raise NotImplementedError
 
     def _check_scores(self, name: str, scores: ArrayLike) -> Array:
         scores = as_floats(name, scores)

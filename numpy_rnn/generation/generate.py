@@ -65,9 +65,8 @@ def generate(
         The model's logits are not finite.
     """
     tokens = _read_prompt(model, vocabulary, prompt, length)
-    choose = Sampling(**sampling).choose
-    for logits in _logits(model, tokens, length, first=len(prompt) - 1):
-        tokens.append(choose(logits))
+    for _ in _continue(model, tokens, length, Sampling(**sampling), first=len(prompt) - 1):
+        pass
     return vocabulary.decode(tokens)
 
 
@@ -149,11 +148,18 @@ def _stream(
     model: CharRNN, vocabulary: Vocabulary, tokens: list[int], length: int, sampling: Sampling
 ) -> Iterator[tuple[str, float]]:
     yield vocabulary.characters[tokens[0]], math.nan
-    for position, logits in enumerate(_logits(model, tokens, length, first=0), 1):
+    for token, logits in _continue(model, tokens, length, sampling, first=0):
+        yield vocabulary.characters[token], float(softmax(logits)[token])
+
+
+def _continue(
+    model: CharRNN, tokens: list[int], length: int, sampling: Sampling, first: int
+) -> Iterator[tuple[int, Array]]:
+    """Append to `tokens` until there are `length`; yield those after number `first`, each with its logits."""
+    for position, logits in enumerate(_logits(model, tokens, length, first), first + 1):
         if position == len(tokens):
             tokens.append(sampling.choose(logits))
-        token = tokens[position]
-        yield vocabulary.characters[token], float(softmax(logits)[token])
+        yield tokens[position], logits
 
 
 def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: int | None = None) -> Iterator[Array]:

@@ -1,4 +1,4 @@
-"""torch and torch_reference for the tests: imported at first use, which skips the test if torch is not installed."""
+"""Optional packages for the tests: imported at first use, which skips the test if the package is not installed."""
 
 from typing import Any
 

@@ -1,13 +1,14 @@
 """The tutorial's page on a desktop and on a phone, light and dark: screenshots and measurements."""
 
-import matplotlib.image
 import numpy as np
 import pytest
 
 from numpy_rnn.cli import main
 from tests.browser.conftest import PICTURES
+from tests.optional import Optional
 
 pytestmark = pytest.mark.browser
+image = Optional("matplotlib.image")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def test_picture(look):
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"explorer-{width}-{scheme}.png"
     page.tab.screenshot(path=path, full_page=True)
-    pixels = matplotlib.image.imread(path)[:, :, :3]  # (height, width, 3), from 0 to 1
+    pixels = image.imread(path)[:, :, :3]  # (height, width, 3), from 0 to 1
     assert pixels.shape[1] == width
     # Background and panels are most of the page, but there is ink.
     assert (np.median(pixels) > 0.9) if scheme == "light" else (np.median(pixels) < 0.15)

@@ -8,8 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-import safetensors
-import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,10 +15,12 @@ from hypothesis.extra import numpy as hnp
 import numpy_rnn as nr
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
+from tests.optional import Optional
 from tests.storage.checkpoints import LAYOUTS, bits
 from tests.storage.faulty_os import FaultyOS, fails
 from tests.storage.test_paths import make_fifo
 
+safetensors, safetensors_numpy = Optional("safetensors"), Optional("safetensors.numpy")
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float16, np.float32, np.float64]
 arrays = st.builds(
     lambda array, layout: layout(array),
@@ -48,7 +48,7 @@ def test_everything_comes_back(scratch, tensors, metadata):
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
 def test_layouts_that_safetensors_itself_gets_wrong(tmp_path, layout):
     path, x = tmp_path / "model.safetensors", layout(np.arange(12.0).reshape(4, 3))
-    wrong = safetensors.numpy.load(safetensors.numpy.save({"x": x}))["x"]
+    wrong = safetensors_numpy.load(safetensors_numpy.save({"x": x}))["x"]
     assert bits(wrong) != bits(x)  # otherwise, simplify save_safetensors
     save_safetensors(path, {"x": x})
     assert bits(load_safetensors(path)[0]["x"]) == bits(x)

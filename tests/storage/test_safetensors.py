@@ -15,12 +15,11 @@ from hypothesis.extra import numpy as hnp
 import numpy_rnn as nr
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.safetensors import load_safetensors, save_safetensors
-from tests.optional import Optional
 from tests.storage.checkpoints import LAYOUTS, bits
 from tests.storage.faulty_os import FaultyOS, fails
 from tests.storage.test_paths import make_fifo
 
-safetensors, safetensors_numpy = Optional("safetensors"), Optional("safetensors.numpy")
+safetensors_numpy = pytest.importorskip("safetensors.numpy", exc_type=ImportError)
 DTYPES = [np.bool_, *np.typecodes["AllInteger"], np.float16, np.float32, np.float64]
 arrays = st.builds(
     lambda array, layout: layout(array),

@@ -21,6 +21,7 @@ def test_without_matplotlib_the_error_prints_the_pip_line(capsys, monkeypatch, t
 
 
 def test_the_command_prints_before_and_after(capsys, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
     monkeypatch.setenv("COLUMNS", "100")
     picture = tmp_path / "trace.png"
     status, out, err = run(capsys, "trace", "$a b$ a", "--epochs", "12", "--plot", str(picture))

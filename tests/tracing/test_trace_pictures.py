@@ -138,6 +138,7 @@ def test_every_character_is_made_visible(character, sign):
 
 
 def test_the_pictures_show_the_numbers_of_the_trace():
+    pytest.importorskip("matplotlib")
     vocabulary, _ = make()
     tokens = np.stack([vocabulary.encode(TEXT[::-1]), vocabulary.encode(TEXT)], axis=1)
     trace = nr.trace(nr.CharRNN(13, 4, 8, rng=0), tokens[:-1], tokens[1:])
@@ -171,6 +172,7 @@ def test_the_pictures_show_the_numbers_of_the_trace():
 
 
 def test_before_and_after_have_a_column_each_on_the_same_scales():
+    pytest.importorskip("matplotlib")
     vocabulary, before = make()
     _, after = make(seed=1)
     after.singular_values[3, 0, 0] = 40
@@ -195,12 +197,14 @@ def test_before_and_after_have_a_column_each_on_the_same_scales():
 
 
 def test_a_dollar_sign_does_not_start_a_formula():
+    pytest.importorskip("matplotlib")
     vocabulary, trace = make("$$a")
     heat = trace.plot(vocabulary).axes[0]
     assert [tick.get_text() for tick in heat.get_yticklabels()] == [r"\$ → \$", r"\$ → a"]
 
 
 def test_odd_characters_and_a_loss_without_gradient_can_be_drawn():
+    pytest.importorskip("matplotlib")
     text = "$a$ \\$b$ c_1^2\n\t"
     vocabulary = nr.Vocabulary.from_text(text)
     model = nr.CharRNN(len(vocabulary), 4, 4, rng=0)
@@ -212,6 +216,7 @@ def test_odd_characters_and_a_loss_without_gradient_can_be_drawn():
 
 
 def test_a_long_text_has_every_third_label():
+    pytest.importorskip("matplotlib")
     vocabulary, trace = make("abcd" * 35)
     heat, *_, singular = trace.plot(vocabulary).axes[:4]
     for axis in (heat.xaxis, singular.xaxis):
@@ -221,12 +226,14 @@ def test_a_long_text_has_every_third_label():
 
 
 def test_a_single_step_has_no_trend():
+    pytest.importorskip("matplotlib")
     vocabulary, trace = make("ab")
     distances = trace.plot(vocabulary).axes[1]
     assert [line.get_ydata().tolist() for line in distances.lines] == [[1], [1]]
 
 
 def test_pyplot_is_not_imported(monkeypatch):
+    pytest.importorskip("matplotlib")
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     vocabulary, trace = make("ab")
     trace.plot(vocabulary)

@@ -35,7 +35,7 @@ def main():
     alarms = sum(not nr.gradcheck(*arguments).ok for arguments in random_subjects(SHAPES))
     red = [piece for piece in sorted({slip.piece for slip in SLIPS}) if red_test(piece)]
     print(
-        f"\nWithout a mistake: the tests of {len(red)} pieces fail; "
+        f"\nOn the correct code: {len(red)} pieces with a failing test, "
         f"{alarms} false alarms of gradcheck in {SHAPES} random shapes."
     )
 

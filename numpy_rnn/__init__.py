@@ -27,13 +27,13 @@ from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from numpy_rnn.parameters import Parameter, Parameters
 from numpy_rnn.text.vocabulary import Vocabulary
-from numpy_rnn.tracing.trace import Trace, trace
 from numpy_rnn.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from numpy_rnn.explorer import explain
     from numpy_rnn.gradient_checking import GradcheckReport, assert_gradients, gradcheck
     from numpy_rnn.storage.model_file import load_model
+    from numpy_rnn.tracing.trace import Trace, trace
     from numpy_rnn.training.loop import train
     from numpy_rnn.training.metrics import Metrics, read_metrics
     from numpy_rnn.training.progress import Progress
@@ -74,11 +74,13 @@ _LATER = {
     "GradcheckReport": "gradient_checking",
     "Metrics": "training.metrics",
     "Progress": "training.progress",
+    "Trace": "tracing.trace",
     "assert_gradients": "gradient_checking",
     "explain": "explorer",
     "gradcheck": "gradient_checking",
     "load_model": "storage.model_file",
     "read_metrics": "training.metrics",
+    "trace": "tracing.trace",
     "train": "training.loop",
 }
 

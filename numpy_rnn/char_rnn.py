@@ -40,7 +40,7 @@ class CharRNNTape(Tape):
         self.logits, self.doutput = np.empty((N, V), model.dtype), np.empty((N, H), model.dtype)
         self.rnn.set_doutput(self.doutput.reshape(T, B, H))
         self.criterion = model.criterion.new_tape(N, V, model.dtype)
-        self.rnn.layer = self.criterion.layer = model  # only the model itself may use them
+        self.rnn.layer = self.criterion.layer = model  # so that they refuse other calls: their arrays are shared
 
 
 class CharRNN(Layer[CharRNNTape]):
@@ -181,16 +181,16 @@ class CharRNN(Layer[CharRNNTape]):
 
     def _forward(self, tape: CharRNNTape) -> None:
         bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
-        self.projected_embedding.forward(tape.embedding, bottom.z_rows, bottom.bias)  # W_ih C[token] + b_ih + b_hh
-        self.rnn.recur(tape.rnn)  # h
-        affine(top.h_rows, W.data, b.data, tape.logits)  # W h + b
+        self.projected_embedding.forward(tape.embedding, bottom.z_rows, bottom.bias)  # z (E1), (R1) but W_hh h
+        self.rnn.recur(tape.rnn)  # h (R1) (R2)
+        affine(top.h_rows, W.data, b.data, tape.logits)  # logits (L1)
         tape.written = True
 
     def _backward(self, dlogits: Array, tape: CharRNNTape) -> None:
         bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
-        affine_backward(dlogits, top.h_rows, W.data, tape.doutput, W.grad, b.grad, top.ones)  # doutput, dW, db
-        self.rnn.backward_recur(tape.rnn)  # dz, dW_hh, dh_0
-        self.projected_embedding.backward(tape.embedding, bottom.z_rows, bottom.ones, tape.doutput)  # dW_ih, db, dC
+        affine_backward(dlogits, top.h_rows, W.data, tape.doutput, W.grad, b.grad, top.ones)  # (L2) (L3) (L4)
+        self.rnn.backward_recur(tape.rnn)  # (R3) (R4), dW_hh (R5)
+        self.projected_embedding.backward(tape.embedding, bottom.z_rows, bottom.ones, tape.doutput)  # (R5) (R6) (E2)
 
     def loss_and_gradients(
         self,

@@ -35,9 +35,9 @@ ROOMS = [
     "version",
 ]
 
-# What `import numpy_rnn` loads: the model, the optimizer, generation and traces. The rest waits until it is used.
-LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "textbook", "version"]
-LOADED += ["display.terminal", "text.vocabulary", "tracing.items", "tracing.trace"]
+# What `import numpy_rnn` loads: the model, the optimizer and generation. The rest waits until it is used.
+LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
+LOADED += ["display.terminal", "text.vocabulary"]
 
 
 class Import(NamedTuple):

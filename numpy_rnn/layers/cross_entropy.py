@@ -12,7 +12,8 @@ nll[n] = -r[n] log p[n, targets[n]] - sum_c q[n, c] log p[n, c]                 
 dlogits[n] = g[n] ((r[n] + sum_c q[n, c]) p[n] - r[n] onehot(targets[n]) - q[n])                        (C4')
 
 where the losses nll[n], which include the weights, are summed, or averaged over the sum of weight[targets[n]] (for
-probabilities, over N) as in `weighted_loss`; g[n] is the gradient of that, 1/N above; and with eps = label_smoothing,
+probabilities, over N) as in `weighted_loss`. g[n] is the derivative of that with respect to nll[n], 1/N above. With
+eps = label_smoothing,
 
 class indices:   r[n] = (1 - eps) weight[targets[n]]     q[n, c] = eps / C weight[c]                    (5)
 probabilities:   r[n] = 0                                q[n, c] = weight[c] ((1 - eps) targets[n, c] + eps / C)

@@ -135,7 +135,7 @@ class Embedding(Layer[EmbeddingTape]):
 
 def gather(table: Array, indices: Array, out: Array) -> None:
     """out[n] = table[indices[n]], equation (E1); table (V, E), valid indices (N,), out (N, E)."""
-    # With any mode but "raise", take writes into `out` without a buffer of its own.
+    # Unless mode is "raise", take writes into `out` without a buffer of its own.
     table.take(indices, axis=0, out=out, mode="clip")
 
 

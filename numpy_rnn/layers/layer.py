@@ -50,7 +50,7 @@ class Layer(Generic[AnyTape]):
         return self
 
     def eval(self) -> Self:
-        """Leave training mode, and return the layer itself."""
+        """Switch to evaluation mode, and return the layer itself."""
         return self.train(False)
 
     def parameters(self) -> Parameters:

@@ -42,7 +42,7 @@ class Layout:
         return cls(T, B, batch_first and not single, single)
 
     def sort(self, lengths: ArrayLike | None) -> Array | None:
-        """Check the caller's lengths and return them in falling order, which becomes the order of the rows."""
+        """Check the caller's lengths and return them in descending order, which becomes the order of the rows."""
         if lengths is None:
             return None
         if self.single:

@@ -1,4 +1,4 @@
-"""Linear: an affine map of the last dimension. For the N rows of x, with W the weight and b the bias:
+"""Linear: an affine map of the last dimension. For the N rows of x (vectors are rows in the code):
 
 y = x @ W.T + b                                     (L1)
 dx = dy @ W                                         (L2)

@@ -81,7 +81,7 @@ class RecurrenceTape:
         return np.empty((len(self.z_rows), self.recurrence.input_size), self.z.dtype)
 
     def set_lengths(self, lengths: Array | None) -> None:
-        """Set the length of each row's sequence, in falling order; None: all are T long."""
+        """Set the length of each row's sequence, in descending order; None: all are T long."""
         T, B, _ = self.z.shape
         self.running = None if lengths is None else np.arange(T)[:, None] < lengths  # (T, B)
         end = T if lengths is None else (lengths, np.arange(B))  # where in h each sequence ends

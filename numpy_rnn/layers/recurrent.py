@@ -51,7 +51,7 @@ class RecurrentTape(Tape):
         self.x: list[Array] = [np.empty(0)] * layer.num_layers  # the input of each layer, as rows (N, I)
 
     def set_lengths(self, lengths: Array | None) -> None:
-        """Set the length of each row's sequence, in falling order; None: all are T long."""
+        """Set the length of each row's sequence, in descending order; None: all are T long."""
         if lengths is None and self.lengths is None:
             return
         self.lengths = lengths
@@ -80,7 +80,7 @@ class RecurrentTape(Tape):
             for tape, half in zip(directions, np.split(doutput, len(directions), axis=2), strict=True):
                 tape.set_doutput(half)
             if directions is not self.layers[0]:
-                doutput = directions[0].dx.reshape(doutput.shape)  # (2)
+                doutput = directions[0].dx.reshape(doutput.shape)  # (2): backward_recur fills it, layer by layer
 
     def output(self, k: int) -> Array:
         """Return the states of layer k, (T, B, D * H), both directions side by side."""

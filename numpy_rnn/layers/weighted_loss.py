@@ -37,7 +37,7 @@ __all__ = ["LossTape", "WeightedLoss", "as_rows"]
 
 
 class LossTape(Tape):
-    """targets, nll, r and ignored (N,); dscores (N, C); total, loss, dloss. Passes allocate what options need."""
+    """targets, nll, r and ignored (N,); dscores (N, C); total, loss, dloss. Options allocate more."""
 
     loss: Any  # a number, or for "none" an array
     dloss: Any = 1.0  # a number, or for "none" (N,)

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def _train(
 ) -> int:
     deadline = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
     training = Training(trainer, run, dataclasses.asdict(source))
-    watch, resume = Watch(trainer), f"numpy-rnn train --resume {directory}"
+    watch, resume = Watch(trainer), f"numpy-rnn train --resume {shlex.quote(directory)}"
     try:
         watch.say(_heading(trainer, directory))
         watch.say(words)
@@ -127,7 +128,7 @@ def _train(
             while not (trainer.done or stop.status or time.monotonic() > deadline):
                 watch.show(training.step())
         if trainer.done:
-            watch.say(f"done; try: numpy-rnn generate {directory} --temperature 0.8")
+            watch.say(f"done; try: numpy-rnn generate {shlex.quote(directory)} --temperature 0.8")
             return 0
         how = "interrupted" if stop.status else "time is up"
         watch.say(f"{how}: saved after step {trainer.step}; resume with: {resume}")

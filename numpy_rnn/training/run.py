@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,8 +104,8 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
     with lock(directory):
         if not resume and run.exists():
             raise FileExistsError(
-                f"{directory!r} already has a run: continue it with --resume {directory} (in Python, resume=True), "
-                "or name another directory"
+                f"{directory!r} already has a run: continue it with --resume {shlex.quote(directory)} "
+                "(in Python, resume=True), or name another directory"
             )
         remove_leftovers(directory)
         yield run

@@ -82,10 +82,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _case(text: str) -> Case:
-    try:
-        return Case.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    """Return the training case for a string such as "65,64,100,25,1"."""
+    sizes = [int(size) for size in text.split(",") if size.strip().isdecimal()]
+    if len(sizes) != 5 or text.count(",") != 4 or min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"expected V,E,H,T,B, five integers of at least 1, got {text!r}")
+    V, E, H, T, B = sizes
+    return Case(V, E, H, T, B)
 
 
 def _run(arguments: argparse.Namespace) -> Race:

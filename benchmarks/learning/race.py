@@ -141,9 +141,8 @@ class _Runner:
             for entrant, worker in workers.items():
                 text, options = f"{self.cache}/text", self.learning.options
                 begun = _ask(worker, do="begin", text=text, options=options, steps=_AGREEMENT_STEPS)
-                if not np.allclose(
-                    begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0
-                ):  # false for nan
+                agree = np.allclose(begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0)
+                if not agree:  # as for nan
                     expected = f"{list(self.reference)} (numpy_rnn in float64)"
                     raise WorkerError(f"{entrant} starts with the losses {begun['losses']}, expected {expected}")
             yield workers

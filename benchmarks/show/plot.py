@@ -73,8 +73,8 @@ def _ratios(race: Race, figure: Any) -> bool:
     figure.set_size_inches(11, 2.6 + 0.62 * len(cases))
     axes = figure.subplots()
     for row, i in enumerate(reversed(cases)):
-        times, best = race.times(i), race.best(i)
-        others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best, times)}
+        best = race.best(i)
+        others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best)}
         axes.axhline(row, color="#f0f0f0", linewidth=9, zorder=0)
         for name, theirs in others.items():
             if theirs is None or name == OURS.name:

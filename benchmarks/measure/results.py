@@ -86,7 +86,7 @@ class Race(Saved):
         return times
 
     def best(self, case: int) -> dict[str, Entrant]:
-        """Return each contestant at its better thread setting, by the median of its samples; the fastest comes first."""
+        """Return each contestant at its better thread setting, by the median of its samples; the fastest is first."""
         best: dict[str, Entrant] = {}
         medians = {entrant: median(times.values()) for entrant, times in self.times(case).items()}
         for entrant in sorted(medians, key=medians.__getitem__):

@@ -54,12 +54,10 @@ class Run:
 
     def append(self, metrics: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl and flush it to disk."""
-        line = json.dumps(metrics).encode() + b"\n"
         try:
-            with open(resolve(self.metrics), "ab", buffering=0) as file:
-                rest = memoryview(line)
-                while rest:
-                    rest = rest[file.write(rest) :]
+            with open(resolve(self.metrics), "ab") as file:
+                file.write(json.dumps(metrics).encode() + b"\n")
+                file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise OSError(f"{self.metrics!r} cannot be written: {reason(error)}") from error

@@ -44,8 +44,7 @@ class LayerSubject:
         if len(inputs) > len(names):
             raise TypeError(f"forward of {self.label} takes {len(names)} inputs, got {len(inputs)}")
         given = dict(zip(names, inputs, strict=False))
-        left = names[len(inputs) :]
-        self.further_inputs = [name for name in optional(layer.forward) if name in left and name not in options]
+        self.further_inputs = [name for name in optional(layer.forward) if not (name in given or name in options)]
         self.inputs = {name: as_float64(value) for name, value in given.items()}
         attributes, self.unchecked = self._attributes()
         places = parameter_places(layer)

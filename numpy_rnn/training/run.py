@@ -31,6 +31,7 @@ class Run:
     """The files of a RUN; see `open_run`."""
 
     def __init__(self, directory: str) -> None:
+        self.directory = directory
         self.last, self.best, self.metrics = (
             os.path.join(directory, name) for name in ("last.npz", "best.npz", "metrics.jsonl")
         )

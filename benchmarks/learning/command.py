@@ -68,13 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("file", nargs="?", default=None, metavar="FILE", help="text file in UTF-8")
     add_options(parser, OPTIONS)
-    words = f"steps between validations ({EVALUATIONS} validations in all)"
-    parser.add_argument("--eval-every", type=positive_int, help=words)
+    parser.add_argument("--eval-every", type=positive_int, help=f"steps between validations ({EVALUATIONS} in all)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive_int, help=f"passes over the text ({EPOCHS})")
     add_options(length, ["steps"])
-    words = "number of threads (the faster of 1 and all cores)"
-    parser.add_argument("--threads", type=threads, default=None, help=words)
+    parser.add_argument("--threads", type=threads, default=None, help="number of threads (the faster of 1 and all)")
     add_load_and_publish(parser, "learning.json, learning.md and learning.png")
     return parser
 

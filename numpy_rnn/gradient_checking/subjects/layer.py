@@ -26,7 +26,6 @@ from numpy_rnn.gradient_checking.subjects.subject import (
     as_float64,
     as_list,
     name_gradients,
-    optional,
     positional,
     without_d,
 )
@@ -38,13 +37,13 @@ class LayerSubject:
     def __init__(self, layer: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> None:
         self.layer, self.label, self.options = layer, type(layer).__name__, dict(options)
         self.notes: list[str] = []
-        names, more = positional(layer.forward)
+        names, more, optional = positional(layer.forward)
         if more:
             names += [f"input {k}" for k in range(len(names), len(inputs))]
         if len(inputs) > len(names):
             raise TypeError(f"forward of {self.label} takes {len(names)} inputs, got {len(inputs)}")
         given = dict(zip(names, inputs, strict=False))
-        self.further_inputs = [name for name in optional(layer.forward) if not (name in given or name in options)]
+        self.further_inputs = [name for name in optional if not (name in given or name in options)]
         self.inputs = {name: as_float64(value) for name, value in given.items()}
         attributes, self.unchecked = self._attributes()
         places = parameter_places(layer)
@@ -64,12 +63,11 @@ class LayerSubject:
         return []
 
     def output_names(self, outputs: list[Array]) -> list[str]:
-        names = self._upstream_names() if self.upstream_count(outputs) else []
-        names = [without_d(name) for name in names[: len(outputs)]]
+        names = [without_d(name) for name in self._upstream_names()[: len(outputs)]]
         return names + [f"output {k}" for k in range(len(names), len(outputs))]
 
     def upstream_count(self, outputs: list[Array]) -> int:
-        _, more = positional(self.layer.backward)
+        _, more, _ = positional(self.layer.backward)
         return len(outputs) if more else min(len(outputs), len(self._upstream_names()))
 
     def _upstream_names(self) -> list[str]:
@@ -79,9 +77,8 @@ class LayerSubject:
         """Return the arrays that forward reads: those for which backward sets a gradient, and the others."""
         copied = converted(self.layer, np.float64)
         places = {name: place for name, place in parameter_places(copied).items() if place.position is None}
-        found: list[str] = []
         if not places:
-            return found, []
+            return [], []
         outputs = self._outputs(copied)
         copied.backward(*[scalar(np.zeros_like(y)) for y in outputs[: self.upstream_count(outputs)]])
         # An input that forward stores as `self.x` may have a `self.dx`, but it is a different array by now.

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [c.name for c in CONTESTANTS]
     add("--contestant", action="append", choices=names, help="run only this one, and numpy_rnn to compare with")
     add("--threads", type=threads, action="append", help="number of threads (both 1 and all cores)")
-    add("--ablation", action="store_true", help="instead, add the tricks of docs/performance.md one by one")
+    add("--ablation", action="store_true", help="instead, measure what each trick of docs/performance.md adds")
     add("--compare", type=Path, metavar="OLD.json", help="also print what changed since an older race")
     add_load_and_publish(parser, "race.json, race.md and pictures")
     return parser

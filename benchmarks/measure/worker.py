@@ -53,7 +53,7 @@ def environment(inherited: Mapping[str, str], threads: int, cache: str) -> dict[
     # XLA sizes its thread pool by NPROC; its flag xla_cpu_multi_thread_eigen=false was found to do nothing.
     names += ["NPROC", "PJRT_NPROC"]
     fixed = {
-        # Compiled in the first round, where that time is measured, and loaded in later ones.
+        # Caches, so that only the first round compiles; there, that time is measured.
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch",
         "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

@@ -12,7 +12,7 @@ __all__ = ["crossover", "curve"]
 
 
 def crossover(sizes: Sequence[int], ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Return the sizes at which the other is faster, in words."""
+    """Describe the sizes at which the other is faster."""
     faster = [size for size, a, b in zip(sizes, ours, theirs, strict=True) if b < a]
     if not faster:
         return "nowhere"

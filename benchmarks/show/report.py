@@ -152,7 +152,7 @@ def _memory(race: Race, cases: Sequence[int]) -> str:
 
     rows = _by_contestant(race, cases, cell)
     note = "Peak resident memory in MB of weights, gradients, averages and a step, above what the process held before"
-    return rows and f"{note} (with what a compiler left behind, for those that compile):\n\n{rows}"
+    return rows and f"{note} (including what compilation left behind, if any):\n\n{rows}"
 
 
 def _curves(race: Race) -> str:
@@ -174,7 +174,7 @@ def _first_steps(race: Race) -> str:
             first = race.first_seconds.get(f"{i}/{entrant}", 0.0)
             extra.setdefault(entrant.name, []).append(first - median(seconds.values()))
     lines = [
-        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s a case"
+        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s per case"
         for name in ("torch-compile", "jax")
         if name in extra
     ]

@@ -69,7 +69,7 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> None:
-    """Add the arguments of the commands that train a small model on one short text, which they call `text`."""
+    """Add the arguments of the commands that train a small model on one text; `text` is the name of the first."""
     words = "text to train on, at least two characters"
     command.add_argument(text, default=TUTORIAL_TEXT, help=words, **how)
     command.add_argument("--epochs", type=positive_int, default=100, help="Adam steps, each on the whole text")
@@ -82,7 +82,7 @@ def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> Non
 
 
 def untrained(arguments: argparse.Namespace) -> tuple[nr.CharRNN, nr.Vocabulary]:
-    """Return the model of these commands, and the vocabulary of their text."""
+    """Return a new model for the text of such a command, and the text's vocabulary."""
     vocabulary = nr.Vocabulary.from_text(arguments.text)
     inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
     size = arguments.hidden_size

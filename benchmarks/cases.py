@@ -33,18 +33,6 @@ class Case:
     B: int
     task: str = "train"
 
-    @classmethod
-    def parse(cls, text: str) -> Case:
-        """Return the training case for a string such as "65,64,100,25,1"."""
-        try:
-            sizes = [int(size) for size in text.split(",")]
-        except ValueError:
-            sizes = []
-        if len(sizes) != 5 or min(sizes) < 1:
-            raise ValueError(f"expected V,E,H,T,B, five integers of at least 1, got {text!r}")
-        V, E, H, T, B = sizes
-        return cls(V, E, H, T, B)
-
     @property
     def shape(self) -> str:
         return f"{self.V}, {self.E}, {self.H}, {self.T}, {self.B}"

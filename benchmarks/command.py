@@ -1,4 +1,4 @@
-"""What both commands share: arguments, checks before a race, and what happens with its result."""
+"""What both commands share: arguments, checks before a race, and publishing its result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def require(module: str, purpose: str) -> None:
 
 
 def check_folder(folder: Path | None) -> None:
-    """Raise now what would prevent publishing in `folder` after the race."""
+    """Raise, before the race, any error that would prevent publishing in `folder` after it."""
     if folder is not None:
         require("matplotlib", "for the pictures")
         folder.mkdir(parents=True, exist_ok=True)

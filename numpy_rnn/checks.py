@@ -19,7 +19,6 @@ __all__ = [
     "as_indices",
     "as_integer",
     "as_number",
-    "as_probability",
     "as_size",
     "check_keys",
     "check_shape",
@@ -68,28 +67,17 @@ def as_size(name: str, value: int, low: int = 1) -> int:
     return int(value)
 
 
-def as_number(
-    name: str, value: float | str, low: float = 0.0, below: float = math.inf, or_inf: bool = False
-) -> float:
-    """Return `value` if it is a number in [low, below), or infinity where that is allowed."""
+def as_number(name: str, value: float | str, low: float = 0.0, high: float = math.inf, closed: bool = False) -> float:
+    """Return `value` if it is a number in [low, high), or in [low, high] if the interval is closed."""
     try:
         number = math.nan if isinstance(value, bool | str) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if math.isnan(number) and not isinstance(value, float | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not (low <= number < below or (or_inf and number == math.inf)):
-        raise ArgumentError(name, f"must be in [{low:g}, {below:g}{']' if or_inf else ')'}, got {value}")
+    if not (low <= number < high or (closed and number == high)):
+        raise ArgumentError(name, f"must be in [{low:g}, {high:g}{']' if closed else ')'}, got {value}")
     return number
-
-
-def as_probability(name: str, value: float) -> float:
-    """Return `value` if it is a number in [0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ArgumentError(name, f"must be in [0, 1], got {value}")
-    return float(value)
 
 
 def as_flag(name: str, value: bool) -> bool:

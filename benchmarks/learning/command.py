@@ -17,7 +17,7 @@ from benchmarks.learning.race import run_learning
 from benchmarks.learning.report import markdown
 from benchmarks.learning.results import Learning
 from benchmarks.measure.machine import available_cores
-from numpy_rnn.cli.arguments import argument, positive_int, seed, step_size
+from numpy_rnn.cli.arguments import add_options, given_options, positive_int
 from numpy_rnn.text.corpus import read_text
 from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
@@ -26,15 +26,14 @@ from numpy_rnn.training.trainer import Trainer
 __all__ = ["run"]
 
 EPOCHS, EVALUATIONS = 8, 40
-
-_fraction = argument(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
+OPTIONS = ("hidden_size", "num_layers", "seq_len", "batch_size", "lr", "val_fraction", "seed")
 
 
 def run(argv: Sequence[str]) -> int:
     """Return the exit status: 1 if the race failed or may not be published; raise SystemExit(2) for wrong usage."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    given = {f.name: getattr(arguments, f.name) for f in dataclasses.fields(Options) if hasattr(arguments, f.name)}
+    given = given_options(arguments)
     if arguments.load and (arguments.file or arguments.threads or given):
         parser.error("--load cannot be combined with FILE or options of another race")
     if not arguments.load and not arguments.file:
@@ -67,25 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         "Compare the times to the same validation loss.",
         argument_default=argparse.SUPPRESS,
     )
-    defaults = Options()
     parser.add_argument("file", nargs="?", default=None, metavar="FILE", help="text file in UTF-8")
-    for name, convert, words in (
-        ("hidden_size", positive_int, f"size of each layer (default: {defaults.hidden_size})"),
-        ("num_layers", positive_int, f"number of layers (default: {defaults.num_layers})"),
-        ("seq_len", positive_int, f"characters per window (default: {defaults.seq_len})"),
-        ("batch_size", positive_int, "parallel streams through the text (default: 32, fewer for a short text)"),
-        ("lr", step_size, f"peak learning rate (default: {defaults.lr})"),
-        ("val_fraction", _fraction, "fraction of the text, at its end, used for validation (default: 0.05)"),
-        ("eval_every", positive_int, f"steps between validations (default: {EVALUATIONS} validations in all)"),
-        ("seed", seed, f"random seed for the initial weights (default: {defaults.seed})"),
-    ):
-        flag = "--layers" if name == "num_layers" else "--" + name.replace("_", "-")
-        parser.add_argument(flag, dest=name, type=convert, help=words)
+    add_options(parser, OPTIONS)
+    parser.add_argument("--eval-every", type=positive_int, help=f"steps between validations ({EVALUATIONS} in all)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=positive_int, help=f"passes through the text (default: {EPOCHS})")
-    length.add_argument("--steps", type=positive_int, help="number of training steps, instead of --epochs")
-    words = "number of threads (default: the faster of 1 and all cores)"
-    parser.add_argument("--threads", type=threads, default=None, help=words)
+    length.add_argument("--epochs", type=positive_int, help=f"passes over the text ({EPOCHS})")
+    add_options(length, ["steps"])
+    parser.add_argument("--threads", type=threads, default=None, help="number of threads (the faster of 1 and all)")
     add_load_and_publish(parser, "learning.json, learning.md and learning.png")
     return parser
 
@@ -97,8 +84,8 @@ def _learn(arguments: argparse.Namespace, given: dict[str, Any]) -> Learning:
     trainer = Trainer(*tokenize(text), Options(**length | given))
     if not trainer.plan.val_length:
         raise ValueError(
-            f"the text has {len(text)} characters, too few to validate on a part of it: use a text of at least 2000 "
-            "characters, or --val-fraction 0.1"
+            f"no part of the {len(text)} characters is kept for validation: use a text of at least 2000 characters, "
+            "or --val-fraction 0.1"
         )
     if "eval_every" not in given:
         trainer.plan = dataclasses.replace(trainer.plan, eval_every=math.ceil(trainer.plan.steps / EVALUATIONS))

@@ -41,7 +41,6 @@ def _against_steps(learning: Learning, axes: Any) -> None:
     place = {"transform": axes.transAxes, "ha": "right", "fontweight": "bold"}
     axes.text(0.97, 0.9, "numpy_rnn (wide line)", color=_OURS, **place)
     axes.text(0.97, 0.82, "torch (narrow line)", color=_THEIRS, **place)
-    _tidy(axes)
 
 
 def _against_seconds(learning: Learning, axes: Any) -> None:
@@ -57,9 +56,3 @@ def _against_seconds(learning: Learning, axes: Any) -> None:
         axes.annotate(f"{name} {duration(seconds)}", (seconds, y), (6, 0), annotation_clip=False, **place)
     axes.set(xlim=(0, None), xlabel="seconds of training")
     axes.set_title(f"To the same loss, torch takes {last.ratio:.2f} times as long")
-    _tidy(axes)
-
-
-def _tidy(axes: Any) -> None:
-    axes.grid(axis="y", color="#e5e5e5")
-    axes.set_axisbelow(True)

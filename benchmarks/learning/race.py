@@ -28,7 +28,7 @@ TORCH = tuple(contestant for contestant in CONTESTANTS if contestant.name in ("t
 
 _AGREEMENT_STEPS = 3
 _SWEEPS, _SAMPLE_SECONDS = 5, 0.2  # for the probe
-_ANSWER_SECONDS = 3600.0  # a chunk of a large model takes long
+_ANSWER_SECONDS = 3600.0  # a chunk can take long with a large model
 
 Watch = Callable[[Learning], None]
 
@@ -141,9 +141,8 @@ class _Runner:
             for entrant, worker in workers.items():
                 text, options = f"{self.cache}/text", self.learning.options
                 begun = _ask(worker, do="begin", text=text, options=options, steps=_AGREEMENT_STEPS)
-                if not np.allclose(
-                    begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0
-                ):  # false for nan
+                agree = np.allclose(begun["losses"], self.reference, rtol=TOLERANCES["train"], atol=0)
+                if not agree:  # also true for nan
                     expected = f"{list(self.reference)} (numpy_rnn in float64)"
                     raise WorkerError(f"{entrant} starts with the losses {begun['losses']}, expected {expected}")
             yield workers

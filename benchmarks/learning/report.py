@@ -44,12 +44,13 @@ def _control(learning: Learning) -> str:
 def _training(learning: Learning) -> str:
     text, options = learning.text, learning.options
     return (
-        f"{text['train_chars']:,} characters to learn, {text['val_chars']:,} to validate with, {text['vocab_size']} "
-        f"distinct. {options['num_layers']} layers of {options['hidden_size']}, characters embedded in "
-        f"{options['embedding_dim']}: {learning.parameters:,} parameters, {options['dtype']}. {options['steps']:,} "
-        f"steps of {options['batch_size']} x {options['seq_len']} characters, {learning.windows:,} an epoch. Adam, "
-        f"learning rate {options['lr']:g}, {options['schedule']}, after {options['warmup_steps']} steps of warm-up; "
-        f"norm of the gradients clipped at {options['clip']:g}; no dropout; seed {options['seed']}."
+        f"{text['train_chars']:,} characters for training, {text['val_chars']:,} for validation, "
+        f"{text['vocab_size']} distinct. {options['num_layers']} layers of {options['hidden_size']}, characters "
+        f"embedded in {options['embedding_dim']}: {learning.parameters:,} parameters, {options['dtype']}. "
+        f"{options['steps']:,} steps of {options['batch_size']} x {options['seq_len']} characters, "
+        f"{learning.windows:,} per epoch. Adam, learning rate {options['lr']:g}, {options['schedule']}, after "
+        f"{options['warmup_steps']} steps of warm-up; norm of the gradients clipped at {options['clip']:g}; "
+        f"no dropout; seed {options['seed']}."
     )
 
 

@@ -135,12 +135,9 @@ class Learning(Saved):
         return self.curve(ours.name), self.curve(theirs.name)
 
     def curve(self, name: str) -> Curve:
-        curve = Curve([], [], [])
-        for chunk in self.of(name):
-            curve.steps.append(chunk.step)
-            curve.seconds.append(chunk.seconds + (curve.seconds[-1] if curve.seconds else 0.0))
-            curve.losses.append(chunk.val_loss)
-        return curve
+        chunks = self.of(name)
+        seconds = accumulate(chunk.seconds for chunk in chunks)
+        return Curve([chunk.step for chunk in chunks], list(seconds), [chunk.val_loss for chunk in chunks])
 
     def of(self, name: str) -> list[Chunk]:
         """Return a contestant's chunks, in order."""

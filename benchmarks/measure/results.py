@@ -86,12 +86,17 @@ class Race(Saved):
         return times
 
     def best(self, case: int) -> dict[str, Entrant]:
-        """Return each contestant at its better thread setting: the one with the smaller median."""
+        """Return each contestant at its better thread setting, by the median of its samples; the fastest is first."""
         best: dict[str, Entrant] = {}
         medians = {entrant: median(times.values()) for entrant, times in self.times(case).items()}
         for entrant in sorted(medians, key=medians.__getitem__):
             best.setdefault(entrant.name, entrant)
         return best
+
+    def seconds(self, case: int) -> dict[str, float]:
+        """Return each contestant's median seconds at its better thread setting."""
+        times = self.times(case)
+        return {name: median(times[entrant].values()) for name, entrant in self.best(case).items()}
 
     def ratio(self, case: int, theirs: Entrant, ours: Entrant) -> Interval:
         """Return the median of theirs / ours over paired samples."""

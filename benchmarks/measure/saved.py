@@ -13,6 +13,7 @@ from benchmarks.measure.machine import ROOT
 __all__ = ["Saved"]
 
 FORMAT = 1  # increased when older files can no longer be read
+MACHINE = {"cpu", "cores", "system", "python", "commit", "date"}  # the keys that a report needs
 
 
 @dataclass
@@ -63,14 +64,7 @@ class Saved:
                 for name, convert in cls.rows.items():
                     content[name] = [convert(row) for row in content[name]]
                 result = cls(**content)
-                if {
-                    "cpu",
-                    "cores",
-                    "system",
-                    "python",
-                    "commit",
-                    "date",
-                } <= result.machine.keys() and result.complete():
+                if result.machine.keys() >= MACHINE and result.complete():
                     return result
         except (KeyError, TypeError, AttributeError, StopIteration, RecursionError, ValueError):
             pass

@@ -52,21 +52,19 @@ def environment(inherited: Mapping[str, str], threads: int, cache: str) -> dict[
     names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
     # XLA sizes its thread pool by NPROC; its flag xla_cpu_multi_thread_eigen=false was found to do nothing.
     names += ["NPROC", "PJRT_NPROC"]
-    caches = {
-        # Compiled in the first round, where that time is measured, and loaded in later ones.
+    fixed = {
+        # Caches, so that only the first round compiles; there, that time is measured.
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch",
         "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-    platform = {
         "OPENBLAS_THREAD_TIMEOUT": "24",
         "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONHASHSEED": "0",
     }
     free = {name: value for name, value in inherited.items() if not name.startswith(STEERING)}
-    return free | dict.fromkeys(names, str(threads)) | caches | platform
+    return free | dict.fromkeys(names, str(threads)) | fixed
 
 
 class Worker:

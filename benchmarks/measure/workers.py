@@ -70,7 +70,7 @@ class WorkerProcess:
         return self._log.closed
 
     def close(self) -> None:
-        """Kill the process, which keeps nothing that must be saved."""
+        """Kill the process. It has nothing to save."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from benchmarks.contestants import OURS
 from benchmarks.measure.results import Race
 from benchmarks.show.report import duration, table
@@ -21,16 +19,11 @@ def comparison(new: Race, old: Race) -> str:
     for i, case in enumerate(new.cases):
         if case not in old.cases:
             continue
-        before, after = _ours_and_floor(old, old.cases.index(case)), _ours_and_floor(new, i)
-        if before and after:
-            floors = [f"{ours / floor:.2f}" if floor else "" for ours, floor in (before, after)]
-            rows.append([str(case), duration(before[0]), duration(after[0]), f"{after[0] / before[0]:.2f}", *floors])
+        both = old.seconds(old.cases.index(case)), new.seconds(i)
+        if all(OURS.name in seconds for seconds in both):
+            before, after = (seconds[OURS.name] for seconds in both)
+            floors = [f"{s[OURS.name] / s['floor']:.2f}" if "floor" in s else "" for s in both]
+            rows.append([str(case), duration(before), duration(after), f"{after / before:.2f}", *floors])
     head = ("case", "old", "new", "new / old", "old / floor", "new / floor")
     title = f"## numpy_rnn at {new.machine['commit']} against {old.machine['commit']}"
     return f"{title}\n\n{table(head, rows)}\n" if rows else "The two races have no case in common.\n"
-
-
-def _ours_and_floor(race: Race, index: int) -> tuple[float, float | None] | None:
-    times, best = race.times(index), race.best(index)
-    seconds = [median(times[best[name]].values()) if name in best else None for name in (OURS.name, "floor")]
-    return None if seconds[0] is None else (seconds[0], seconds[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from benchmarks.cases import CURVES, curve_cases
 from benchmarks.contestants import CONTESTANTS
@@ -13,7 +12,7 @@ __all__ = ["crossover", "curve"]
 
 
 def crossover(sizes: Sequence[int], ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Return the sizes at which the other is faster, in words."""
+    """Describe the sizes at which the other is faster."""
     faster = [size for size, a, b in zip(sizes, ours, theirs, strict=True) if b < a]
     if not faster:
         return "nowhere"
@@ -26,10 +25,6 @@ def curve(race: Race, axis: str) -> tuple[tuple[int, ...], dict[str, list[float]
     wanted = curve_cases(axis)
     if not all(case in race.cases for case in wanted):
         return (), {}
-    at: list[dict[str, float]] = []
-    for case in wanted:
-        i = race.cases.index(case)
-        times = race.times(i)
-        at.append({name: median(times[entrant].values()) for name, entrant in race.best(i).items()})
+    at = [race.seconds(race.cases.index(case)) for case in wanted]
     names = [c.name for c in CONTESTANTS if all(c.name in point for point in at)]
     return CURVES[axis], {name: [point[name] for point in at] for name in names}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from statistics import median
 
 from benchmarks.measure.results import Race
 from benchmarks.show.report import duration
@@ -19,8 +18,8 @@ def live(contestants: Sequence[str]) -> Callable[[Race, int, int, int], None]:
     _print("V, E, H, T, B", (name[-10:] for name in contestants))
 
     def show(race: Race, index: int, done: int, left: int) -> None:
-        times, best = race.times(index), race.best(index)
-        cells = (duration(median(times[best[name]].values())) if name in best else "" for name in contestants)
+        seconds = race.seconds(index)
+        cells = (duration(seconds[name]) if name in seconds else "" for name in contestants)
         elapsed = time.monotonic() - started
         progress = f"{done} of {done + left} visits, about {elapsed / done * left:.0f} s left"
         _print(str(race.cases[index]), cells, progress)

@@ -11,17 +11,17 @@ from benchmarks.contestants import OURS
 from benchmarks.measure.results import Race
 from benchmarks.show.curves import curve
 from benchmarks.show.report import TORCH_ON_CPU, best_torch, grid_cases
+from numpy_rnn.display.pictures import BLUE, GREEN, GREY, ORANGE, PINK, RED, figures
 
 __all__ = ["STYLE", "draw", "new_figure"]
 
-# Okabe and Ito's palette, safe for colour-blind readers; the markers differ as well.
 STYLE = {
-    "numpy_rnn": ("#0072B2", "o"),
-    "torch": ("#D55E00", "s"),
-    "jax": ("#009E73", "^"),
-    "per-step": ("#CC79A7", "D"),
-    "torch-cuda": ("#E69F00", "v"),
-    "floor": ("#666666", "|"),
+    "numpy_rnn": (BLUE, "o"),
+    "torch": (RED, "s"),
+    "jax": (GREEN, "^"),
+    "per-step": (PINK, "D"),
+    "torch-cuda": (ORANGE, "v"),
+    "floor": (GREY, "|"),
 }
 WORDS = {
     "torch": "best of torch",
@@ -31,14 +31,14 @@ WORDS = {
 }
 RC: dict[Any, Any] = {
     "font.size": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
     "axes.titlesize": 15,
-    "axes.titlelocation": "left",
+    "grid.color": "#e5e5e5",
     "xtick.labelsize": 12,
     "ytick.labelsize": 12,
     "savefig.dpi": 160,
-    "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.12,
     "figure.constrained_layout.w_pad": 0.12,
 }
@@ -58,11 +58,11 @@ def draw(race: Race, folder: Path) -> list[Path]:
 @contextmanager
 def new_figure() -> Iterator[Any]:
     """Yield a matplotlib Figure in this style."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+    with figures() as Figure:
+        from matplotlib import rc_context
 
-    with rc_context(RC):
-        yield Figure()
+        with rc_context(RC):
+            yield Figure()
 
 
 def _ratios(race: Race, figure: Any) -> bool:
@@ -72,9 +72,10 @@ def _ratios(race: Race, figure: Any) -> bool:
         return False
     figure.set_size_inches(11, 2.6 + 0.62 * len(cases))
     axes = figure.subplots()
+    axes.grid(visible=False)
     for row, i in enumerate(reversed(cases)):
-        times, best = race.times(i), race.best(i)
-        others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best, times)}
+        best = race.best(i)
+        others = {name: best.get(name) for name in STYLE} | {"torch": best_torch(best)}
         axes.axhline(row, color="#f0f0f0", linewidth=9, zorder=0)
         for name, theirs in others.items():
             if theirs is None or name == OURS.name:
@@ -119,8 +120,6 @@ def _curves(race: Race, figure: Any) -> bool:
         axes.set_xticks(sizes, map(str, sizes))
         axes.minorticks_off()
         axes.set_xlabel(words[axis])
-        axes.grid(axis="y", color="#e5e5e5")
-        axes.set_axisbelow(True)
     _plain_log_ticks(panels[0].yaxis)
     panels[0].set_ylabel("ms per training step")
     panels[0].set_title("Time of a training step as one size grows")

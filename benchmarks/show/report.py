@@ -30,10 +30,9 @@ def grid_cases(race: Race, task: str) -> list[int]:
     return [i for i, case in enumerate(race.cases) if case.task == task and i in controlled]
 
 
-def best_torch(best: dict[str, Entrant], times: dict[Entrant, dict[tuple[int, int], float]]) -> Entrant | None:
-    """Return the fastest torch contestant on the CPU."""
-    torches = [best[name] for name in TORCH_ON_CPU if name in best]
-    return min(torches, key=lambda entrant: median(times[entrant].values()), default=None)
+def best_torch(best: dict[str, Entrant]) -> Entrant | None:
+    """Return the fastest torch contestant on the CPU; `best` is in the order of speed."""
+    return next((entrant for name, entrant in best.items() if name in TORCH_ON_CPU), None)
 
 
 def markdown(race: Race) -> str:
@@ -101,7 +100,7 @@ def _ratios(race: Race, cases: Sequence[int]) -> str:
         if ours is None:
             continue
         row = [race.cases[i].shape, f"{duration(median(times[ours].values()))} @{ours.threads}"]
-        others = best_torch(best, times), best.get("jax"), best.get("torch-cuda")
+        others = best_torch(best), best.get("jax"), best.get("torch-cuda")
         row += [f"{_interval(race.ratio(i, theirs, ours))} {theirs}" if theirs else "" for theirs in others]
         floor = best.get("floor")
         row.append(_interval(race.ratio(i, ours, floor)) + f" @{floor.threads}" if floor else "")
@@ -138,9 +137,8 @@ def _times(race: Race, cases: Sequence[int], threads: int) -> str:
         if seconds is None:
             return ""
         processes = len({number for number, _ in seconds})
-        return duration(median(seconds.values())) + (
-            "" if processes == race.protocol["rounds"] else f" ({processes})"
-        )
+        some = "" if processes == race.protocol["rounds"] else f" ({processes})"
+        return duration(median(seconds.values())) + some
 
     note = "median time (in brackets the number of processes, where it is not all of them):"
     return f"{thread_count(threads)}, {note}\n\n" + _by_contestant(race, cases, cell)
@@ -154,21 +152,17 @@ def _memory(race: Race, cases: Sequence[int]) -> str:
 
     rows = _by_contestant(race, cases, cell)
     note = "Peak resident memory in MB of weights, gradients, averages and a step, above what the process held before"
-    return rows and f"{note} (with what a compiler left behind, for those that compile):\n\n{rows}"
+    return rows and f"{note} (including what compilation left behind, if any):\n\n{rows}"
 
 
 def _curves(race: Race) -> str:
     lines = []
     for axis in CURVES:
         sizes, seconds = curve(race, axis)
-        ours = seconds.pop(OURS.name, None)
-        if ours is None:
-            continue
-        for name, theirs in seconds.items():
-            if name != "floor":
-                lines.append(
-                    f"- {name} is faster than numpy_rnn {crossover(sizes, ours, theirs)} along {axis} = {sizes}"
-                )
+        others = [name for name in seconds if name not in (OURS.name, "floor")]
+        for name in others if OURS.name in seconds else ():
+            where = crossover(sizes, seconds[OURS.name], seconds[name])
+            lines.append(f"- {name} is faster than numpy_rnn {where} along {axis} = {sizes}")
     return "\n".join(["## Cost curves", "", *lines]) if lines else ""
 
 
@@ -180,7 +174,7 @@ def _first_steps(race: Race) -> str:
             first = race.first_seconds.get(f"{i}/{entrant}", 0.0)
             extra.setdefault(entrant.name, []).append(first - median(seconds.values()))
     lines = [
-        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s a case"
+        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s per case"
         for name in ("torch-compile", "jax")
         if name in extra
     ]

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy_rnn as nr
+from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.options import COUNT, POSITIVE, SEED, STEP_SIZE, Options
 
 __all__ = [
@@ -21,7 +23,7 @@ __all__ = [
     "positive_int",
     "progress",
     "seed",
-    "step_size",
+    "untrained",
 ]
 
 TUTORIAL_TEXT = "Hello, how are you?"
@@ -66,7 +68,10 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
 
 
-def add_training(command: argparse.ArgumentParser) -> None:
+def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> None:
+    """Add the arguments of the commands that train a small model on one text; `text` is the name of the first."""
+    words = "text to train on, at least two characters"
+    command.add_argument(text, default=TUTORIAL_TEXT, help=words, **how)
     command.add_argument("--epochs", type=positive_int, default=100, help="Adam steps, each on the whole text")
     command.add_argument(
         "--hidden-size", type=positive_int, default=32, help="size of the hidden state and of the embedding"
@@ -74,6 +79,14 @@ def add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lr", type=step_size, default=0.01, help="Adam's step size")
     command.add_argument("--seed", type=seed, default=0, help="random seed for the initial weights")
     command.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="floating-point type")
+
+
+def untrained(arguments: argparse.Namespace) -> tuple[nr.CharRNN, nr.Vocabulary]:
+    """Return a new model for the text of such a command, and the text's vocabulary."""
+    vocabulary = nr.Vocabulary.from_text(arguments.text)
+    inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
+    size = arguments.hidden_size
+    return nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed), vocabulary
 
 
 def progress(line: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 import numpy_rnn as nr
-from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training
+from numpy_rnn.cli.arguments import add_training, untrained
 from numpy_rnn.cli.output import check_output, write_output
 
 __all__ = ["add"]
@@ -21,10 +21,7 @@ def add(commands: Any) -> None:
         "instead. The losses on the page are those after each update; 'tutorial' prints them before.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument(
-        "text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="text to train on, at least two characters"
-    )
-    add_training(command)
+    add_training(command, "text", nargs="?", metavar="TEXT")
     command.add_argument(
         "--run",
         metavar="RUN",
@@ -45,11 +42,9 @@ def _run(arguments: argparse.Namespace) -> None:
 def _of_training(arguments: argparse.Namespace) -> str:
     from numpy_rnn.explorer import train_snapshots
 
-    text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
-    size = arguments.hidden_size
-    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
-    models = train_snapshots(model, vocabulary, text, epochs=arguments.epochs, lr=arguments.lr)
-    return nr.explain(models, vocabulary, text)
+    model, vocabulary = untrained(arguments)
+    models = train_snapshots(model, vocabulary, arguments.text, epochs=arguments.epochs, lr=arguments.lr)
+    return nr.explain(models, vocabulary, arguments.text)
 
 
 def _of_run(arguments: argparse.Namespace) -> str:
@@ -58,8 +53,7 @@ def _of_run(arguments: argparse.Namespace) -> str:
     options = ("epochs", "hidden_size", "lr", "seed", "dtype")
     given = [name for name in options if getattr(arguments, name) != arguments.parser.get_default(name)]
     if given:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ValueError(f"--run takes a trained model: leave out {flags}")
+        raise ValueError(f"--run takes a trained model: leave out {', '.join(map(arguments.flags.get, given))}")
     model, vocabulary, _ = load_model(arguments.run_path)
     if model.rnn.num_layers > 1:
         raise ValueError(

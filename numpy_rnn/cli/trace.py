@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy_rnn as nr
-from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
+from numpy_rnn.cli.arguments import add_training, progress, untrained
 from numpy_rnn.cli.output import check_picture, write_output
 from numpy_rnn.display.pictures import figures
 from numpy_rnn.text.windows import inputs_and_targets
@@ -28,10 +28,7 @@ def add(commands: Any) -> None:
         "that of the final weights; 'tutorial' prints the loss of each epoch before its update.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument(
-        "text", nargs="?", metavar="TEXT", default=TUTORIAL_TEXT, help="text to train on, at least two characters"
-    )
-    add_training(command)
+    add_training(command, "text", nargs="?", metavar="TEXT")
     command.add_argument(
         "--plot", metavar="FILE", help="also draw a more detailed picture, such as trace.png (needs matplotlib)"
     )
@@ -43,12 +40,11 @@ def _run(arguments: argparse.Namespace) -> None:
         check_picture("--plot", arguments.plot)
         with figures():  # if matplotlib is missing, say so before the training
             pass
-    text, vocabulary = arguments.text, nr.Vocabulary.from_text(arguments.text)
-    tokens, targets = inputs_and_targets(vocabulary, text)
-    size = arguments.hidden_size
-    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    model, vocabulary = untrained(arguments)
+    tokens, targets = inputs_and_targets(vocabulary, arguments.text)
     before = nr.trace(model, tokens, targets)
-    for epoch, loss in enumerate(train_epochs(model, vocabulary, text, epochs=arguments.epochs, lr=arguments.lr), 1):
+    losses = train_epochs(model, vocabulary, arguments.text, epochs=arguments.epochs, lr=arguments.lr)
+    for epoch, loss in enumerate(losses, 1):
         progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
     progress("")
     after = nr.trace(model, tokens, targets)

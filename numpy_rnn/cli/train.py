@@ -68,9 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return _resume(arguments, stop)
         source = _source(arguments)
         trainer = Trainer(*tokenize(source.read()), Options(**given_options(arguments)))
-        directory = arguments.output or _new_name(source)
-        with open_run(directory) as run:
-            return _train(arguments, trainer, run, source, directory, stop)
+        with open_run(arguments.output or _new_name(source)) as run:
+            return _train(trainer, run, source, stop, arguments.minutes)
 
 
 def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
@@ -97,7 +96,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
         steps, before = trainer.plan.steps, header["training"]["options"].get("steps")
         if given and steps != before:
             words += f"\nthe schedule now runs over {steps:,} steps instead of {before:,}"
-        return _train(arguments, trainer, run, source, arguments.resume, stop, words)
+        return _train(trainer, run, source, stop, arguments.minutes, words)
 
 
 def _source(arguments: argparse.Namespace) -> Source:
@@ -108,27 +107,19 @@ def _source(arguments: argparse.Namespace) -> Source:
     return Source(arguments.files, encoding, errors, arguments.corpus, text, arguments.max_chars)
 
 
-def _train(
-    arguments: argparse.Namespace,
-    trainer: Trainer,
-    run: Run,
-    source: Source,
-    directory: str,
-    stop: Stop,
-    words: str = "",
-) -> int:
-    deadline = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
+def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, minutes: float | None, words: str = "") -> int:
+    deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     training = Training(trainer, run, dataclasses.asdict(source))
-    watch, resume = Watch(trainer), f"numpy-rnn train --resume {shlex.quote(directory)}"
+    watch, resume = Watch(trainer), f"numpy-rnn train --resume {shlex.quote(run.directory)}"
     try:
-        watch.say(_heading(trainer, directory))
+        watch.say(_heading(trainer, run.directory))
         watch.say(words)
         with contextlib.closing(training), contextlib.closing(watch):
             watch.start()
             while not (trainer.done or stop.status or time.monotonic() > deadline):
                 watch.show(training.step())
         if trainer.done:
-            watch.say(f"done; try: numpy-rnn generate {shlex.quote(directory)} --temperature 0.8")
+            watch.say(f"done; try: numpy-rnn generate {shlex.quote(run.directory)} --temperature 0.8")
             return 0
         how = "interrupted" if stop.status else "time is up"
         watch.say(f"{how}: saved after step {trainer.step}; resume with: {resume}")

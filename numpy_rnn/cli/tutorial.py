@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 import numpy_rnn as nr
-from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_training, progress
-from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.cli.arguments import add_training, progress, untrained
 from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
@@ -22,8 +21,7 @@ def add(commands: Any) -> None:
         "character.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.add_argument("--text", default=TUTORIAL_TEXT, help="text to memorise, at least two characters")
-    add_training(command)
+    add_training(command, "--text")
     command.add_argument(
         "--carry-hidden", action="store_true", help="start each epoch from the final hidden state of the previous one"
     )
@@ -34,10 +32,7 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    vocabulary = nr.Vocabulary.from_text(arguments.text)
-    inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
-    size = arguments.hidden_size
-    model = nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed)
+    model, vocabulary = untrained(arguments)
     training = {"epochs": arguments.epochs, "lr": arguments.lr, "carry_hidden": arguments.carry_hidden}
     if arguments.torch:
         from torch_reference import side_by_side  # the only import of the mirror in this package

@@ -21,7 +21,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import ArgumentError, Array, as_number, as_probability, as_size, to_numpy
+from numpy_rnn.checks import ArgumentError, Array, as_number, as_size, to_numpy
 
 __all__ = ["Sampling", "SamplingOptions", "draw", "finite_max", "softmax"]
 
@@ -95,7 +95,7 @@ class Sampling:
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {temperature}")
         self.top_k = None if top_k is None else as_size("top_k", top_k)
-        self.top_p = None if top_p is None else as_probability("top_p", top_p)
+        self.top_p = None if top_p is None else as_number("top_p", top_p, high=1, closed=True)
         if self.top_p == 0:
             raise ValueError(f"top_p must be above 0, got {top_p}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,9 +77,7 @@ def gradcheck(
     faults = faults_of_conduct(experiment, gradients, rng)
 
     evidence = Evidence(experiment, gradients)
-    tensors = {
-        name: _check_tensor(experiment, name, gradients.get(name), evidence, full, rng) for name in experiment.point
-    }
+    tensors = {name: _check_tensor(evidence, name, full, rng) for name in experiment.point}
     for name, tensor in tensors.items():
         if tensor.verdict == "not checked":
             experiment.notes.append(f"{name} is not checked: backward returns no gradient for it")
@@ -123,14 +121,8 @@ def _as_subject(checked: Any, inputs: tuple[Any, ...], options: dict[str, Any]) 
     return LayerSubject(checked, inputs, options)
 
 
-def _check_tensor(
-    experiment: Experiment,
-    name: str,
-    analytic: Array | None,
-    evidence: Evidence,
-    full: bool | None,
-    rng: np.random.Generator,
-) -> TensorReport:
+def _check_tensor(evidence: Evidence, name: str, full: bool | None, rng: np.random.Generator) -> TensorReport:
+    experiment, analytic = evidence.experiment, evidence.gradients.get(name)
     x = experiment.point[name]
     if full is None:
         full = x.size <= FULL_SIZE and x.size * experiment.u.size <= JACOBIAN_SIZE
@@ -139,13 +131,13 @@ def _check_tensor(
     wrong_shape = analytic is None or analytic.shape != x.shape
     a = np.full(x.shape, np.nan) if analytic is None or wrong_shape else analytic
     if full:
-        tensor = _compare(experiment, evidence, name, a, coordinates=np.arange(x.size))
+        tensor = _compare(evidence, name, a, coordinates=np.arange(x.size))
     else:
         directions = [v / np.linalg.norm(v) for v in rng.standard_normal((DIRECTIONS, *x.shape))]
-        tensor = _compare(experiment, evidence, name, a, directions=directions)
+        tensor = _compare(evidence, name, a, directions=directions)
         if tensor.verdict in ("WRONG", "KINKS"):  # a direction does not show where the error is
             coordinates = np.sort(rng.choice(x.size, min(SAMPLE, x.size), replace=False))
-            sample = _compare(experiment, evidence, name, a, coordinates=coordinates)
+            sample = _compare(evidence, name, a, coordinates=coordinates)
             tensor = sample if sample.verdict == "WRONG" or tensor.verdict == "KINKS" else tensor
     if wrong_shape:
         tensor.verdict, tensor.analytic = "SHAPE", analytic
@@ -153,32 +145,26 @@ def _check_tensor(
 
 
 def _compare(
-    experiment: Experiment,
-    evidence: Evidence,
-    name: str,
-    analytic: Array,
-    *,
-    coordinates: Array | None = None,
-    directions: list[Array] | None = None,
+    evidence: Evidence, name: str, analytic: Array, coordinates: Array | None = None, directions: Sequence[Array] = ()
 ) -> TensorReport:
     """Compare u . (dy/dx v) with gradient . v for each direction v, or for the unit vectors of the coordinates."""
+    experiment = evidence.experiment
     x, u = experiment.point[name], experiment.u
 
     def direction(k: int) -> Array:
-        return one_hot(x.shape, coordinates[k]) if coordinates is not None else (directions or [])[k]
+        return directions[k] if coordinates is None else one_hot(x.shape, coordinates[k])
 
-    K = len(coordinates) if coordinates is not None else len(directions or [])
+    K = len(directions) if coordinates is None else len(coordinates)
     J, J_error = experiment.jacobian(name, map(direction, range(K)))
     numeric = u @ J
-    if coordinates is not None:
-        evidence.add(name, coordinates, J)
-        a = analytic.ravel()[coordinates]
-    else:
-        a = np.array([np.sum(analytic * v) for v in directions or []])
     # The rounding error of each derivative depends on the size of its terms, not on that of their sum.
     terms = np.abs(u) @ np.abs(J)
     if coordinates is None:
+        a = np.array([np.sum(analytic * v) for v in directions])
         terms += np.linalg.norm(analytic) * 1e-2
+    else:
+        a = analytic.ravel()[coordinates]
+        evidence.add(name, coordinates, J)
     floor = 1e-2 * np.maximum.reduce(terms, initial=0)
     difference_error = np.abs(u) @ J_error
     size_u = np.abs(u).max(initial=0)

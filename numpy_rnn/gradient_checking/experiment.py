@@ -83,10 +83,11 @@ class Experiment:
         for k in range(count, len(upstream)):
             # A loss whose backward takes no argument starts the backward pass, with dL/dL = 1.
             starts = len(upstream) == 1 and upstream[k].ndim == 0
-            upstream[k] = np.ones_like(upstream[k]) if starts else np.zeros_like(upstream[k])
-            note = f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
+            upstream[k] = np.full(upstream[k].shape, float(starts))
             if not starts:
-                self.notes.append(note)
+                self.notes.append(
+                    f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
+                )
         return upstream
 
     @property
@@ -113,10 +114,7 @@ class Experiment:
         return self._function(self.subject.start(np.complex128))
 
     def _function(self, session: Session) -> Function:
-        def function(values: Mapping[str, Any]) -> Array:
-            return self.flat(session.forward(copies(values)))
-
-        return function
+        return lambda values: self.flat(session.forward(copies(values)))
 
     def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
         """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""

@@ -103,7 +103,7 @@ def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:
 
 def _in_order(layer: Any, arrays: dict[str, Any]) -> list[Any]:
     """Bring the inputs into the order of forward's arguments."""
-    names, more = positional(layer.forward) if hasattr(layer, "forward") else ([], True)
+    names, more, _ = positional(layer.forward) if hasattr(layer, "forward") else ([], True, [])
     unknown = [name for name in arrays if name not in names]
     if unknown and not more:
         raise ValueError(f"forward of {type(layer).__name__} takes {', '.join(names)}, got {', '.join(unknown)}")

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_probability, check_shape, to_numpy
+from numpy_rnn.checks import Array, as_array, as_number, check_shape, to_numpy
 from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 
 __all__ = ["CrossEntropyLoss"]
@@ -86,7 +86,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        self.label_smoothing = as_probability("label_smoothing", label_smoothing)
+        self.label_smoothing = as_number("label_smoothing", label_smoothing, high=1, closed=True)
 
     @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
     def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> Any:

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numpy_rnn.checks import as_dtype, as_flag, as_probability, as_size
+from numpy_rnn.checks import as_dtype, as_flag, as_number, as_size
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent import Recurrent
 from numpy_rnn.parameters import Parameter, Parameters
@@ -81,7 +81,7 @@ class RNN(Recurrent):
         self.nonlinearity = nonlinearity
         self.bias = as_flag("bias", bias)
         self.batch_first = as_flag("batch_first", batch_first)
-        self.dropout = as_probability("dropout", dropout)
+        self.dropout = as_number("dropout", dropout, high=1, closed=True)
         self.bidirectional = as_flag("bidirectional", bidirectional)
         self.num_directions = 2 if bidirectional else 1
         self.dtype, self.rng = as_dtype(dtype), np.random.default_rng(rng)

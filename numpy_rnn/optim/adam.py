@@ -92,7 +92,7 @@ class Adam:
         self.lr, self.eps = lr, as_number("eps", eps)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise TypeError(f"betas must be two numbers, got {betas!r}")
-        self.betas = as_number("betas[0]", betas[0], below=1), as_number("betas[1]", betas[1], below=1)
+        self.betas = as_number("betas[0]", betas[0], high=1), as_number("betas[1]", betas[1], high=1)
         self.weight_decay = as_number("weight_decay", weight_decay)
         self.maximize = as_flag("maximize", maximize)
         self.decoupled_weight_decay = as_flag("decoupled_weight_decay", decoupled_weight_decay)

@@ -57,9 +57,9 @@ def clip_grad_norm_(
     R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
-    max_norm = as_number("max_norm", max_norm, or_inf=True)
+    max_norm = as_number("max_norm", max_norm, closed=True)
     error_if_nonfinite = as_flag("error_if_nonfinite", error_if_nonfinite)
-    p = as_number("norm_type", math.inf if norm_type == "inf" else norm_type, low=-math.inf, or_inf=True)
+    p = as_number("norm_type", math.inf if norm_type == "inf" else norm_type, low=-math.inf, closed=True)
     if p <= 0:
         raise ValueError(f"norm_type must be above 0, got {norm_type}")
     grad = as_real_parameters(parameters).grad
@@ -98,7 +98,7 @@ def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
     ----------
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
     """
-    clip_value = as_number("clip_value", clip_value, or_inf=True)
+    clip_value = as_number("clip_value", clip_value, closed=True)
     grad = as_real_parameters(parameters).grad
     with np.errstate(over="ignore"):  # in float32, 1e300 is inf, which clips nothing
         np.clip(grad, -clip_value, clip_value, grad)  # (3)

@@ -32,6 +32,7 @@ class Run:
     """The files of a RUN; see `open_run`."""
 
     def __init__(self, directory: str) -> None:
+        self.directory = directory
         self.last, self.best, self.metrics = (
             os.path.join(directory, name) for name in ("last.npz", "best.npz", "metrics.jsonl")
         )
@@ -55,12 +56,10 @@ class Run:
 
     def append(self, metrics: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl and flush it to disk."""
-        line = json.dumps(metrics).encode() + b"\n"
         try:
-            with open(resolve(self.metrics), "ab", buffering=0) as file:
-                rest = memoryview(line)
-                while rest:
-                    rest = rest[file.write(rest) :]
+            with open(resolve(self.metrics), "ab") as file:
+                file.write(json.dumps(metrics).encode() + b"\n")
+                file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise OSError(f"{self.metrics!r} cannot be written: {reason(error)}") from error

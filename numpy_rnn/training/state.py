@@ -122,7 +122,7 @@ def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], trainin
         shape = (saved.rnn.num_layers, trainer.streams.batch_size, saved.hidden_size)
         trainer.hidden = np.empty(shape, saved.dtype)
         _copy("hidden", arrays["hidden"], trainer.hidden)
-    trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], or_inf=True)
+    trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], closed=True)
     trainer.seconds = as_number("seconds", training["seconds"])
     check_keys("sums", training["sums"], SUMS)
     trainer.sums = {name: as_number(name, training["sums"][name]) for name in SUMS}

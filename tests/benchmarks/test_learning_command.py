@@ -32,7 +32,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["book.txt", "--steps", "5", "--epochs", "2"], "not allowed with argument"),
         (["book.txt", "--hidden-size", "0"], "expected an integer from 1"),
         (["book.txt", "--threads", "0"], "expected a number from 1 to"),
-        (["book.txt", "--val-fraction", "0"], "expected a number above 0 and below 1"),
+        (["book.txt", "--val-fraction", "1"], "expected a number of at least 0 and below 1"),
         (["book.txt", "--quick"], "unrecognized arguments: --quick"),
     ],
 )
@@ -75,11 +75,8 @@ def test_a_file_that_is_no_learning_race_is_refused(change: Callable[[str], str]
         (None, [], "cannot read 'book.txt': No such file or directory"),
         ("", [], "no text in 'book.txt': empty"),
         ("a", [], "text has length 1, expected at least 2"),
-        (
-            "ab" * 100,
-            [],
-            "the text has 200 characters, too few to validate on a part of it: use a text of",
-        ),
+        ("ab" * 100, [], "no part of the 200 characters is kept for validation: use a text of at least 2000"),
+        ("ab" * 1000, ["--val-fraction", "0"], "no part of the 2000 characters is kept for validation"),
         ("ab" * 100, ["--val-fraction", "0.001"], "val_fraction must be 0 or leave at least 2 of the 200 characters"),
         ("ab" * 100, ["--batch-size", "500", "--val-fraction", "0.1"], "batch_size must be at most 179"),
         ("caf\xe9", [], "'book.txt' is not utf-8"),

@@ -58,8 +58,8 @@ def test_the_published_report_is_that_of_the_published_chunks() -> None:
 def test_the_report_has_every_figure() -> None:
     text = markdown(LEARNING)
     assert "## Learning book.txt" in text
-    assert "222 characters to learn, 78 to validate with, 9 distinct." in text
-    assert "1,234 parameters, float32. 40 steps of 4 x 5 characters, 12 an epoch." in text
+    assert "222 characters for training, 78 for validation, 9 distinct." in text
+    assert "1,234 parameters, float32. 40 steps of 4 x 5 characters, 12 per epoch." in text
     assert "1.6000 nats, the lowest that both reach, torch takes **2.14** times as long" in text
     assert "Over all 3 losses that both had reached at an evaluation: 2.00 to 2.14, median 2.11." in text
     assert "The same steps in pairs, chunk by chunk: 2.000 [2.000, 2.000]" in text

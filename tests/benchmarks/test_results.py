@@ -73,7 +73,7 @@ def test_the_report_has_every_figure() -> None:
     assert " (2) |" in text  # the textbook's two processes
     assert "torch-fused is faster than numpy_rnn from 1024 on along H" in text
     assert "torch-fused is faster than numpy_rnn nowhere along T" in text
-    assert "- jax: 1.5 to 1.5 s a case" in text
+    assert "- jax: 1.5 to 1.5 s per case" in text
     assert "torch-compile@1 on 13, 32, 32, 18, 1: no answer within 90 s" in text
     assert "**Not for publication**" in markdown(made_up(rounds=2))
 

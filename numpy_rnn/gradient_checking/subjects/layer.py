@@ -13,7 +13,7 @@ forward and backward are searched in the same way: `layer.linear.w`, `layer.laye
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -26,7 +26,6 @@ from numpy_rnn.gradient_checking.subjects.subject import (
     as_float64,
     as_list,
     name_gradients,
-    optional,
     positional,
     without_d,
 )
@@ -38,17 +37,18 @@ class LayerSubject:
     def __init__(self, layer: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> None:
         self.layer, self.label, self.options = layer, type(layer).__name__, dict(options)
         self.notes: list[str] = []
-        names, more = positional(layer.forward)
+        names, more, optional = positional(layer.forward)
         if more:
             names += [f"input {k}" for k in range(len(names), len(inputs))]
         if len(inputs) > len(names):
             raise TypeError(f"forward of {self.label} takes {len(names)} inputs, got {len(inputs)}")
         given = dict(zip(names, inputs, strict=False))
-        left = names[len(inputs) :]
-        self.further_inputs = [name for name in optional(layer.forward) if name in left and name not in options]
+        self.further_inputs = [name for name in optional if not (name in given or name in options)]
         self.inputs = {name: as_float64(value) for name, value in given.items()}
-        self.attributes, self.unchecked = self._attributes()
-        arrays = parameter_arrays(layer, self.attributes)
+        attributes, self.unchecked = self._attributes()
+        places = parameter_places(layer)
+        declared = [name for name, place in places.items() if place.position is not None]
+        arrays = {name: places[name].array for name in attributes + declared}
         self.parameters = {name: as_float64(array) for name, array in arrays.items()}
         for name in set(self.parameters) & set(self.inputs):
             raise ValueError(f"{name!r} names both an input and a parameter of {self.label}")
@@ -63,12 +63,11 @@ class LayerSubject:
         return []
 
     def output_names(self, outputs: list[Array]) -> list[str]:
-        names = self._upstream_names() if self.upstream_count(outputs) else []
-        names = [without_d(name) for name in names[: len(outputs)]]
+        names = [without_d(name) for name in self._upstream_names()[: len(outputs)]]
         return names + [f"output {k}" for k in range(len(names), len(outputs))]
 
     def upstream_count(self, outputs: list[Array]) -> int:
-        _, more = positional(self.layer.backward)
+        _, more, _ = positional(self.layer.backward)
         return len(outputs) if more else min(len(outputs), len(self._upstream_names()))
 
     def _upstream_names(self) -> list[str]:
@@ -77,20 +76,16 @@ class LayerSubject:
     def _attributes(self) -> tuple[list[str], list[str]]:
         """Return the arrays that forward reads: those for which backward sets a gradient, and the others."""
         copied = converted(self.layer, np.float64)
-        before = array_attributes(copied)
-        if not before:
+        places = {name: place for name, place in parameter_places(copied).items() if place.position is None}
+        if not places:
             return [], []
-        arrays = {name: getattr(*place) for name, place in before.items()}
         outputs = self._outputs(copied)
         copied.backward(*[scalar(np.zeros_like(y)) for y in outputs[: self.upstream_count(outputs)]])
-        found, unchecked = [], []
-        for name, (owner, attribute) in before.items():
-            # An input that forward stores as `self.x` may have a `self.dx`, but it is a different array by now.
-            if getattr(owner, attribute, None) is arrays[name] and _gradient_attribute(owner, attribute) is not None:
-                found.append(name)
-            elif self._depends_on(name, outputs):
-                unchecked.append(name)
-        return found, unchecked
+        # An input that forward stores as `self.x` may have a `self.dx`, but it is a different array by now.
+        found = [
+            n for n, p in places.items() if getattr(p.owner, p.name, None) is p.value and p.gradient() is not None
+        ]
+        return found, [name for name in places if name not in found and self._depends_on(name, outputs)]
 
     def _outputs(self, layer: Any) -> list[Array]:
         inputs = [value.copy() if isinstance(value, np.ndarray) else value for value in self.inputs.values()]
@@ -98,8 +93,7 @@ class LayerSubject:
 
     def _depends_on(self, name: str, outputs: list[Array]) -> bool:
         copied = converted(self.layer, np.float64)
-        owner, attribute = array_attributes(copied)[name]
-        array = getattr(owner, attribute)
+        array = parameter_places(copied)[name].array
         array *= 1.01
         array += 0.01
         with np.errstate(all="ignore"):
@@ -109,10 +103,11 @@ class LayerSubject:
 class LayerSession:
     def __init__(self, subject: LayerSubject, dtype: DTypeLike) -> None:
         self.subject, self.layer = subject, converted(subject.layer, dtype)
-        self.parameters = parameter_arrays(self.layer, subject.attributes)
+        places = parameter_places(self.layer)
+        self.parameters = {name: places[name].array for name in subject.parameters}
         self.restore = restorers(self.layer)
         if not hasattr(self.layer, "gradients"):
-            for gradient in parameter_gradients(self.layer, list(self.parameters)).values():
+            for gradient in self._gradients().values():
                 gradient[...] = 0  # backward may add to it, as in torch
 
     def forward(self, values: Mapping[str, Any]) -> list[Array]:
@@ -130,7 +125,7 @@ class LayerSession:
         count = self.subject.upstream_count(upstream)
         returned = self.layer.backward(*map(scalar, upstream[:count]))
         gradients = name_gradients(returned, self.subject.slots, list(self.subject.inputs), self.subject)
-        found = parameter_gradients(self.layer, list(self.parameters))
+        found = self._gradients()
         if self.parameters and not found:
             raise TypeError(
                 f"{self.subject.label} has parameters but no gradients: expected .grad of each, gradients(), grads, "
@@ -138,34 +133,68 @@ class LayerSession:
             )
         return gradients | {name: gradient.copy() for name, gradient in found.items()}
 
+    def _gradients(self) -> dict[str, Array]:
+        """Return the arrays in which backward stores the parameters' gradients, where there are any."""
+        places = parameter_places(self.layer)
+        found = {name: places[name].gradient() for name in self.parameters if name in places}
+        return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+
 
 def scalar(upstream: Array) -> Any:
     """Return the gradient of a loss as a Python number, and any other as it is."""
     return upstream.item() if upstream.ndim == 0 else upstream
 
 
-def _source(layer: Any) -> Any:
-    if callable(getattr(layer, "parameters", None)):
-        return layer.parameters()
-    return getattr(layer, "params", None)
+class Place(NamedTuple):
+    """Where a parameter is found in a layer."""
+
+    owner: Any
+    name: str  # of an attribute of the owner, or of a parameter that the owner declares
+    value: Any  # an array, or an object with .data and .grad
+    position: int | None = None  # among the parameters that the owner declares; None for an attribute
+
+    @property
+    def array(self) -> Any:
+        return self.value if isinstance(self.value, np.ndarray) else self.value.data
+
+    def gradient(self) -> Any:
+        """Return the gradient that backward stored, or None."""
+        if not isinstance(self.value, np.ndarray):
+            return getattr(self.value, "grad", None)
+        if self.position is not None:
+            gradients = getattr(self.owner, "gradients", None)
+            gradients = gradients() if callable(gradients) else getattr(self.owner, "grads", None)
+            if isinstance(gradients, Mapping) and gradients:
+                return gradients.get(self.name)
+            if gradients is not None and len(gradients):
+                return gradients[self.position] if self.position < len(gradients) else None
+        found = (getattr(self.owner, prefix + self.name, None) for prefix in PREFIXES)
+        return next((value for value in found if value is not None), None)
 
 
-def _items(source: Any) -> dict[str, Any]:
-    return dict(source) if isinstance(source, Mapping) else {f"params[{k}]": v for k, v in enumerate(source)}
+def parameter_places(layer: Any) -> dict[str, Place]:
+    """Return, by name, the parameters that a layer declares, or else every array attribute of it and of its parts.
 
-
-def _parts(layer: Any) -> dict[str, Any]:
-    """Return the layer and, if it names no parameters itself, the layers among its attributes, each by its prefix."""
-    found: dict[str, Any] = {}
-    waiting = [("", layer)]
+    Parts are attributes with forward and backward, also in lists and dictionaries.
+    """
+    found: dict[str, Place] = {}
+    waiting: list[tuple[str, Any]] = [("", layer)]
+    seen: set[int] = set()
     while waiting:
         prefix, part = waiting.pop(0)
-        if any(part is other for other in found.values()):
+        if id(part) in seen:
             continue
-        found[prefix] = part
-        if _source(part) is not None:
+        seen.add(id(part))
+        parameters = getattr(part, "parameters", None)
+        declared = parameters() if callable(parameters) else getattr(part, "params", None)
+        if declared is not None:
+            if not isinstance(declared, Mapping):
+                declared = {f"params[{k}]": value for k, value in enumerate(declared)}
+            found |= {prefix + name: Place(part, name, declared[name], k) for k, name in enumerate(declared)}
             continue
         for name, value in getattr(part, "__dict__", {}).items():
+            if is_floating(value):
+                found[prefix + name] = Place(part, name, value)
             members = {name: value}
             if isinstance(value, list | tuple):
                 members = {f"{name}[{k}]": member for k, member in enumerate(value)}
@@ -177,53 +206,3 @@ def _parts(layer: Any) -> dict[str, Any]:
                 if not isinstance(member, type) and hasattr(member, "forward") and hasattr(member, "backward")
             ]
     return found
-
-
-def array_attributes(layer: Any) -> dict[str, tuple[Any, str]]:
-    """Return owner and name of every floating-point array attribute that may be a parameter."""
-    return {
-        prefix + name: (part, name)
-        for prefix, part in _parts(layer).items()
-        if _source(part) is None
-        for name, value in getattr(part, "__dict__", {}).items()
-        if is_floating(value)
-    }
-
-
-def _gradient_attribute(owner: Any, attribute: str) -> Any:
-    found = [getattr(owner, prefix + attribute, None) for prefix in PREFIXES]
-    return next((value for value in found if value is not None), None)
-
-
-def parameter_arrays(layer: Any, attributes: list[str]) -> dict[str, Array]:
-    """Return the arrays that forward reads its parameters from."""
-    places = array_attributes(layer)
-    arrays = {name: getattr(*places[name]) for name in attributes}
-    for prefix, part in _parts(layer).items():
-        if (source := _source(part)) is not None:
-            items = _items(source).items()
-            arrays |= {prefix + name: p if isinstance(p, np.ndarray) else p.data for name, p in items}
-    return arrays
-
-
-def parameter_gradients(layer: Any, names: list[str]) -> dict[str, Array]:
-    """Return the arrays in which backward stores the parameters' gradients, where there are any."""
-    places = array_attributes(layer)
-    found = {name: _gradient_attribute(*places[name]) for name in names if name in places}
-    for prefix, part in _parts(layer).items():
-        if (source := _source(part)) is not None:
-            own = _gradients_of_source(part, _items(source))
-            found |= {prefix + name: gradient for name, gradient in own.items()}
-    return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
-
-
-def _gradients_of_source(layer: Any, items: dict[str, Any]) -> dict[str, Any]:
-    names, values = list(items), list(items.values())
-    gradients = layer.gradients() if callable(getattr(layer, "gradients", None)) else getattr(layer, "grads", None)
-    if values and not isinstance(values[0], np.ndarray):
-        return {name: getattr(p, "grad", None) for name, p in items.items()}
-    if gradients is None or not len(gradients):
-        return {name: _gradient_attribute(layer, name) for name in names}
-    if isinstance(gradients, Mapping):
-        return {name: gradients.get(name) for name in names}
-    return dict(zip(names, gradients, strict=False))

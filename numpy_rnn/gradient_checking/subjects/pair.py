@@ -24,7 +24,6 @@ from numpy_rnn.gradient_checking.subjects.subject import (
     as_float64,
     as_list,
     name_gradients,
-    optional,
     positional,
 )
 
@@ -43,7 +42,7 @@ class PairSubject:
         self.label = getattr(forward, "__name__", type(forward).__name__)
         self.notes: list[str] = []
         self.unchecked: list[str] = []
-        names, more = positional(forward)
+        names, more, optional = positional(forward)
         names = names[self.params_first :]
         if not isinstance(inputs, Mapping):
             inputs = inputs if isinstance(inputs, tuple | list) else (inputs,)
@@ -54,7 +53,7 @@ class PairSubject:
         elif not more:
             unknown = ", ".join(str(name) for name in inputs if name not in names)
             raise TypeError(f"{self.label} takes {', '.join(names)}, got {unknown}")
-        self.further_inputs = [name for name in optional(forward) if name in names and name not in inputs]
+        self.further_inputs = [name for name in optional if name in names and name not in inputs]
         self.arguments = {name: as_float64(own_generators(value)) for name, value in inputs.items()}
         self.restore = restorers(self.arguments)
         self.parameters = {str(key): as_float64(value) for key, value in (params or {}).items()}
@@ -114,9 +113,7 @@ class PairSession:
         subject, arrays = self.subject, list(map(scalar, upstream))
         arguments = [self.cache, *arrays] if subject.params_first else [*arrays, self.cache]
         returned = subject.functions[1](*arguments)
-        slots = subject.slots
-        if isinstance(returned, tuple | list | np.ndarray):
-            count = 1 if isinstance(returned, np.ndarray) else len(returned)
-            arrays_only = [slot for slot in slots if slot.members is None or slot.name == "params"]
-            slots = slots if count >= len(slots) else arrays_only
+        returned, slots = [returned] if isinstance(returned, np.ndarray) else returned, subject.slots
+        if isinstance(returned, tuple | list) and len(returned) < len(slots):
+            slots = [slot for slot in slots if slot.members is None or slot.name == "params"]
         return name_gradients(returned, slots, ["params"] * subject.params_first + list(subject.arguments), subject)

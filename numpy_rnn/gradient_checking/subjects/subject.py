@@ -18,8 +18,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.conversion import is_floating
 
 __all__ = [
-    "PREFIXES", "Session", "Slot", "Subject", "as_float64", "as_list", "name_gradients", "optional", "positional",
-    "without_d",
+    "PREFIXES", "Session", "Slot", "Subject", "as_float64", "as_list", "name_gradients", "positional", "without_d",
 ]  # fmt: skip
 
 PREFIXES = ("grad_", "d_", "d")  # of names of gradients
@@ -136,20 +135,18 @@ def as_float64(value: Any) -> Any:
     return value
 
 
-def positional(function: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Return the names of the positional arguments, and whether there are more of them, as *arguments."""
+def positional(function: Callable[..., Any]) -> tuple[list[str], bool, list[str]]:
+    """Return the names of the positional arguments, and whether there are more of them, as *arguments.
+
+    The third result has the names of those that are None unless given, such as an initial state.
+    """
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # built-in functions may have no signature
-        return [], True
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return names, any(p.kind is p.VAR_POSITIONAL for p in parameters)
-
-
-def optional(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the positional arguments that are None unless given, such as an initial state."""
-    names, _ = positional(function)
-    return [name for name in names if inspect.signature(function).parameters[name].default is None]
+        return [], True, []
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return [p.name for p in named], more, [p.name for p in named if p.default is None]
 
 
 def without_d(name: str) -> str:

@@ -98,7 +98,7 @@ def subject(piece):
 def red_test(piece):
     """Run the tests of a piece with few examples until one fails; return its name, or None if all pass."""
     few = hypothesis.settings(
-        max_examples=30,
+        max_examples=50,
         derandomize=True,
         database=None,
         deadline=None,

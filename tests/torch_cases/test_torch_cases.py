@@ -69,7 +69,7 @@ def scaled(method, factor):
 )
 def test_a_wrong_gradient_shows_and_a_right_one_does_not(monkeypatch, layer, families):
     right = layer.backward
-    found = [case for case in COMPARED if case.family in families][::3]
+    found = [case for case in COMPARED if case.family in families]
     assert {case.family for case in found} == set(families)
     failures = {}
     for error in (0.0, 1e-6):

@@ -11,8 +11,8 @@ import pytest
 IN_CI = bool(os.environ.get("CI"))
 
 # The same examples in every CI run, new ones in every run of a developer. No deadline: no test asserts a time.
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
-hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=30)
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
 # As in CI, but without shrinking: `make mutants` needs to know that a test fails, not the smallest failing example.
 search = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
 hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("ci"), phases=search)

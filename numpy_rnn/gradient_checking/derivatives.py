@@ -119,18 +119,19 @@ def one_sided(
     """
     here = f(point)
     small = eps**0.4 * scale_of(point[name]) / float(np.abs(v).max())  # 5e-7 of x in float64
-    sides = []
-    for h in (100 * small, small):
-        right = (f({**point, name: point[name] + h * v}) - here) / h
-        left = (here - f({**point, name: point[name] - h * v})) / h
-        sides.append((left, right))
-    far, near = (float(np.abs(right - left).max(initial=0)) for left, right in sides)
-    size_of_slopes = float(np.abs(sides[1]).max(initial=0))
+
+    def sides(h: float) -> tuple[Array, Array]:
+        ahead, behind = (f({**point, name: point[name] + s * h * v}) for s in (1, -1))
+        return (here - behind) / h, (ahead - here) / h
+
+    left, right = sides(small)
+    near = float(np.abs(right - left).max(initial=0))
+    size_of_slopes = max(float(np.abs(side).max(initial=0)) for side in (left, right))
     rounding = 8 * eps * float(np.abs(here).max(initial=0)) / small
-    if near > 0.1 * far and near > 1e-3 * size_of_slopes + rounding:
-        left, right = sides[1]
-        return left, right
-    return None
+    if not near > 1e-3 * size_of_slopes + rounding:
+        return None
+    far_left, far_right = sides(100 * small)
+    return (left, right) if near > 0.1 * float(np.abs(far_right - far_left).max(initial=0)) else None
 
 
 def why_not_complex(

@@ -44,6 +44,7 @@ def test_rnn_is_right(rng, T, B, I, H, dtype, with_h_0: bool, method):  # noqa: 
     assert_right(nr.RNN(I, H, dtype=dtype, rng=rng), some.normal(rng, T, B, I, dtype=dtype), *h_0, method=method)
 
 
+@settings(max_examples=15)
 @given(
     rng=some.rngs,
     L=st.integers(1, 3),
@@ -61,6 +62,7 @@ def test_rnn_with_its_options_is_right(rng, T, B, I, H, L, nonlinearity, D: bool
     assert_right(layer, some.normal(rng, T, B, I), h_0, lengths=rng.integers(1, T + 1, B))
 
 
+@settings(max_examples=20)
 @given(rng=some.rngs, T=st.integers(1, 4), B=some.B, V=some.V, E=small, H=small)
 def test_char_rnn_is_right(rng, T, B, V, E, H):
     assert_right(nr.CharRNN(V, E, H, rng=rng), some.tokens(rng, V, T, B), some.normal(rng, 1, B, H))

@@ -22,13 +22,13 @@ LINEAR = [
     ("dx cleared in the first row", DX, "return (dy @ W) * (np.arange(len(x)) > 0)[:, None]", "the first row of dy is left out", "x"),
     ("dx not written", DX, "return np.zeros_like(x)", "zero everywhere", "x"),
     ("dW transposed", DW, "dW[...] = (dy.T @ x).T", "transposed", "weight", "Linear, square"),
-    ("dW averaged over the rows", DW, "dW[...] = dy.T @ x / max(1, len(x))", "1/6 of what it should be", "weight"),
+    ("dW averaged over the rows", DW, "dW[...] = dy.T @ x / max(1, len(x))", "1/5 of what it should be", "weight"),
     ("dW with the wrong sign", DW, "dW[...] = -dy.T @ x", "the sign is wrong", "weight"),
     ("dW from the rows in reverse", DW, "dW[...] = dy[::-1].T @ x", "read backwards", "weight"),
     ("dW clipped inside the layer", DW, "dW[...] = np.clip(dy.T @ x, -1, 1)", "clipped to [-1, 1]", "weight"),
     ("dW reshaped, not transposed", DW, "dW[...] = (x.T @ dy).reshape(dW.shape)", "a reshape where a transpose belongs", "weight"),
     ("dW with the weights' decay in it", DW, "dW[...] = dy.T @ x + 0.1 * W", None, "weight"),
-    ("db averaged over the rows", DB, "db[...] = dy.sum(axis=0) / max(1, len(x))", "1/6 of what it should be", "bias"),
+    ("db averaged over the rows", DB, "db[...] = dy.sum(axis=0) / max(1, len(x))", "1/5 of what it should be", "bias"),
     ("db of the last row only", DB, "db[...] = dy[-1:].sum(axis=0)", "only the last row of dy counts", "bias"),
     ("db without the first row", DB, "db[...] = dy[1:].sum(axis=0)", "the first row of dy is left out", "bias"),
     ("db forgotten", DB, "db[...] = 0", "zero everywhere", "bias"),
@@ -52,9 +52,9 @@ EMBEDDING = [
 DIVIDED, ONE_HOT, RESULT = "dloss / np.float64(N)", "p[np.arange(N), targets] -= 1", "return p * "
 CROSS_ENTROPY = [
     ("dloss is ignored", DIVIDED, "1 / np.float64(N)", "upstream gradient"),
-    ("not divided by N", DIVIDED, "np.asarray(dloss)", "6 times what it should be"),
-    ("divided by N twice", DIVIDED, "dloss / np.float64(N) / N", "1/6 of what it should be"),
-    ("divided by C where N belongs", DIVIDED, "dloss / np.float64(logits.shape[1])", "6/7 of what it should be"),
+    ("not divided by N", DIVIDED, "np.asarray(dloss)", "5 times what it should be"),
+    ("divided by N twice", DIVIDED, "dloss / np.float64(N) / N", "1/5 of what it should be"),
+    ("divided by C where N belongs", DIVIDED, "dloss / np.float64(logits.shape[1])", "5/7 of what it should be"),
     ("onehot - p", RESULT, "return -p * ", "the sign is wrong"),
     ("the one-hot is not subtracted", ONE_HOT, "pass", "wrong at exactly the entries that targets selects"),
     ("the one-hot is subtracted twice", ONE_HOT, "p[np.arange(N), targets] -= 2", "wrong at exactly the entries that targets selects"),
@@ -97,15 +97,15 @@ RECUR = [
     ("dW_hh transposed", DWHH, "dW_hh[...] = rows(h[:-1]).T @ rows(dz)", "transposed"),
     ("dW_hh without the first step", DWHH, "dW_hh[...] = rows(dz[1:]).T @ rows(h[1:-1])", "the contribution of the first step is missing"),
     ("dW_hh of the last step only", DWHH, "dW_hh[...] = dz[-1].T @ h[-2]", "only the last step counts"),
-    ("dW_hh divided by T", DWHH, f"{DWHH} / T", "1/6 of what it should be"),
+    ("dW_hh divided by T", DWHH, f"{DWHH} / T", "1/5 of what it should be"),
 ]  # fmt: skip
 
 DWIH, DBIH, DBHH = "dW_ih[...] = dz.T @ x", "db_ih[...] = dz.sum(axis=0)", "db_hh[...] = dz.sum(axis=0)"
 PROJECT = [
     ("dx by W_ih.T", "return dz @ W_ih", "return dz @ W_ih.T", "transpose belongs", "x", "RNN, square"),
-    ("dW_ih divided by N", DWIH, f"{DWIH} / max(1, len(dz))", "1/12 of what it should be", "weight_ih_l0"),
+    ("dW_ih divided by N", DWIH, f"{DWIH} / max(1, len(dz))", "1/10 of what it should be", "weight_ih_l0"),
     ("dW_ih reshaped, not transposed", DWIH, "dW_ih[...] = (x.T @ dz).reshape(dW_ih.shape)", "a reshape where a transpose belongs", "weight_ih_l0"),
-    ("db averaged over N", f"{DBIH}\n    {DBHH}", "db_ih[...] = db_hh[...] = dz.sum(axis=0) / max(1, len(dz))", "1/12 of what it should be", "bias_ih_l0 bias_hh_l0"),
+    ("db averaged over N", f"{DBIH}\n    {DBHH}", "db_ih[...] = db_hh[...] = dz.sum(axis=0) / max(1, len(dz))", "1/10 of what it should be", "bias_ih_l0 bias_hh_l0"),
     ("db_hh forgotten", DBHH, "db_hh[...] = 0", "zero everywhere", "bias_hh_l0"),
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from tests.optim import test_adam, test_clipping
 __all__ = ["TESTS", "red_test", "subject"]
 
 # T, B, E, H, V all differ, so that a factor or an axis can be identified by its length.
-T, B, E, H, V = 6, 2, 4, 5, 7
+T, B, E, H, V = 5, 2, 3, 4, 7
 
 
 def _on_tapes(piece):

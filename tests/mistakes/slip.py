@@ -74,9 +74,10 @@ def layer_patch(cls, backward):
     def patch(nr, f):
         owner = getattr(nr, cls)
         right_forward = owner.forward
+        signature = inspect.signature(right_forward)
 
         def remembering(self, *arguments, **options):
-            given = inspect.signature(right_forward).bind(self, *arguments, **options).arguments
+            given = signature.bind(self, *arguments, **options).arguments
             outputs = right_forward(self, *arguments, **options)
             self.tape.seen = {name: np.array(given[name]) for name in given.keys() - {"self", "tape"}}, outputs
             return outputs

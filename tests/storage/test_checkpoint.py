@@ -92,7 +92,7 @@ def test_every_truncation(path):
         assert read_or_refuse(path, original) == "refused"
 
 
-@pytest.mark.parametrize("flip", [0xFF, *(1 << k for k in range(8))], ids=hex)
+@pytest.mark.parametrize("flip", [0xFF, 0x01, 0x20, 0x80], ids=hex)
 def test_every_damaged_byte(path, flip):
     content, original = path.read_bytes(), read_checkpoint(path)
     seen = {"refused": 0, "loads": 0}

@@ -23,7 +23,7 @@ def uninterrupted(tmp_path_factory):
     return content(directory)
 
 
-@pytest.mark.parametrize("at", range(12))
+@pytest.mark.parametrize("at", [0, 1, 4, 6, 11])
 def test_stopped_at_any_step_and_resumed(tmp_path, uninterrupted, at):
     assert begin(tmp_path / "run", at).step == at
     assert read_checkpoint(tmp_path / "run" / "last.npz")[1]["training"]["step"] == at
@@ -38,7 +38,7 @@ def test_stopped_again_and_again(tmp_path, uninterrupted):
     assert content(tmp_path / "run") == uninterrupted
 
 
-@pytest.mark.parametrize("at", range(1, 12))
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 8, 11])
 def test_killed_at_any_step_and_resumed(tmp_path, uninterrupted, at):
     trainer = Trainer(*TOKENS, OPTIONS)
     with open_run(tmp_path / "run") as run:

@@ -192,7 +192,7 @@ def uninterrupted():
 
 UNINTERRUPTED = uninterrupted()
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=25, stateful_step_count=20)
+TestMachine.settings = settings(max_examples=15, stateful_step_count=20)
 
 
 @pytest.mark.parametrize("sick", ["parameters", "gradients"])

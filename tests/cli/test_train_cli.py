@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -240,3 +241,16 @@ def test_metrics_have_what_is_printed(trained):
     line = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[3])
     assert {"step", "epoch", "loss", "bits_per_char", "grad_norm", "lr", "chars_per_second", "seconds"} < line.keys()
     assert {"val_loss", "val_bits_per_char", "val_perplexity", "sample"} < line.keys()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_handler_of_a_signal_is_put_back(number, book):
+    def mine(number, frame):
+        pass
+
+    before = signal.signal(number, mine)
+    try:
+        main(["train", book, *SMALL])
+        assert signal.getsignal(number) is mine
+    finally:
+        signal.signal(number, before)

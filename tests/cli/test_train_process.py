@@ -135,19 +135,6 @@ def test_a_hangup_that_is_ignored_stays_so():
     assert err.count("interrupted") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_handler_of_a_signal_is_put_back(number, capsys):
-    def mine(number, frame):
-        pass
-
-    before = signal.signal(number, mine)
-    try:
-        main(["train", "book.txt", *SMALL])
-        assert signal.getsignal(number) is mine
-    finally:
-        signal.signal(number, before)
-
-
 # A terminal
 
 

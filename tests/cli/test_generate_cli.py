@@ -1,4 +1,4 @@
-"""The command generate, as a person calls it."""
+"""The command generate, as a person calls it, and the commands that train suggests."""
 
 import re
 import sys
@@ -69,3 +69,12 @@ def test_the_help_says_what_becomes_of_control_characters(capsys):
     with pytest.raises(SystemExit):
         main(["generate", "--help"])
     assert "control characters are" in " ".join(capsys.readouterr().out.split())
+
+
+def test_suggested_commands_can_be_pasted(book, capsys):
+    _, out, _ = run(capsys, "train", book, "-o", "my run", *SMALL, "--minutes", "1e-9")
+    assert "resume with: numpy-rnn train --resume 'my run'\n" in out
+    _, out, _ = run(capsys, "train", "--resume", "my run")
+    assert "done; try: numpy-rnn generate 'my run' --temperature 0.8\n" in out
+    _, _, err = run(capsys, "train", book, "-o", "my run", *SMALL)
+    assert "continue it with --resume 'my run' " in err

@@ -123,15 +123,6 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
     assert run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")[1].count("step ") == 1  # resumed after
 
 
-def test_suggested_commands_can_be_pasted(book, capsys):
-    _, out, _ = run(capsys, "train", book, "-o", "my run", *SMALL, "--minutes", "1e-9")
-    assert "resume with: numpy-rnn train --resume 'my run'\n" in out
-    _, out, _ = run(capsys, "train", "--resume", "my run")
-    assert "done; try: numpy-rnn generate 'my run' --temperature 0.8\n" in out
-    _, _, err = run(capsys, "train", book, "-o", "my run", *SMALL)
-    assert "continue it with --resume 'my run' " in err
-
-
 @pytest.mark.parametrize(
     "options", [["--lr", "1"], ["--encoding", "latin-1"], ["--corpus", "stdlib"], ["--max-chars", "9"]]
 )

@@ -1,6 +1,5 @@
 """The picture of a report."""
 
-import numpy as np
 import pytest
 
 import numpy_rnn as nr
@@ -9,19 +8,14 @@ from tests.documents.wrong_rnn import at, rnn_backward, rnn_forward
 
 def test_the_picture(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    rng = np.random.default_rng(0)
-    for checked in (
-        (nr.RNN(3, 4, rng=rng), rng.standard_normal((5, 2, 3))),
-        ((rnn_forward, rnn_backward), at()),
-    ):
-        report = nr.gradcheck(*checked)
-        figure = report.plot(tmp_path / "report.png")
-        assert (tmp_path / "report.png").stat().st_size > 10_000
-        _, _, errors = figure.axes[:3]
-        by_label = {line.get_label(): line.get_ydata() for line in errors.get_lines()}
-        assert by_label["complex step"][:16].max() < 1e-11  # flat, where differences have their U
-        assert by_label["central difference"].min() > 1e-13
-        assert by_label["central difference"][[0, -1]].min() > 1e-6
+    report = nr.gradcheck((rnn_forward, rnn_backward), at())
+    figure = report.plot(tmp_path / "report.png")
+    assert (tmp_path / "report.png").stat().st_size > 10_000
+    _, _, errors = figure.axes[:3]
+    by_label = {line.get_label(): line.get_ydata() for line in errors.get_lines()}
+    assert by_label["complex step"][:16].max() < 1e-11  # flat, where differences have their U
+    assert by_label["central difference"].min() > 1e-13
+    assert by_label["central difference"][[0, -1]].min() > 1e-6
     assert report.plot(figure.axes[:3]) is figure
     with pytest.raises(ValueError, match="target must be a path or three axes, got 1 axes"):
         report.plot(figure.axes[:1])

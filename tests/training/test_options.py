@@ -104,3 +104,9 @@ def test_the_learning_rate_follows_the_schedule(schedule, last):
 def test_options_that_cannot_be(changes, words):
     with pytest.raises(ValueError, match=words):
         Trainer(*TOKENS, dataclasses.replace(SMALL, **changes))
+
+
+@pytest.mark.parametrize("name", ["epochs", "hidden_size", "seed", "lr", "dropout"])
+def test_true_is_not_a_number(name):
+    with pytest.raises(TypeError, match=f"^{name} must be .*, got True$"):
+        Options(**{name: True})

@@ -83,6 +83,8 @@ def test_what_has_no_gradients_or_no_face_is_an_error():
         nr.gradcheck(nr.Linear(2, 2), np.zeros((1, 2), complex))
     with pytest.raises(TypeError, match=r"must return its output and a cache for backward: out, cache"):
         nr.gradcheck((np.tanh, np.tanh), np.zeros(3))
+    with pytest.raises(TypeError, match=r"must return its output and a cache for backward: out, cache"):
+        nr.gradcheck((lambda x: (np.tanh(x),), lambda d, cache: d), np.zeros(3))
 
 
 class ForgetsDb(Affine):

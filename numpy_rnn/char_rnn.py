@@ -18,7 +18,7 @@ __all__ = ["CharRNN"]
 
 
 class CharRNNTape(Tape):
-    """The tapes of the parts, and the arrays between them.
+    """The tapes of the parts, and the arrays that connect them.
 
     Three arrays are used twice, the second time after their first content has been read for the last time:
 

@@ -74,7 +74,7 @@ class NLLLoss(WeightedLoss[LossTape]):
         return tape.loss
 
     def forward_rows(self, log_p: Array, tape: LossTape) -> None:
-        np.negative(log_p[tape.n, tape.targets], tape.nll)  # (1)
+        np.negative(log_p[np.arange(len(log_p)), tape.targets], tape.nll)  # (1)
         self.weigh(tape)
         if tape.r is not None:
             np.multiply(tape.nll, tape.r, tape.nll)
@@ -83,4 +83,4 @@ class NLLLoss(WeightedLoss[LossTape]):
     def backward_rows(self, dlog_p: Array, tape: LossTape) -> None:
         g = self.upstream(tape)
         dlog_p.fill(0)
-        dlog_p[tape.n, tape.targets] = -g if tape.r is None else -g * tape.r  # (2)
+        dlog_p[np.arange(len(dlog_p)), tape.targets] = -g if tape.r is None else -g * tape.r  # (2)

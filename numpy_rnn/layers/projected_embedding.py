@@ -24,7 +24,7 @@ __all__ = ["ProjectedEmbedding", "ProjectedEmbeddingTape"]
 
 
 class ProjectedEmbeddingTape:
-    """tokens (N,), and the arrays of the order that is taken; those of the other one are empty."""
+    """tokens (N,), and the arrays that the chosen order needs; those of the other order are empty."""
 
     def __init__(self, embedding: Embedding, recurrence: Recurrence, N: int) -> None:
         V, E, H, dtype = embedding.num_embeddings, embedding.embedding_dim, recurrence.hidden_size, embedding.dtype

@@ -50,7 +50,7 @@ class LossTape(Tape):
         self.rows_shape: tuple[int, ...] = (N,)  # the targets' own: (N,), (N, d1, ...) or ()
         self.targets = np.empty(N, np.intp)
         self.nll, self.ones_N = np.empty(N, dtype), np.ones(N, dtype)  # BLAS sums as a product with ones
-        self.n, self.count = np.arange(N), N or math.nan  # the mean over no rows is nan
+        self.count = N or math.nan  # the mean over no rows is nan
 
     @cached_property
     def dscores(self) -> Array:

@@ -16,8 +16,10 @@ from numpy_rnn.gradient_checking.derivatives import (
     richardson,
     why_not_complex,
 )
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
-from numpy_rnn.gradient_checking.subjects.subject import Session, Subject
+from numpy_rnn.gradient_checking.progress import Progress
+from numpy_rnn.gradient_checking.subjects.session import Session
+from numpy_rnn.gradient_checking.subjects.state import is_floating
+from numpy_rnn.gradient_checking.subjects.subject import Subject
 
 __all__ = ["METHODS", "Experiment", "copies"]
 
@@ -32,62 +34,36 @@ class Experiment:
     """
 
     def __init__(self, subject: Subject, method: str | None, rng: np.random.Generator) -> None:
-        self.subject, self.notes = subject, subject.notes
-        floating = {name: value for name, value in subject.inputs.items() if is_floating(value)}
-        self.point: dict[str, Array] = floating | subject.parameters
-        for name, value in self.point.items():
-            if len(bad := np.argwhere(~np.isfinite(value))):
-                where = tuple(bad[0].tolist())
-                raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
-        session = subject.start(np.float64)
-        self.outputs = [y.copy() for y in session.forward(copies(self.point))]
-        self._check_outputs()
-        for name, y in zip(subject.output_names(self.outputs), self.outputs, strict=True):
-            if not np.isfinite(y).all():
-                self.notes.append(f"{name} is not finite at this point: its derivatives are meaningless")
+        self.subject, self.notes, self.point = subject, subject.notes, subject.tensors
+        self.progress = Progress(subject.label)
+        self.outputs = [y.copy() for y in subject.start(np.float64).forward(copies(self.point))]
         self.upstream = self.draw_upstream(rng)
-        self.eps = precision(self.function, self.point, rng)
-        if self.eps > EPS:
-            kind = next(kind.__name__ for kind in (np.float16, np.float32) if self.eps == np.finfo(kind).eps)
-            self.notes.append(f"forward computes in {kind} whatever its inputs are: its rounding limits the check")
+        self.eps = EPS
         if not (self.point and self.u.size):
             self.method, self.reason = METHODS[0], "there is nothing to differentiate"
-        elif method is None or method == METHODS[0]:
+        elif method == METHODS[1]:
+            self.method, self.reason = method, "as requested"
+        else:
             reason = why_not_complex(self.complex_function, self.function, self.point, rng)
             if reason and method:
                 raise ValueError(f"method {method!r} cannot be used: {reason}")
             self.method = METHODS[0] if reason is None else METHODS[1]
             self.reason = reason or "confirmed against finite differences in one direction"
-        else:
-            self.method, self.reason = method, "as requested"
-
-    def _check_outputs(self) -> None:
-        """Raise TypeError unless forward returned numbers, and floating-point ones among them."""
-        label, names = self.subject.label, self.subject.output_names(self.outputs)
-        for name, y in zip(names, self.outputs, strict=True):
-            if y.dtype.kind not in "biufc":
-                what = "None" if y.shape == () and y.item() is None else f"an array of dtype {y.dtype}"
-                raise TypeError(f"forward of {label} returned {what} as its {name}: expected an array of numbers")
-        if not any(map(is_floating, self.outputs)):
-            kinds = ", ".join(f"{name}: {y.dtype}" for name, y in zip(names, self.outputs, strict=True))
-            raise TypeError(
-                f"forward of {label} returned no floating-point numbers ({kinds}): nothing to differentiate"
-            )
+        if self.method == METHODS[1]:
+            self.eps = precision(self.function, self.point, rng)
 
     def draw_upstream(self, rng: np.random.Generator) -> list[Array]:
-        """Draw an upstream gradient for each output: random, because ones would hide sums over the wrong axis."""
-        count = self.subject.upstream_count(self.outputs)
+        """Draw an upstream gradient for each output: random, because ones would hide sums over the wrong axis.
+
+        That of a loss is 1, so that the numbers in the report are those that the user knows.
+        """
         upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in self.outputs]
-        names = self.subject.output_names(self.outputs)
-        self.takes_upstream = count > 0
-        for k in range(count, len(upstream)):
-            # A loss whose backward takes no argument starts the backward pass, with dL/dL = 1.
-            starts = len(upstream) == 1 and upstream[k].ndim == 0
-            upstream[k] = np.full(upstream[k].shape, float(starts))
-            if not starts:
-                self.notes.append(
-                    f"backward takes no upstream gradient for {names[k]}, so that output is not checked"
-                )
+        if len(upstream) == 1 and upstream[0].ndim == 0:
+            return [np.ones(())]
+        for k in self.subject.without_upstream:
+            upstream[k][...] = 0
+            name = self.subject.output_names[k]
+            self.notes.append(f"backward takes no upstream gradient for {name}, so that output is not checked")
         return upstream
 
     @property
@@ -114,7 +90,20 @@ class Experiment:
         return self._function(self.subject.start(np.complex128))
 
     def _function(self, session: Session) -> Function:
-        return lambda values: self.flat(session.forward(copies(values)))
+        def f(values: Mapping[str, Any]) -> Array:
+            self.progress.step()
+            return self.flat(session.forward(copies(values)))
+
+        return f
+
+    @property
+    def forwards_per_direction(self) -> int:
+        """Forward passes for one column of a Jacobian: one, or those of a few central differences."""
+        return 1 if self.method == METHODS[0] else 14
+
+    def affordable(self) -> int:
+        """Return how many more directions take about a second."""
+        return max(1, int(1 / (self.progress.seconds * self.forwards_per_direction)))
 
     def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
         """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""

@@ -24,11 +24,10 @@ class GradcheckReport:
     """The tensors, the side effects, and the method; `str(report)` is the report as text."""
 
     label: str
-    experiment: Experiment
+    experiment: Experiment | None  # None: nothing could be judged
     tensors: dict[str, TensorReport]
     faults: list[str]
-    seed: int
-    unchecked: list[str]
+    notes: list[str]
 
     @property
     def ok(self) -> bool:
@@ -37,7 +36,7 @@ class GradcheckReport:
 
     @property
     def method(self) -> str:
-        return self.experiment.method
+        return self.experiment.method if self.experiment else "none"
 
     def plot(self, target: Any = None) -> Any:
         """Draw analytic against numeric, the error's places, and the error against the step; see `plot`.
@@ -47,6 +46,8 @@ class GradcheckReport:
         return plot(self.label, self.tensors, self.experiment, target)
 
     def __str__(self) -> str:
+        if self.experiment is None:
+            return "\n\n".join([f"gradcheck of {self.label}: it cannot be judged", *map(_wrap, self._sentences())])
         rows = self._table()
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -70,30 +71,22 @@ class GradcheckReport:
             if tensor.diagnosis:
                 names.setdefault(tensor.diagnosis, []).append(tensor.name)
         likely = [f"{', '.join(tensors)}: {diagnosis}" for diagnosis, tensors in names.items()]
+        if close := self._with("CLOSE"):
+            rtol = 10.0 ** -min(tensor.digits for tensor in close)
+            likely.append(
+                "Differences of this size come from an epsilon, as in log(p + 1e-7), or from float32 in backward; "
+                f"rtol={rtol:.0e} (--rtol {rtol:.0e}) accepts them"
+            )
         return likely + [f"fault: {fault}" for fault in self.faults]
 
+    def _with(self, *verdicts: str) -> list[TensorReport]:
+        return [tensor for tensor in self.tensors.values() if tensor.verdict in verdicts]
+
     def _headline(self) -> str:
-        kinks = [tensor.name for tensor in self.tensors.values() if tensor.verdict == "KINKS"]
-        wrong = [tensor for tensor in self.tensors.values() if tensor.verdict in ("WRONG", "SHAPE")]
-        checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "not checked"]
-        if wrong:
-            count = f"{len(wrong)} of {len(checked)} gradients wrong"
-            verdict = count if len(checked) > 1 else "its gradient is wrong"
-        elif not any(tensor.checked_numeric.size for tensor in checked):
-            verdict = "nothing was checked: there is no nonempty floating-point array to differentiate by"
-        elif self.faults:
-            who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
-            right = f" (its {len(checked)} gradients are right)" if len(checked) > 1 else " (its gradient is right)"
-            verdict = f"{who} has side effects{'' if kinks else right}"
-        elif kinks:
-            verdict = f"{', '.join(kinks)} cannot be checked at this point"
-        else:
-            verdict = f"all {len(checked)} gradients right" if len(checked) > 1 else "its gradient is right"
-        if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
-            verdict += f", {', '.join(tiny)} too small to check"
-        if self.unchecked:
-            verdict += f", BUT {', '.join(self.unchecked)} NOT CHECKED"
-        lines = [f"gradcheck of {self.label}: {verdict}", f"  method: {self.method} ({self.experiment.reason})"]
+        if self.experiment is None:
+            return f"gradcheck of {self.label}: it cannot be judged"
+        lines = [f"gradcheck of {self.label}: {self._verdict()}", f"  method: {self.method} ({self.experiment.reason})"]
+        checked = self._with("ok", "WRONG", "CLOSE", "SHAPE", "KINKS", "NOT FINITE")
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
         coverage = [f"{', '.join(directional)} along random directions"] if directional else []
@@ -103,11 +96,13 @@ class GradcheckReport:
             coverage.append("every element" + (" of the others" if coverage else ""))
         if coverage:
             lines.append(f"  coverage: {'; '.join(coverage)}")
-        if self.unchecked:
-            names, first = ", ".join(self.unchecked), self.unchecked[0].rpartition(".")[2]
-            lines.append(f"  not checked: {names}, which forward reads or replaces, but backward sets no d{first}")
-        lines += [f"  {note}" for note in dict.fromkeys(self.experiment.notes)]
-        if kinks:
+        lines += [f"  {note}" for note in dict.fromkeys(self.notes)]
+        for tensor in self._with("NO GRADIENT"):
+            lines.append(
+                f"  {tensor.name} is not checked: forward depends on it, but there is no gradient. Return it, or set "
+                f"d{tensor.name.rpartition('.')[2]}; if it is a constant: constants=[{tensor.name!r}] (--constant)"
+            )
+        if kinks := [tensor.name for tensor in self._with("KINKS")]:
             lines.append(
                 f"  {', '.join(kinks)}: not differentiable where the derivative is not zero: choose other values"
             )
@@ -115,19 +110,50 @@ class GradcheckReport:
             if tensor.kinks.any():
                 places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} elements"
                 lines.append(f"  {tensor.name} is not differentiable at {places}: left and right derivatives differ")
+        for tensor in self._with("NOT FINITE"):
+            lines.append(f"  the derivatives of {tensor.name} are not finite everywhere: choose other values")
         return "\n".join(_wrap(line, "    ") for line in lines)
+
+    def _verdict(self) -> str:
+        """Return the first line: what is wrong, or that all is right, and what is not checked."""
+        missing = self._with("NO GRADIENT")
+        checked = [tensor for tensor in self.tensors.values() if tensor not in missing]
+        one = len(checked) == 1
+        if wrong := self._with("WRONG", "SHAPE"):
+            verdict = "its gradient is wrong" if one else f"{len(wrong)} of {len(checked)} gradients wrong"
+        elif close := self._with("CLOSE"):
+            what = "its gradient" if one else f"{len(close)} of {len(checked)} gradients"
+            verdict = f"{what} agree{'s' * one} to {min(tensor.digits for tensor in close)} digits only"
+        elif not any(tensor.checked_numeric.size for tensor in checked):
+            none = ": there is no nonempty floating-point array to differentiate by"
+            verdict = f"nothing was checked{'' if missing else none}"
+        elif kinks := [tensor.name for tensor in self._with("KINKS", "NOT FINITE")]:
+            verdict = f"{', '.join(kinks)} cannot be checked at this point"
+        elif self.faults:
+            who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"
+            right = "its gradient is" if one else f"its {len(checked)} gradients are"
+            verdict = f"{who} has side effects ({right} right)"
+        else:
+            verdict = "its gradient is right" if one else f"all {len(checked)} gradients right"
+        if tiny := [tensor.name for tensor in checked if tensor.is_tiny]:
+            verdict += f", {', '.join(tiny)} too small to check"
+        return verdict + (f", BUT {', '.join(tensor.name for tensor in missing)} NOT CHECKED" if missing else "")
 
     def _table(self) -> list[list[str]]:
         """Return the header, and one row per tensor."""
         rows = [["tensor", "shape", "abs error", "rel error", "worst at", "backward", "numerical", "verdict"]]
         for t in self.tensors.values():
             row = [t.name, str(t.shape), "", "", "", "", "", t.verdict]
-            if t.worst is not None and t.verdict in ("ok", "WRONG"):
+            if t.worst is not None and t.verdict in ("ok", "WRONG", "CLOSE"):
                 place = "a direction" if t.worst_index is None else str(list(t.worst_index))
                 numbers = [f"{t.checked_analytic[t.worst]: .9g}", f"{t.checked_numeric[t.worst]: .9g}"]
                 row[2:7] = [f"{t.max_absolute_error:.1e}", f"{t.max_relative_error:.1e}", place, *numbers]
-            if t.verdict == "SHAPE":
-                row[7] = "NO GRADIENT" if t.analytic is None else f"WRONG SHAPE {t.analytic.shape}"
+            if t.verdict == "SHAPE" and t.analytic is not None:
+                row[7] = f"WRONG SHAPE {t.analytic.shape}"
+            elif t.verdict == "CLOSE":
+                row[7] = f"agrees to {t.digits} digits"
+            elif t.verdict == "ok" and not t.checked_numeric.size:
+                row[7] = "empty"
             rows.append(row)
         return rows
 

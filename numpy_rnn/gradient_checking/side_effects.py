@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.experiment import Experiment, copies
+from numpy_rnn.gradient_checking.subjects.session import same
 
 __all__ = ["faults_of_conduct"]
 
 
 def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: np.random.Generator) -> list[str]:
     """Return one sentence per fault; `gradients` are those of the experiment's upstream gradients."""
-    subject, upstream = experiment.subject, experiment.upstream
-    faults = []
-    values = copies(experiment.point)
-    outputs = subject.start(np.float64).forward(values)
-    if not _equal(outputs, experiment.outputs):
-        return [
-            "forward returns different results for the same inputs, so it has no derivative: draw random numbers "
-            "from a numpy.random.Generator that is an attribute of the layer or an argument (its state is restored "
-            "before each call), or fix the seed"
-        ]
-    faults += _changed("forward modifies its input", values, experiment.point)
+    subject, upstream, names = experiment.subject, experiment.upstream, experiment.subject.output_names
+    session, used = subject.start(np.float64), [u.copy() for u in upstream]
+    returned = session.forward(copies(experiment.point))
+    outputs = dict(zip(names, [y.copy() for y in returned], strict=True))
+    before = {name: session.value(name) for name in experiment.point}
+    inputs = {n: x for n, x in before.items() if subject.leaves[n].paths[0][0] == ("[", "args")}
+    faults = _changed("forward modifies its input", inputs, experiment.point)
 
-    names = subject.output_names(experiment.outputs)
-
-    def by_name(prefix: str, arrays: list[Array]) -> dict[str, Array]:
-        return {prefix + name: array for name, array in zip(names, arrays, strict=True)}
-
-    session, values, used = subject.start(np.float64), copies(experiment.point), [u.copy() for u in upstream]
-    returned = session.forward(values)
-    before = copies(values)  # forward may have modified them
     first = session.backward(used)
-    faults += _changed("backward modifies", values, before)
-    faults += _changed("backward modifies what forward returned,", by_name("", returned), by_name("", outputs))
-    faults += _changed("backward modifies the upstream gradient", by_name("d", used), by_name("d", upstream))
+    after = {name: session.value(name) for name in experiment.point}
+    faults += _changed("backward modifies", {name: after[name] for name in inputs}, before)
+    faults += _changed("backward modifies what forward returned,", dict(zip(names, returned, strict=True)), outputs)
+    dnames = [f"d{name}" for name in names]
+    was = dict(zip(dnames, upstream, strict=True))
+    faults += _changed("backward modifies the upstream gradient", dict(zip(dnames, used, strict=True)), was)
+    if any(not same(first[name], gradients[name]) for name in gradients):
+        faults.append(
+            "two fresh copies return different gradients: backward draws random numbers or uses global state"
+        )
+    if any(not same(after[name], before[name]) for name in before if name not in inputs):
+        return faults  # backward updates the parameters, so a second call is another one
+    if subject.takes_upstream and len(upstream) == 1 and upstream[0].ndim == 0:
+        faults += _of_a_loss(experiment, gradients)
     try:
         second = session.backward([u.copy() for u in upstream])
     except Exception:
         experiment.notes.append("backward can be called only once per forward")
         second = first
-    if not _equal(list(first.values()), list(gradients.values())):
-        faults.append(
-            "two fresh copies return different gradients: backward draws random numbers or uses global state"
-        )
     repeated = [name for name in first if not _close(first[name], second[name])]
-
-    session = subject.start(np.float64)
-    session.forward(copies(experiment.point))
-    other = session.backward(experiment.draw_upstream(rng))
-    session.forward(copies(experiment.point))
-    after = session.backward([u.copy() for u in upstream])
-    stale = [name for name in first if not _close(first[name], after[name])]
-    added = [name for name in stale if after[name].shape == other[name].shape == first[name].shape]
-    added = [name for name in added if _close(after[name], first[name] + other[name])]
+    stale, added = _left_over(experiment, first, list(outputs.values()), rng)
     if added:
         faults.append(
             f"gradients accumulate from call to call: backward adds to {', '.join(added)} (assign instead, or define "
@@ -73,10 +63,36 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     return faults
 
 
-def _equal(some: list[Array], others: list[Array]) -> bool:
-    return len(some) == len(others) and all(
-        np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(some, others, strict=True)
-    )
+def _of_a_loss(experiment: Experiment, gradients: Mapping[str, Array]) -> list[str]:
+    """Compare with the gradients for half the upstream gradient of a loss, which is 1 otherwise."""
+    half = experiment.backward([np.array(0.5)])
+    if all(_close(half[name], gradients[name]) for name in gradients):
+        experiment.notes.append("backward ignores the upstream gradient of the loss: right as long as that is 1")
+    elif wrong := [name for name in gradients if not _close(half[name], 0.5 * gradients[name])]:
+        return [f"the gradient of {', '.join(wrong)} is not proportional to the upstream gradient of the loss"]
+    return []
+
+
+def _left_over(
+    experiment: Experiment, first: Mapping[str, Array], outputs: list[Array], rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """Return the gradients that another call before changes, and those to which it is added.
+
+    There are none if forward itself carries a state from call to call, or may be called only once.
+    """
+    session = experiment.subject.start(np.float64)
+    try:
+        session.forward(copies(experiment.point))
+        other = session.backward(experiment.draw_upstream(rng))
+        session.call_forward(copies(experiment.point))
+        if not all(map(same, session.outputs(), outputs)):
+            return [], []
+        after = session.backward([u.copy() for u in experiment.upstream])
+    except Exception:
+        return [], []
+    stale = [name for name in first if not _close(first[name], after[name])]
+    added = [name for name in stale if after[name].shape == other[name].shape == first[name].shape]
+    return stale, [name for name in added if _close(after[name], first[name] + other[name])]
 
 
 def _close(a: Array, b: Array) -> bool:
@@ -85,5 +101,5 @@ def _close(a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * size, equal_nan=True))
 
 
-def _changed(words: str, now: dict[str, Array], before: dict[str, Array]) -> list[str]:
-    return [f"{words} {name}" for name, value in now.items() if not _equal([value], [before[name]])]
+def _changed(words: str, now: Mapping[str, Array], before: Mapping[str, Array]) -> list[str]:
+    return [f"{words} {name}" for name, value in now.items() if not same(value, before[name])]

@@ -21,8 +21,9 @@ class TensorReport:
     Attributes
     ----------
     verdict : str
-        "ok", "WRONG", "SHAPE" (the gradient is missing or has another shape than the tensor), "KINKS" (forward is not
-        differentiable wherever its derivative is not zero) or "not checked" (a configuration).
+        "ok", "WRONG", "CLOSE" (errors as of an epsilon or float32), "SHAPE" (the gradient has another shape than the
+        tensor), "NO GRADIENT", "KINKS" (forward is not differentiable wherever its derivative is not zero) or
+        "NOT FINITE" (some numerical derivatives are not).
     analytic : ndarray
         The gradient from backward.
     numeric : ndarray
@@ -54,7 +55,18 @@ class TensorReport:
 
     @property
     def ok(self) -> bool:
-        return self.verdict in ("ok", "not checked")
+        return self.verdict == "ok"
+
+    @property
+    def limit(self) -> float:
+        """The smallest relative error that shows, in the largest element."""
+        k = int(np.argmax(np.abs(self.checked_numeric)))
+        return float(self.tolerance[k] / np.abs(self.checked_numeric[k]))
+
+    @property
+    def digits(self) -> int:
+        """The number of digits in which the two gradients agree."""
+        return int(-math.log10(max(self.max_relative_error, 1e-16)))
 
     @property
     def is_tiny(self) -> bool:

@@ -99,9 +99,8 @@ def test_gradients_of_integers_are_returned_and_left_alone():
     assert list(assert_right((product, product_back), (np.arange(20).reshape(5, 4), w_43)).tensors) == ["w"]
 
 
-def test_the_inputs_of_a_pair_go_into_a_tuple_and_the_pair_may_be_a_list():
-    with pytest.raises(TypeError, match=r"inputs of a pair go into one tuple"):
-        nr.gradcheck((product, product_back), x_54, w_43)
+def test_the_inputs_of_a_pair_may_be_in_a_tuple_and_the_pair_may_be_a_list():
+    assert_right((product, product_back), x_54, w_43)
     assert_right([product, product_back], (x_54, w_43))
     with pytest.raises(TypeError, match="product takes x, w, got v"):
         nr.gradcheck((product, product_back), {"x": x_54, "v": w_43})
@@ -110,7 +109,7 @@ def test_the_inputs_of_a_pair_go_into_a_tuple_and_the_pair_may_be_a_list():
 @pytest.mark.parametrize(
     ("backward", "words"),
     [
-        (lambda d, c: None, "2 of 2 gradients wrong"),
+        (lambda d, c: None, "BUT x, w NOT CHECKED"),
         (lambda d, c: (product_back(d, c)[0], None), "NO GRADIENT"),
         (lambda d, c: dict(zip(["dx", "dW"], product_back(d, c), strict=True)), "backward returns dW, which matches"),
     ],

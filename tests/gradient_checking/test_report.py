@@ -90,10 +90,16 @@ def test_a_gradient_as_small_as_rounding_is_not_headlined_as_right():
     assert "x too small to check" in str(report).splitlines()[0]
 
 
-def test_an_output_that_is_not_finite_is_noted():
+def test_an_output_that_is_not_finite_cannot_be_judged():
     with np.errstate(all="ignore"):
         report = conduct(lambda x: (np.log(x), x), lambda dy, x: dy / x)  # some of x are negative
-    assert "output is not finite at this point" in str(report)
+    assert not report.ok
+    assert "it cannot be judged" in str(report)
+    assert "forward is not finite at this point (output is nan at" in str(report)
+    assert "WRONG" not in str(report)
+    with np.errstate(all="ignore"):  # the derivative alone
+        report = nr.gradcheck((lambda x: (np.sqrt(x), x), lambda dy, x: dy / 2 / np.sqrt(x)), np.array([0.0, 1, 4]))
+    assert not report.ok
 
 
 def test_an_output_without_an_upstream_gradient_is_noted():

@@ -51,7 +51,7 @@ EMBEDDING = [
 
 DIVIDED, ONE_HOT, RESULT = "dloss / np.float64(N)", "p[np.arange(N), targets] -= 1", "return p * "
 CROSS_ENTROPY = [
-    ("dloss is ignored", DIVIDED, "1 / np.float64(N)", "upstream gradient"),
+    ("dloss is ignored", DIVIDED, "1 / np.float64(N)", "upstream gradient", "logits", "CrossEntropyLoss, weighted"),
     ("not divided by N", DIVIDED, "np.asarray(dloss)", "5 times what it should be"),
     ("divided by N twice", DIVIDED, "dloss / np.float64(N) / N", "1/5 of what it should be"),
     ("divided by C where N belongs", DIVIDED, "dloss / np.float64(logits.shape[1])", "5/7 of what it should be"),

@@ -67,8 +67,21 @@ TESTS = {
         test_clipping.test_clipping_is_by_the_euclidean_norm_by_default,
     ],
 }
-for name, like in {"Linear, square": "Linear", "Embedding, a line": "Embedding", "RNN, square": "RNN"}.items():
-    TESTS[name] = TESTS[like]
+for variant in ("Linear, square", "Embedding, a line", "CrossEntropyLoss, weighted", "RNN, square"):
+    TESTS[variant] = TESTS[variant.partition(",")[0]]
+
+
+class Weighted:
+    """A loss that is multiplied by a number, so that its upstream gradient is not 1."""
+
+    def __init__(self):
+        self.loss = nr.CrossEntropyLoss()
+
+    def forward(self, logits, targets):
+        return 0.7 * self.loss.forward(logits, targets)
+
+    def backward(self, dloss):
+        return self.loss.backward(0.7 * dloss)
 
 
 def subject(piece):
@@ -86,6 +99,8 @@ def subject(piece):
             return nr.Embedding(V, E, rng=rng), tokens.ravel()[:9]
         case "CrossEntropyLoss":
             return nr.CrossEntropyLoss(), rng.standard_normal((T, V)), tokens[:, 0]
+        case "CrossEntropyLoss, weighted":
+            return Weighted(), rng.standard_normal((T, V)), tokens[:, 0]
         case "RNN":
             return nr.RNN(E, H, rng=rng), rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
         case "RNN, square":

@@ -21,7 +21,7 @@ from numpy_rnn.gradient_checking.diagnosis.unrolled import take_apart
 from numpy_rnn.gradient_checking.diagnosis.unrolled_mistakes import mistakes
 from numpy_rnn.gradient_checking.diagnosis.upstreams import contributions, other_upstreams, upstream_ignored
 from numpy_rnn.gradient_checking.report import GradcheckReport
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.state import is_floating
 
 __all__ = ["NOTHING_FITS", "diagnose"]
 
@@ -34,9 +34,11 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
         tensor.time_axis = evidence.time_axis(name)
     cases = {}
     for name, tensor in report.tensors.items():
-        if tensor.verdict == "SHAPE":
+        if tensor.verdict == "SHAPE" and tensor.analytic is not None:
             tensor.diagnosis = _shape(tensor.analytic, tensor.checked_numeric, tensor.shape, evidence.is_full(name))
-        elif tensor.verdict == "WRONG" and tensor.coordinates is not None:
+        elif tensor.diagnosis:  # at ties
+            continue
+        elif tensor.verdict in ("WRONG", "CLOSE") and tensor.coordinates is not None:
             # Elements where forward is not differentiable are no evidence.
             wrong = ~(tensor.absolute_error <= tensor.tolerance)
             a = np.where(tensor.kinks, tensor.checked_numeric, tensor.checked_analytic)
@@ -66,7 +68,8 @@ def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
     served = Counter(words for every in candidates.values() for words in every)
     for name, case in cases.items():
         best = max(candidates[name], key=lambda words: served[words], default=None)
-        report.tensors[name].diagnosis = best or wrong_places(case) or NOTHING_FITS
+        is_close = report.tensors[name].verdict == "CLOSE"
+        report.tensors[name].diagnosis = best or (None if is_close else wrong_places(case) or NOTHING_FITS)
 
 
 def _not_finite(case: Case) -> Iterator[str]:
@@ -89,9 +92,7 @@ def _zero(case: Case) -> Iterator[str]:
         yield "forward does not depend on it, so the true gradient is zero, or forward reads a different array"
 
 
-def _shape(analytic: Array | None, numeric: Array, shape: tuple[int, ...], full: bool) -> str:
-    if analytic is None:
-        return "backward returns no gradient for it"
+def _shape(analytic: Array, numeric: Array, shape: tuple[int, ...], full: bool) -> str:
     words = f"the gradient has shape {analytic.shape}, the tensor {shape}"
     if full and numeric.size:
         g = numeric.reshape(shape)

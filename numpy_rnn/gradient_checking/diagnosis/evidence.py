@@ -19,7 +19,7 @@ class Evidence:
         self.experiment, self.gradients, self.u = experiment, gradients, experiment.u
         self.coordinates: dict[str, Array] = {}
         self.jacobians: dict[str, Array] = {}
-        self.output_names = experiment.subject.output_names(experiment.outputs)
+        self.output_names = experiment.subject.output_names
 
     def add(self, name: str, coordinates: Array, J: Array) -> None:
         """Store columns of a tensor's Jacobian, (M, K), for K of its coordinates."""

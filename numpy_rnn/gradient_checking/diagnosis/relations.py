@@ -10,7 +10,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.diagnosis.evidence import Case
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.state import is_floating
 
 __all__ = ["factor", "rearranged", "related", "rounded"]
 

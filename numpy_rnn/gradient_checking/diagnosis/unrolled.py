@@ -18,7 +18,7 @@ import numpy as np
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.derivatives import complex_step, one_hot, richardson
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.state import is_floating
 
 __all__ = ["Gradients", "Recurrence", "take_apart"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.diagnosis.evidence import Case, Evidence
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.state import is_floating
 
 __all__ = ["contributions", "other_upstreams", "upstream_ignored"]
 
@@ -16,7 +16,7 @@ __all__ = ["contributions", "other_upstreams", "upstream_ignored"]
 def upstream_ignored(case: Case) -> Iterator[str]:
     """Backward returns the same for twice the upstream gradients."""
     evidence = case.evidence
-    if evidence.experiment.takes_upstream:
+    if evidence.experiment.subject.takes_upstream:
         doubled = evidence.experiment.backward([2 * u for u in evidence.experiment.upstream])
         gradient = evidence.gradients[case.name]
         if gradient.any() and np.array_equal(doubled[case.name], gradient):

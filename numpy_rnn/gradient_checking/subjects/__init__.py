@@ -1,1 +1,1 @@
-"""How the code under test is called: layers, and pairs of forward and backward functions."""
+"""What is checked: how its forward and backward are called, and where its tensors and their gradients are."""

@@ -1,157 +1,280 @@
-"""The common interface of everything that is checked: named tensors, forward at any values of them, and backward.
+"""What is checked, as one thing whatever its form: named tensors, forward at any values of them, and backward.
 
-A *subject* has the names of its inputs and parameters and their values in float64. A *session* is a copy of it, in
-float64 or complex128, that runs. `LayerSubject` and `PairSubject` are the two kinds of subjects.
+A *subject* holds the layer or the functions, the arguments of forward and the variables that they read. A *session* is a
+copy of all that, in float64 or complex128, which runs. Every forward of a session starts from the same state.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.conversion import is_floating
+from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, signature_of
+from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
+from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, leaves_of
+from numpy_rnn.gradient_checking.subjects.returned import Slot
+from numpy_rnn.gradient_checking.subjects.session import Session, same
+from numpy_rnn.gradient_checking.subjects.state import Path, converted, is_floating, walk
+from numpy_rnn.gradient_checking.subjects.variables import scopes_of
 
-__all__ = [
-    "PREFIXES", "Session", "Slot", "Subject", "as_float64", "as_list", "name_gradients", "positional", "without_d",
-]  # fmt: skip
+__all__ = ["Session", "Subject", "as_subject"]
 
-PREFIXES = ("grad_", "d_", "d")  # of names of gradients
-
-
-class Session(Protocol):
-    """One copy of the subject, in one dtype."""
-
-    def forward(self, values: Mapping[str, Any]) -> list[Array]:
-        """Return the outputs for `values`, by name; other inputs keep the values they were given."""
-
-    def backward(self, upstream: list[Array]) -> dict[str, Array]:
-        """Return the gradients that backward computes after the last forward; some may be missing."""
+FACES = (
+    ("forward", "backward"), ("forward_pass", "backward_pass"), ("fprop", "bprop"), ("forward_prop", "backward_prop"),
+    ("forward_propagation", "backward_propagation"), ("forward", "backprop"), ("__call__", "backward"),
+    ("loss", "gradient"),
+)  # fmt: skip
 
 
-class Subject(Protocol):
-    """Something to check; see `LayerSubject` and `PairSubject`."""
+class Subject:
+    """Something to check.
 
-    label: str
-    inputs: dict[str, Any]
-    further_inputs: list[str]  # arguments of forward that were not given
-    parameters: dict[str, Array]
-    notes: list[str]
-    unchecked: list[str]  # arrays that forward reads and for which backward sets no gradient
+    Attributes
+    ----------
+    label : str
+    inputs : dict of str to value
+        The arguments of forward that were given.
+    further_inputs : list of str
+        Those that were not given, and are None by default.
+    tensors : dict of str to ndarray
+        The values of every array whose gradient is checked, in float64.
+    missing : list of str
+        Arrays that forward depends on, without a gradient, and not named as constants.
+    unfit : str or None
+        Why nothing can be judged: forward is not finite, or not a function of its inputs.
+    output_names : list of str
+        The name of each array that forward returns.
+    """
+
+    def __init__(
+        self, label: str, forward: Callable[..., Any], backward: Callable[..., Any] | None, inputs: Mapping[str, Any],
+        *, is_layer: bool = False, params_first: bool = False, options: Mapping[str, Any] | None = None,
+        constants: Collection[str] = (), used_generators: Callable[[], list[Callable[[], None]]],
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.label, self.forward_callable, self.backward_callable = label, forward, backward
+        self.params_first, self.constants = params_first, constants
+        self.notes: list[str] = []
+        signature, options = signature_of(forward), options or {}
+        self.further_inputs = [n for n in signature.optional if not (n in inputs or n in options)]
+        self.inputs = {name: as_float64(name, value) for name, value in inputs.items()}
+        owners = [getattr(f, "__self__", None if hasattr(f, "__code__") else f) for f in (forward, backward)]
+        self.scopes = scopes_of(forward, backward, *owners)
+        for scope in self.scopes:
+            scope.names -= {name for name, value in scope.read().items() if not _can_be_copied(value)}
+        self.root = {
+            "self": owners[0], "other": owners[1], "forward": forward, "backward": backward, "args": self.inputs,
+            "options": dict(options), "variables": [scope.read() for scope in self.scopes],
+        }  # fmt: skip
+        given = [value for _, value in walk([owners, inputs]) if is_floating(value)]
+        if any(value.dtype.itemsize < 8 for value in given):
+            self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")
+        self.leaves: dict[str, Leaf] = {}
+        self.slots: list[Slot] = []
+        self.own: list[Slot] = []
+        self.tensors: dict[str, Array] = {}
+        self.missing: list[str] = []
+        self.used_generators, self.reset_generators = used_generators, used_generators()
+        self._find_tensors(is_layer, rng)
 
     def start(self, dtype: DTypeLike) -> Session:
         """Return a fresh session, without any state from earlier computations."""
+        return Session(self, dtype)
 
-    def configuration(self, gradients: Mapping[str, Array]) -> list[str]:
-        """Name the inputs that need no gradient: dictionaries for which backward returned none."""
+    def _find_tensors(self, is_layer: bool, rng: np.random.Generator) -> None:
+        self.constant_paths: list[Path] = []
+        self._find_leaves()
+        self.calls = Calls([0])
+        session = self.start(np.float64)
+        shapes = {name: np.shape(session.read(name)) for name in self.leaves}
+        self.shapes: dict[str, tuple[int, ...]] = shapes
+        before = {name: session.value(name) for name in self.leaves}
+        session.call_forward({})
+        self.reset_generators = self.used_generators()
+        self.calls = plan(
+            self.label, self.forward_callable, self.backward_callable, session.returned, session.root["self"],
+            list(self.inputs), is_layer, self.params_first,
+        )  # fmt: skip
+        outputs = session.outputs()
+        self.output_names = output_names(self.calls, self.backward_callable, is_layer, len(outputs))
+        given = {what for kind, what in self.calls.arguments if kind == "upstream"}
+        self.takes_upstream = bool(given)
+        is_whole = self.calls.whole or self.backward_callable is None or not given
+        self.without_upstream = [] if is_whole else [k for k in range(len(outputs)) if k not in given]
+        _check_outputs(self.label, self.output_names, outputs)
+        outputs = [y.copy() for y in outputs]
+        replaced = {n for n in self.leaves if not same(before[n], session.value(n))}
+        self.unfit = self._unfit(outputs)
+        if self.unfit:
+            return
+        depends = depended_on(self, list(self.leaves), outputs, rng)
+        for slot in self.own:
+            slot.leaves = {name: path for name, path in slot.leaves.items() if name in depends}
+        self.own = [slot for slot in self.own if slot.leaves]
+        upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in outputs]
+        found = session.backward(upstream)
+        self.reset_generators = self.used_generators()
+        state = state_among(self, sorted(replaced & set(depends) - set(found)))
+        self.missing = [name for name in depends if name not in found and name not in state]
+        variables = {n for n, leaf in self.leaves.items() if leaf.paths[0][0][1] == "variables"}
+        kept = [n for n in self.leaves if n in found and (n in depends or n not in replaced | variables)]
+        left = without_duplicates(self, kept, self.missing)
+        self.missing = [name for name in self.missing if name in left]
+        self.tensors = {name: before[name] for name in self.leaves if name in left}
+        if state:
+            self.notes.append(f"{', '.join(state)} is state that forward replaces: taken as given, not checked")
 
-    def output_names(self, outputs: list[Array]) -> list[str]:
-        """Name each output."""
+    def _find_leaves(self) -> None:
+        """Find every floating-point array, except in the options and where a constant is named."""
+        copied = converted(self.root, np.float64)
+        parts: list[tuple[str, str, Any]] = [("args", name, value) for name, value in copied["args"].items()]
+        parts += [("self", "", copied["self"]), ("other", "", copied["other"])]
+        bases = [((("[", part), *((("[", base),) if base else ())), base, value) for part, base, value in parts]
+        for k, variables in enumerate(copied["variables"]):
+            bases += [((("[", "variables"), ("[", k), ("[", name)), name, value) for name, value in variables.items()]
+        all_leaves = leaves_of([(p, "" if self.params_first and b == "params" else b, v) for p, b, v in bases])
+        named = {name: [n for n, leaf in all_leaves.items() if _covers(name, n, leaf)] for name in self.constants}
+        for name, covered in named.items():
+            if not covered:
+                raise ValueError(f"constants names {name!r}, expected one of {', '.join(all_leaves)}")
+        excluded = {n for covered in named.values() for n in covered}
+        self.constant_paths = [all_leaves[name].paths[0] for name in excluded]
+        self.leaves = {
+            name: leaf for name, leaf in all_leaves.items()
+            if name not in excluded and (name in self.inputs or np.size(follow(copied, leaf.paths[0])))
+        }  # fmt: skip
+        for name, leaf in self.leaves.items():
+            path = leaf.paths[0]
+            place, key = path[0][1], path[1][1] if len(path) > 1 else ""
+            depth = 3 if place == "variables" else 2
+            base = path[2][1] if place == "variables" else key
+            slots = self.slots if place == "args" else self.own
+            if not slots or slots[-1].name != str(base):
+                slots.append(Slot(str(base), {}))
+            slots[-1].leaves[name] = path[depth:]
 
-    def upstream_count(self, outputs: list[Array]) -> int:
-        """Return for how many outputs, from the first on, backward takes an upstream gradient."""
+    def _unfit(self, outputs: list[Array]) -> str | None:
+        for name, y in zip(self.output_names, outputs, strict=True):
+            if is_floating(y) and len(bad := np.argwhere(~np.isfinite(y))):
+                where = bad[0].tolist()
+                return (
+                    f"forward is not finite at this point ({name} is {y[tuple(where)]} at {where}), so nothing can be "
+                    "judged here: choose values for which it is, such as positive ones for a logarithm"
+                )
+        for session in (self.start(np.float64), self.start(np.float64)):
+            again = [np.asarray(y) for y in session.forward({})]
+            if not (len(again) == len(outputs) and all(map(same, again, outputs))):
+                return (
+                    "forward returns different results for the same inputs, so it has no derivative and nothing can be "
+                    "judged: draw random numbers from a numpy.random.Generator that is an argument, an attribute or a "
+                    "variable of the module, or from np.random (their states are set back), or fix the seed"
+                )
+        return None
 
 
-@dataclass
-class Slot:
-    """One argument of forward that has a gradient; a dictionary of arrays has one per member."""
+def as_subject(
+    checked: Any, inputs: tuple[Any, ...], options: Mapping[str, Any], constants: Collection[str],
+    used_generators: Callable[[], list[Callable[[], None]]], rng: np.random.Generator,
+) -> Subject:  # fmt: skip
+    """Return what is checked as a subject: a layer, a pair of functions, or a function that returns both.
 
-    name: str
-    members: dict[Any, str] | None = None  # key -> name of the tensor
-
-
-def name_gradients(returned: Any, slots: list[Slot], arguments: list[str], subject: Subject) -> dict[str, Array]:
-    """Name what backward returned: a mapping by name, or a sequence in the order of forward's arguments.
-
-    A sequence has one entry per argument (those of arguments without a gradient are ignored) or one per slot. It may
-    have more entries, for optional arguments that were not given.
+    Raises
+    ------
+    TypeError
+        It is none of these, or its inputs do not fit.
     """
-    label = subject.label
-    if returned is None:
-        return {}
-    known = {slot.name: slot for slot in slots}
-    known |= {name: Slot(name) for slot in slots for name in (slot.members or {}).values()}
-    pairs: Iterable[tuple[Slot, Any]]
-    if isinstance(returned, Mapping):
-        by_name = {key: str(key) if key in known else without_d(str(key)) for key in returned}
-        pairs = [(known[name], returned[key]) for key, name in by_name.items() if name in known]
-        if by_name and not pairs:
-            raise KeyError(f"backward of {label} returned gradients of {list(returned)}, expected {list(known)}")
-        others = {*known, *arguments, *subject.further_inputs}
-        if unknown := [str(key) for key, name in by_name.items() if name not in others]:
-            subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
-    else:
-        items = list(returned) if isinstance(returned, tuple | list) else [returned]
-        if len(items) == len(arguments):
-            pairs = [(slot, items[arguments.index(slot.name)]) for slot in slots]
-        elif len(slots) <= len(items) <= len(slots) + len(subject.further_inputs):
-            pairs = zip(slots, items, strict=False)
-        else:
-            names = ", ".join(slot.name for slot in slots)
-            raise ValueError(f"backward of {label} returned {len(items)} gradients, expected {len(slots)}: {names}")
-    named: dict[str, Any] = {}
-    for slot, value in pairs:
-        if slot.members is None:
-            named[slot.name] = value
-        elif isinstance(value, Mapping):
-            named |= {slot.members[key]: v for key, v in value.items() if key in slot.members}
-    return {name: as_gradient(name, value, label) for name, value in named.items() if value is not None}
-
-
-def as_gradient(name: str, value: Any, label: str) -> Array:
-    """Return a copy of the gradient of one tensor, which must be an array of numbers."""
-    try:
-        gradient = np.array(value)
-    except ValueError:  # rows of several lengths
-        gradient = np.array(None)
-    if gradient.dtype.kind not in "biufc":
-        what = f"an array of {gradient.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    more: dict[str, Any] = {
+        "constants": constants, "used_generators": used_generators, "rng": rng, "options": options,
+    }  # fmt: skip
+    if isinstance(checked, tuple | list):
+        if len(checked) != 2 or not all(map(callable, checked)):
+            raise TypeError("a pair must be two functions, (forward, backward)")
+        if options:
+            raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}")
+        forward, backward = checked
+        label = getattr(forward, "__name__", type(forward).__name__)
+        given, params = inputs[0] if len(inputs) == 1 else inputs, None
+        if len(inputs) == 2 and isinstance(inputs[1], Mapping):
+            given, params = inputs
+        named = _named(label, forward, given if isinstance(given, Mapping | tuple | list) else (given,), params)
+        return Subject(label, forward, backward, named, params_first=params is not None, **more)
+    label = type(checked).__name__
+    for names in FACES:
+        forward, backward = (getattr(checked, name, None) for name in names)
+        if callable(forward) and callable(backward):
+            return Subject(label, forward, backward, _named(label, forward, inputs, None), is_layer=True, **more)
+    if not callable(checked) or isinstance(checked, type):
         raise TypeError(
-            f"backward of {label} returned {what} as the gradient of {name}: expected an array of numbers"
+            f"{label} {checked.__name__ if isinstance(checked, type) else ''}has no methods forward and backward: "
+            "expected a layer, a pair (forward, backward), or a function that returns a loss and its gradients"
         )
-    return gradient
+    label = getattr(checked, "__name__", label)
+    return Subject(label, checked, None, _named(label, checked, inputs, None), **more)
 
 
-def as_list(result: Any) -> list[Any]:
-    """Return one output or several as a list."""
-    return list(result) if isinstance(result, tuple | list) else [result]
+def _named(label: str, forward: Callable[..., Any], inputs: Any, params: Any) -> dict[str, Any]:
+    """Return the inputs by the names of forward's arguments, in their order; params come first."""
+    signature = signature_of(forward)
+    names = list(signature.names[1:] if params is not None else signature.names)
+    if not isinstance(inputs, Mapping):
+        if len(inputs) > len(names) and not signature.more:
+            raise TypeError(f"forward of {label} takes {len(names)} inputs, got {len(inputs)}")
+        names += [f"input {k}" for k in range(len(names), len(inputs))]
+        inputs = dict(zip(names, inputs, strict=False))
+    elif set(inputs) <= set(names):
+        inputs = {name: inputs[name] for name in names if name in inputs}
+    elif not signature.more:
+        unknown = ", ".join(str(name) for name in inputs if name not in names)
+        raise TypeError(f"{label} takes {', '.join(names)}, got {unknown}")
+    return ({} if params is None else {"params": params}) | dict(inputs)
 
 
-def as_float64(value: Any) -> Any:
-    """Return floating-point arrays, and lists of such numbers, in float64; anything else as it is."""
-    if isinstance(value, list | np.floating):
+def as_float64(name: str, value: Any) -> Any:
+    """Return floating-point numbers as an array of float64, lists of them too; anything else as it is."""
+    if isinstance(value, np.floating) or isinstance(value, list) and _is_rows(value):
         value = np.asarray(value)
     elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     if is_floating(value):
         if value.dtype.kind == "c":
-            raise TypeError(f"an array has dtype {value.dtype}, expected real numbers")
-        return value.astype(np.float64)
+            raise TypeError(f"{name} has dtype {value.dtype}, expected real numbers")
+        if len(bad := np.argwhere(~np.isfinite(value))):
+            where = tuple(bad[0].tolist())
+            raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
     return value
 
 
-def positional(function: Callable[..., Any]) -> tuple[list[str], bool, list[str]]:
-    """Return the names of the positional arguments, and whether there are more of them, as *arguments.
+def _is_rows(value: Any) -> bool:
+    """Whether a list holds floating-point numbers, or lists of them in equal lengths."""
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_rows, value)) and len({np.shape(row) for row in value}) == 1
+    return isinstance(value, float)
 
-    The third result has the names of those that are None unless given, such as an initial state.
-    """
+
+def _covers(constant: str, name: str, leaf: Leaf) -> bool:
+    """Whether a name among the constants means an array: its own, that of what holds it, or its last part."""
+    return name == constant or name.startswith((f"{constant}[", f"{constant}.")) or leaf.last == constant
+
+
+def _can_be_copied(value: Any) -> bool:
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # built-in functions may have no signature
-        return [], True, []
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return [p.name for p in named], more, [p.name for p in named if p.default is None]
+        copy.deepcopy(value)
+    except Exception:
+        return False
+    return True
 
 
-def without_d(name: str) -> str:
-    """Return the name of the tensor that a gradient belongs to: `dx`, `d_x` and `grad_x` belong to `x`."""
-    for prefix in PREFIXES:
-        if name.startswith(prefix) and len(name) > len(prefix):
-            return name.removeprefix(prefix)
-    return name
+def _check_outputs(label: str, names: Sequence[str], outputs: Sequence[Array]) -> None:
+    """Raise TypeError unless forward returned numbers, and floating-point ones among them."""
+    for name, y in zip(names, outputs, strict=True):
+        if y.dtype.kind not in "biufc":
+            what = "None" if y.shape == () and y.item() is None else f"an array of dtype {y.dtype}"
+            raise TypeError(f"forward of {label} returned {what} as its {name}: expected an array of numbers")
+    if not any(map(is_floating, outputs)):
+        kinds = ", ".join(f"{name}: {y.dtype}" for name, y in zip(names, outputs, strict=True))
+        raise TypeError(f"forward of {label} returned no floating-point numbers ({kinds}): nothing to differentiate")

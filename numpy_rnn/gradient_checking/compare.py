@@ -1,0 +1,169 @@
+"""The comparison of one tensor's gradient with numerical derivatives, element by element or along directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided
+from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
+from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
+from numpy_rnn.gradient_checking.tensors import TensorReport
+
+__all__ = ["Settings", "check_tensor"]
+
+SAMPLE = 48  # elements that are checked one by one if a direction shows an error
+CLOSE = 1e-4  # relative errors up to here are those of an epsilon or of float32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The tolerances that the user allows in addition, and the number of directions."""
+
+    rtol: float
+    atol: float
+    directions: int
+
+
+def check_tensor(
+    evidence: Evidence, name: str, full: bool, settings: Settings, rng: np.random.Generator
+) -> TensorReport:
+    """Compare one gradient, in full or along random directions, and at a sample of elements if these show an error."""
+    experiment, analytic = evidence.experiment, evidence.gradients.get(name)
+    x = experiment.point[name]
+    if analytic is None:
+        return TensorReport(name, x.shape, "NO GRADIENT")
+    is_wrong_shape = analytic.shape != x.shape
+    a = np.full(x.shape, np.nan) if is_wrong_shape else analytic
+    if full:
+        tensor = _compare(evidence, name, a, settings, coordinates=np.arange(x.size))
+    else:
+        drawn = rng.standard_normal((settings.directions, *x.shape))
+        tensor = _compare(evidence, name, a, settings, directions=[v / np.linalg.norm(v) for v in drawn])
+        if tensor.verdict != "ok":  # a direction does not show where the error is
+            count = min(SAMPLE, x.size, experiment.affordable())
+            coordinates = np.sort(rng.choice(x.size, count, replace=False))
+            sample = _compare(evidence, name, a, settings, coordinates=coordinates)
+            tensor = sample if sample.verdict != "ok" or tensor.verdict == "KINKS" else tensor
+    if is_wrong_shape:
+        tensor.verdict, tensor.analytic = "SHAPE", analytic
+    elif experiment.eps > EPS and tensor.verdict == "ok" and np.any(a):  # the sum of all elements is more precise
+        along = _compare(evidence, name, a, settings, directions=[a / np.linalg.norm(a)])
+        tensor = tensor if along.verdict == "ok" else along
+    return tensor
+
+
+def _compare(
+    evidence: Evidence, name: str, analytic: Array, settings: Settings, coordinates: Array | None = None,
+    directions: Sequence[Array] = (),
+) -> TensorReport:  # fmt: skip
+    """Compare u . (dy/dx v) with gradient . v for each direction v, or for the unit vectors of the coordinates."""
+    experiment = evidence.experiment
+    x, u = experiment.point[name], experiment.u
+
+    def direction(k: int) -> Array:
+        return directions[k] if coordinates is None else one_hot(x.shape, coordinates[k])
+
+    K = len(directions) if coordinates is None else len(coordinates)
+    J, J_error = experiment.jacobian(name, map(direction, range(K)))
+    numeric = u @ J
+    # The rounding error of each derivative depends on the size of its terms, not on that of their sum.
+    terms = np.abs(u) @ np.abs(J)
+    if coordinates is None:
+        a = np.array([np.sum(analytic * v) for v in directions])
+        terms += np.linalg.norm(analytic) * 1e-2
+    else:
+        a = analytic.ravel()[coordinates]
+        evidence.add(name, coordinates, J)
+    floor = 1e-2 * np.maximum.reduce(terms, initial=0, where=np.isfinite(terms))
+    # The errors of many outputs add up like random numbers.
+    difference_error = np.sqrt(u**2 @ J_error**2)
+    size_u = np.abs(u).max(initial=0)
+    precision = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * size_u + 8 * difference_error
+    with np.errstate(invalid="ignore"):
+        size = np.maximum(np.maximum(np.abs(a), np.abs(numeric)), np.maximum(floor, np.finfo(float).tiny))
+        tolerance = precision + settings.atol + settings.rtol * size
+        error = np.abs(a - numeric)
+        relative = error / size
+    cannot = ~np.isfinite(numeric)
+    wrong = ~(error <= tolerance) & ~cannot | ~np.isfinite(a)
+    kinks, ties = np.zeros(len(a), bool), None
+    is_linear = experiment.method != METHODS[0] or coordinates is None or K < x.size
+    looked_at = wrong if is_linear else wrong | _at_ties(experiment, name, J)
+    if looked_at.any():
+        kinks, ties = _kinks(experiment, name, a, direction, looked_at)
+    wrong &= ~kinks
+    # Zeros prove nothing: if all inputs of a relu are zero, every nonzero derivative is at a kink.
+    told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > precision)
+    cannot_judge = kinks.any() and not told.any()
+    is_close = wrong.any() and np.all(relative[wrong] <= CLOSE)
+    return TensorReport(
+        name,
+        x.shape,
+        "CLOSE" if is_close else "WRONG" if wrong.any() or ties else "KINKS" if cannot_judge else "NOT FINITE"
+        if cannot.any() else "ok",
+        analytic=analytic,
+        coordinates=coordinates,
+        checked_analytic=a,
+        checked_numeric=numeric,
+        absolute_error=np.where(kinks, 0, error),
+        relative_error=np.where(kinks, 0, relative),
+        tolerance=tolerance,
+        kinks=kinks,
+        diagnosis=ties,
+    )  # fmt: skip
+
+
+def _at_ties(experiment: Experiment, name: str, J: Array) -> Array:
+    """Return where the derivatives of the single elements aren't those of a linear function, as at equal maxima."""
+    x = experiment.point[name]
+    v = np.random.default_rng(x.size).standard_normal(x.shape)
+    along, error = (column[:, 0] for column in experiment.jacobian(name, [v]))
+    with np.errstate(invalid="ignore"):
+        bent = np.abs(along - J @ v.ravel()) > 1e-6 * (np.abs(J) @ np.abs(v.ravel())) + 8 * error
+    return np.asarray((J[bent] != 0).any(axis=0))
+
+
+def _kinks(
+    experiment: Experiment, name: str, a: Array, direction: Callable[[int], Array], wrong: Array
+) -> tuple[Array, str | None]:
+    """Find where forward is not differentiable and the gradient is between the derivatives on both sides.
+
+    Also say whether elements that are tied, such as two equal maxima, get more together than one of them may.
+    """
+    f, point, u = experiment.function, experiment.point, experiment.u
+    kinks, bent = np.zeros(len(a), bool), {}
+    for tried, k in enumerate(np.flatnonzero(wrong)):
+        if tried >= 24 and not kinks.any():
+            break
+        sides = one_sided(f, point, name, direction(int(k)), experiment.eps)
+        if sides is not None:
+            bent[int(k)] = np.abs(sides[1] - sides[0]) > 1e-3 * np.abs(sides).max()
+            kinks[k] = _is_between(u, sides, float(a[k]))
+    tied = {tuple(k for k in bent if kinks[k] and bent[k][m]) for m in range(len(u))}
+    for group in sorted(group for group in tied if len(group) > 1)[:24]:
+        v = np.sum([direction(k) for k in group], axis=0)
+        sides = one_sided(f, point, name, v, experiment.eps) or (experiment.jacobian(name, [v])[0][:, 0],) * 2
+        if not _is_between(u, sides, float(a[list(group)].sum())):
+            places = ", ".join(str(_index(point[name].shape, direction(k))) for k in group)
+            together, may = a[list(group)].sum(), u @ sides[0]
+            return kinks, (
+                f"at ties: {places} are equal, and each gets the whole gradient. Together they get {together:.6g}, but "
+                f"moved together they change the result by {may:.6g}: hand it to one of them, or divide it"
+            )
+    return kinks, None
+
+
+def _is_between(u: Array, sides: Sequence[Array], value: float) -> bool:
+    """Whether a derivative is between those on the two sides, output by output."""
+    slopes = u * np.array(sides)
+    low, high = slopes.min(axis=0).sum(), slopes.max(axis=0).sum()
+    slack = 1e-3 * np.abs(slopes).sum()
+    return bool(low - slack <= value <= high + slack)
+
+
+def _index(shape: tuple[int, ...], v: Array) -> list[int]:
+    return [int(i) for i in np.unravel_index(int(np.argmax(np.abs(v))), shape)]

@@ -87,12 +87,12 @@ def _one_line(error: Exception, file: Path, root: Path, expression: str) -> str:
     """Return the error's message, with the innermost line of the user's own code."""
     words = (str(error).splitlines() or [""])[0]
     named = f"{type(error).__name__}: {words}"
-    frames = [f for e in (error.__cause__, error) if e for f in traceback.extract_tb(e.__traceback__)]
-    for frame in reversed(frames):
-        place = Path(frame.filename).resolve()
-        own = place.is_file() and root in place.parents and not any(folder in place.parents for folder in LIBRARIES)
-        if own or place == file:
-            return f"{named} ({frame.filename}, line {frame.lineno})"
-    if any(frame.filename == "<expression>" for frame in frames):
-        return f"{expression!r}: {named}"
+    for raised, message in ((error, named), (error.__cause__, words)):
+        for frame in reversed(traceback.extract_tb(raised and raised.__traceback__)):
+            place = Path(frame.filename).resolve()
+            own = place.is_file() and root in place.parents and not any(lib in place.parents for lib in LIBRARIES)
+            if own or place == file:
+                return f"{message} ({frame.filename}, line {frame.lineno})"
+            if frame.filename == "<expression>":
+                return f"{expression!r}: {message}"
     return words if isinstance(error, TypeError | ValueError) and not isinstance(error, UnicodeError) else named

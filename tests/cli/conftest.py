@@ -8,7 +8,7 @@ from tests.cli.user_layers import LAYERS
 
 @pytest.fixture
 def layers(tmp_path):
-    (tmp_path / "beside.py").write_text("FACTOR = 1.0\n")
+    (tmp_path / "beside.py").write_text("FACTOR = 1.0\n\ndef imported_loss(x): return x\n")
     path = tmp_path / "layers.py"
     path.write_text(LAYERS)
     return path

@@ -1,6 +1,7 @@
 import re
 import sys
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +27,13 @@ def test_the_method_and_the_seed_reach_the_layers_that_we_ship(capsys, monkeypat
     assert one == again != two
     assert (one[0], two[0]) == (0, 0)
     assert one[1].count("method: differences (as requested)") == 2
+
+
+@pytest.mark.parametrize("wrong", range(3))
+def test_one_wrong_report_of_several_is_an_exit_status_of_one(capsys, monkeypatch, wrong):
+    reports = [SimpleNamespace(ok=k != wrong) for k in range(3)]
+    monkeypatch.setattr(targets, "check_shipped", lambda **options: iter(reports))
+    assert run(capsys)[0] == 1
 
 
 @pytest.mark.parametrize("what", ["Square", "Square(5)", "square"])

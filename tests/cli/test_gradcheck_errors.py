@@ -2,7 +2,8 @@ import sys
 
 import pytest
 
-from numpy_rnn.cli import main
+from numpy_rnn.cli import main, user_file
+from numpy_rnn.gradient_checking import targets
 from tests.cli.user_layers import LAYERS, error
 
 
@@ -36,6 +37,7 @@ from tests.cli.user_layers import LAYERS, error
         ("np.zeros(3)", ["--input", "x=2"], "ndarray"),
         ("Square(", [], "'Square(' is not a Python expression: '(' was never closed"),
         ("Square(1, 2, 3)", [], "'Square(1, 2, 3)': TypeError: Square.__init__() takes from 1 to 2 positional"),
+        ("make()", [], "NameError: name 'Nowhere' is not defined ("),
         ("net.los", [], "'net.los': AttributeError: 'Net' object has no attribute 'los'"),
     ],
 )
@@ -63,8 +65,8 @@ def test_what_can_be_checked_is_listed(capsys, layers, what):
         "net.loss",
     ):
         assert f"{expression}, " in listed.replace("\n", ", ")
-    assert "np" not in listed
-    assert "Sized" not in listed
+    for other in ("np", "Sized", "imported_loss", "bwd, bwd"):
+        assert other not in listed
 
 
 def test_a_file_with_nothing_that_looks_right_lists_all_it_defines(capsys, tmp_path):
@@ -85,6 +87,28 @@ def test_an_error_in_the_users_code_names_their_innermost_line(capsys, layers):
     message = error(capsys, f"{layers}:f, b", "--input", "x=2,3")  # raised in NumPy
     assert message.startswith("LinAlgError: ")
     assert message.endswith(f"({layers.parent / 'neighbour_of_layers.py'}, line 6)\n")
+
+
+def test_the_line_is_not_that_of_a_library(capsys, layers, monkeypatch):
+    library = layers.parent / "environment"
+    library.mkdir()
+    (library / "library_of_a_user.py").write_text("def fail(x): raise KeyError('missing')\n")
+    monkeypatch.setattr(user_file, "LIBRARIES", [library])
+    text = f"import sys\nsys.path.append({str(library)!r})\nfrom library_of_a_user import fail\n"
+    layers.write_text(text + "def f(x):\n    fail(x)\ndef b(dy, x): return dy\n")
+    assert error(capsys, f"{layers}:f, b", "--input", "x=3") == f"KeyError: 'missing' ({layers}, line 5)\n"
+
+
+def test_an_error_that_gradcheck_explains_keeps_its_line(capsys, layers, monkeypatch):
+    def explain(checked, x):
+        try:
+            checked.forward(x)
+        except AttributeError as cause:
+            raise TypeError("forward failed") from cause
+
+    monkeypatch.setattr(targets, "gradcheck", lambda checked, x, **options: explain(checked, x))
+    line = 1 + LAYERS.splitlines().index("        return x.no_such_thing")
+    assert error(capsys, f"{layers}:Raises", "--input", "x=3") == f"forward failed ({layers}, line {line})\n"
 
 
 HELPER = "\ndef helper(x):\n    return inverse(x)\n"

@@ -88,7 +88,7 @@ def _one_line(error: Exception, file: Path, root: Path, expression: str) -> str:
     words = (str(error).splitlines() or [""])[0]
     named = f"{type(error).__name__}: {words}"
     for raised, message in ((error, named), (error.__cause__, words)):
-        for frame in reversed(traceback.extract_tb(raised and raised.__traceback__)):
+        for frame in reversed(traceback.extract_tb(raised.__traceback__ if raised else None)):
             place = Path(frame.filename).resolve()
             own = place.is_file() and root in place.parents and not any(lib in place.parents for lib in LIBRARIES)
             if own or place == file:

@@ -17,7 +17,10 @@ __all__ = ["discard_output", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 1 for an error or a wrong gradient, 2 for wrong usage."""
+    """Run the command line; return the exit status: 1 for an error, 2 for wrong usage.
+
+    gradcheck returns 1 for a wrong gradient, and 2 for any error.
+    """
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments) or 0
@@ -27,22 +30,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         discard_output()
-        return _fail(str(error))
+        message = str(error)
     except MemoryError as error:
-        return _fail(f"not enough memory: {error}")
+        message = f"not enough memory: {error}"
     except ArgumentError as error:
-        return _fail(f"{arguments.flags.get(error.argument, error.argument)} {error.words}")
+        message = f"{arguments.flags.get(error.argument, error.argument)} {error.words}"
     except (ValueError, IndexError, FloatingPointError, ModuleNotFoundError) as error:
-        return _fail(str(error))
+        message = str(error)
     except KeyboardInterrupt:
         print("numpy-rnn: interrupted", file=sys.stderr)
         return 130
-    return status
-
-
-def _fail(message: str) -> int:
+    else:
+        return status
     print(f"numpy-rnn: error: {message}", file=sys.stderr)
-    return 1
+    error_status: int = arguments.error_status
+    return error_status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,4 +56,5 @@ def _parser() -> argparse.ArgumentParser:
     for subparser in commands.choices.values():
         options = (action for action in subparser._actions if action.option_strings)
         subparser.set_defaults(flags={action.dest: action.option_strings[-1] for action in options})
+    parser.set_defaults(error_status=1)
     return parser

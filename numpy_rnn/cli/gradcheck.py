@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import Any
 
-from numpy_rnn.cli.arguments import seed
+from numpy_rnn.cli.arguments import positive, positive_int, seed
+from numpy_rnn.cli.output import check_picture
+from numpy_rnn.cli.random_arrays import SYNTAX, draw
+from numpy_rnn.cli.user_file import user_value
+from numpy_rnn.display.pictures import figures
 
 __all__ = ["add"]
 
@@ -15,40 +21,63 @@ def add(commands: Any) -> None:
         "gradcheck",
         help="check backward passes: your own, or those of this package",
         description="Compare a backward pass with numerical derivatives, and report which gradients are wrong, where "
-        "and why. Without FILE, check every layer of this package. The exit status is 1 if a gradient is wrong.",
-        epilog="FILE is executed, as Python would execute it.",
+        "and why. Without FILE, check every layer of this package. The exit status is 0 if every gradient is right, "
+        "1 if one is wrong or was not checked, and 2 for an error.",
+        epilog=f"SHAPE is {SYNTAX}, and nothing for a scalar. FILE is executed, as Python would execute it.",
     )
-    command.add_argument(
-        "target",
-        nargs="?",
-        metavar="FILE.py:EXPRESSION",
-        help="a layer, its class, or a pair of functions, such as my.py:MyRNN, 'my.py:MyRNN(8)' or 'my.py:fwd, bwd'",
-    )
-    words = "an argument of forward: x=4,3 for normal random numbers of this shape, x=4,3:10 for integers below 10"
-    command.add_argument("--input", action="append", default=[], metavar="NAME=SHAPE", help=words)
-    words = "the same, for the params of a pair of functions"
-    command.add_argument("--param", action="append", default=[], metavar="NAME=SHAPE", help=words)
-    words = "numerical method (complex step if forward allows it)"
+    words = "a layer, class, pair (forward, backward) or function that returns a loss and its gradients, such as "
+    words += "my.py:MyRNN, 'my.py:MyRNN(8, 16)', 'my.py:fwd, bwd', my.py:softmax_loss or my.py:net.loss"
+    command.add_argument("target", nargs="?", metavar="FILE.py:EXPRESSION", help=words)
+    for option, metavar, words in (
+        ("input", "NAME=SHAPE", "random array for an argument of forward, such as --input x=4,3"),
+        ("param", "NAME=SHAPE", "random array for the dictionary of parameters in forward(params, x)"),
+        ("init", "NAME=SHAPE", "random array for an argument of the class's constructor"),
+        ("constant", "NAME", "array that needs no gradient, such as x or \"bn_param['running_mean']\""),
+    ):
+        words += "; can be repeated"
+        command.add_argument(f"--{option}", action="append", dest=f"{option}s", metavar=metavar, help=words)
+    words = "accept relative errors up to R, such as 1e-6 if the code adds an epsilon or computes in float32"
+    command.add_argument("--rtol", type=positive, metavar="R", help=words)
+    command.add_argument("--atol", type=positive, metavar="A", help="accept absolute errors up to A")
+    coverage = command.add_mutually_exclusive_group()
+    words = "check every element (default: along random directions where that would take long)"
+    coverage.add_argument("--full", action="store_const", const=True, help=words)
+    words = "check each array along N random directions, which is faster, instead of every element"
+    coverage.add_argument("--directions", type=positive_int, metavar="N", help=words)
+    words = "numerical method (default: complex step if forward allows it)"
     command.add_argument("--method", choices=["complex step", "differences"], help=words)
-    command.add_argument("--seed", type=seed, default=0, help="random seed for inputs and upstream gradients")
-    command.add_argument("--plot", metavar="PNG", help="draw the (last) report; needs matplotlib")
-    command.set_defaults(run=_run)
+    command.add_argument("--seed", type=seed, default=0, help="random seed for all random numbers (default: 0)")
+    command.add_argument("--plot", metavar="PICTURE", help="draw the report of FILE; needs matplotlib")
+    command.set_defaults(run=_run, error_status=2)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from numpy_rnn.gradient_checking.targets import check_file, check_shipped
+    from numpy_rnn.gradient_checking.targets import check_named, check_shipped
 
-    options = {"method": arguments.method, "seed": arguments.seed}
-    if arguments.target is None:
-        if arguments.input or arguments.param:
-            raise ValueError("--input and --param need a layer to check: name it, path/to/file.py:ClassOrPair")
-        reports = check_shipped(**options)
-    else:
-        reports = iter([check_file(arguments.target, arguments.input, arguments.param, **options)])
+    target, picture = arguments.target, arguments.plot
+    texts = {"--input": arguments.inputs, "--param": arguments.params, "--init": arguments.inits}
+    if target is None and (picture is not None or arguments.constants or any(texts.values())):
+        raise ValueError(f"{', '.join(texts)}, --constant and --plot need a FILE.py:EXPRESSION to check")
+    if picture is not None:  # before the check, which may take a while
+        check_picture("--plot", picture)
+        if not os.access(Path(picture).resolve().parent, os.W_OK):
+            raise ValueError(f"--plot {picture!r} cannot be written: permission denied")
+        with figures():  # raises an error if matplotlib is missing
+            pass
+    names = ("constants", "rtol", "atol", "full", "directions", "method", "seed")
+    options = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.directions:
+        options["full"] = False
+    arrays = [draw(option, given or (), arguments.seed) for option, given in texts.items()]
+    reports = check_shipped(**options)
+    if target is not None:
+        with user_value(target) as checked:
+            reports = iter([check_named(checked, target, *arrays, **options)])
     ok = True
     for report in reports:
-        print(report, end="\n\n")
+        print(report, end="\n\n", flush=True)
         ok &= report.ok
-    if arguments.plot:
-        report.plot(arguments.plot)
+    if picture is not None:
+        report.plot(picture)
+        print(f"(drawn in {picture})")
     return 0 if ok else 1

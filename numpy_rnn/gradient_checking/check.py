@@ -89,6 +89,8 @@ def gradcheck(
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
             raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
     constants = (constants,) if isinstance(constants, str) else constants
+    if not isinstance(constants, Collection) or not all(isinstance(name, str) for name in constants):
+        raise TypeError(f"constants must be names of arrays, such as ['x'], got {constants!r}")
     settings = Settings(float(rtol), float(atol), int(directions))
     # Streams of their own: an upstream gradient that equals an input hides a mix-up of the two.
     streams = [np.random.default_rng(stream) for stream in np.random.SeedSequence([SALT, seed]).spawn(3)]

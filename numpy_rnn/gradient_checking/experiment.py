@@ -58,8 +58,8 @@ class Experiment:
         That of a loss is 1, so that the numbers in the report are those that the user knows.
         """
         upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in self.outputs]
-        if len(upstream) == 1 and upstream[0].ndim == 0:
-            return [np.ones(())]
+        if len(upstream) == 1 and (upstream[0].ndim == 0 or self.subject.backward_callable is None):
+            return [np.ones(upstream[0].shape)]
         for k in self.subject.without_upstream:
             upstream[k][...] = 0
             name = self.subject.output_names[k]

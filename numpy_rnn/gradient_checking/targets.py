@@ -1,13 +1,9 @@
-"""What `numpy-rnn gradcheck` checks: the layers of this package, or an expression in the user's file."""
+"""What `numpy-rnn gradcheck` checks: the layers of this package, or the value of an expression in the user's file."""
 
 from __future__ import annotations
 
-import runpy
-import sys
-import traceback
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +11,9 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.gradient_checking.report import GradcheckReport
-from numpy_rnn.gradient_checking.subjects.calls import signature_of
 from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 
-__all__ = ["check_file", "check_shipped"]
+__all__ = ["check_named", "check_shipped"]
 
 
 def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
@@ -35,87 +30,81 @@ def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
     logits, weight = rng.standard_normal((T * B, V)), rng.random(V)
     yield gradcheck(CrossEntropyLoss(), logits, tokens.ravel(), **options)
     smooth = CrossEntropyLoss(weight, ignore_index=0, reduction="none", label_smoothing=0.1)
-    yield gradcheck(smooth, logits, tokens.ravel(), constants=["weight"], **options)
+    yield gradcheck(smooth, logits, tokens.ravel(), **options | {"constants": ["weight"]})
     yield gradcheck(LogSoftmax(1), logits, **options)
-    yield gradcheck(NLLLoss(weight), logits, tokens.ravel(), constants=["weight"], **options)
+    yield gradcheck(NLLLoss(weight), logits, tokens.ravel(), **options | {"constants": ["weight"]})
     yield gradcheck(CharRNN(V, E, H, rng=rng), tokens, h_0, **options)
 
 
-def check_file(target: str, inputs: Sequence[str], params: Sequence[str], **options: Any) -> GradcheckReport:
-    """Run a file, and check the value of an expression in it; `target` is "path.py:expression".
+def check_named(
+    checked: Any,
+    target: str,
+    inputs: Mapping[str, Any],
+    params: Mapping[str, Any],
+    init: Mapping[str, Any],
+    **options: Any,
+) -> GradcheckReport:
+    """Check a layer, a class, a function, a method or a pair of these, with arguments given by name.
 
-    The expression is a layer, a class without arguments, or a pair: "MyRNN(8, 16)", "MyRNN", "fwd, bwd".
-    Inputs and params are "name=shape", numbers from N(0, 1), or "name=shape:n", integers below n.
-
-    Raises
-    ------
-    ValueError
-        In one line: what could not be read, or the error that the user's code raised.
+    Parameters
+    ----------
+    checked : object
+        The value of `target`, "file.py:expression".
+    inputs, params, init : mappings from names to arrays
+        The arguments of forward, the members of a dictionary that is one of these arguments, and the arguments of the
+        constructor if `checked` is a class.
+    **options
+        Those of `gradcheck`.
     """
-    path, colon, expression = target.partition(".py:")
-    path += ".py"
-    if not colon:
-        raise ValueError(f"expected path/to/file.py:ClassOrPair, got {target!r}")
-    if not Path(path).is_file():
-        raise ValueError(f"there is no file {path}")
-    rng = np.random.default_rng(options.get("seed", 0))
-    arrays, named = (_draw_all(option, texts, rng) for option, texts in (("--input", inputs), ("--param", params)))
-    folder = str(Path(path).resolve().parent)
-    sys.path.insert(0, folder)  # for imports of neighbouring files, as with `python file.py`
+    if isinstance(checked, type):
+        signature = _signature(checked)
+        call = f" for arrays, or write the call with numbers: '{target}(...)'"
+        checked = checked(**_arguments(f"{checked.__name__}{signature}", signature, init, "--init", call))
+    elif init:
+        raise ValueError(f"--init gives the arguments of a class, and {target} is not a class")
+    pair = isinstance(checked, tuple | list) and len(checked) > 0
+    forward = checked[0] if pair else checked
+    label = target.partition(".py:")[2].partition(",")[0].strip()
+    if not label.replace(".", "").isidentifier():
+        label = getattr(forward, "__name__", type(forward).__name__)
+    otherwise = f", or for anything but arrays write 'lambda {', '.join(inputs)}: {label}(...)' in place of {label}"
+    if methods := [name for name in dir(forward) if "forward" in name or "fprop" in name]:
+        label, otherwise = f"{min(methods, key=len)} of {type(forward).__name__}", ""
+        forward = getattr(forward, min(methods, key=len))
+    signature = _signature(forward)
+    names = list(signature.parameters)
+    if names[:1] == ["self"]:
+        raise ValueError(f"{label} is a method without its object: write {label.replace('.', '(...).')}")
+    if not params:
+        values = _arguments(label, signature, inputs, "--input", otherwise)
+        return gradcheck(checked, *([values] if pair else values.values()), **options)
+    free = [n for n, p in signature.parameters.items() if n not in inputs and (p.default is p.empty or "param" in n)]
+    if not free:
+        raise ValueError(f"--param fills a dictionary, as in f(params, x), but {label} takes {', '.join(names)}")
+    values = _arguments(label, signature, {free[0]: params, **inputs}, "--input", otherwise)
+    if pair and free[0] == names[0]:
+        del values[free[0]]
+        return gradcheck(checked, values, params, **options)
+    return gradcheck(checked, *([values] if pair else values.values()), **options)
+
+
+def _signature(function: Any) -> inspect.Signature:
     try:
-        checked = eval(expression, runpy.run_path(path))
-        if isinstance(checked, type):
-            checked = checked()
-        if isinstance(checked, tuple | list):
-            return gradcheck(checked, arrays, *([named] if named else []), **options)
-        if named:
-            raise ValueError(f"--param is for a pair of functions; {type(checked).__name__} has its own parameters")
-        return gradcheck(checked, *_in_order(checked, arrays), **options)
-    except SystemExit as error:
-        raise ValueError(f"{path} exits when it is run: {error}") from None
-    except Exception as error:
-        raise ValueError(_one_line(error, path)) from error
-    finally:
-        sys.path.remove(folder)
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # built-in functions may have none
+        return inspect.signature(lambda *arguments: None)
 
 
-def _draw_all(option: str, texts: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
-    pairs = [_draw(text, rng) for text in texts]
-    for name, count in Counter(name for name, _ in pairs).items():
-        if count > 1:
-            raise ValueError(f"{option} {name} is given twice")
-    return dict(pairs)
-
-
-def _draw(text: str, rng: np.random.Generator) -> tuple[str, Any]:
-    name, equals, rest = text.partition("=")
-    shape_text, colon, below = rest.partition(":")
-    try:
-        shape = tuple(int(n) for n in shape_text.split(",") if n)
-        if not (name and equals and min(shape, default=0) >= 0):
-            raise ValueError
-        return name, rng.integers(0, int(below), shape) if colon else rng.standard_normal(shape)
-    except ValueError:
-        raise ValueError(
-            f"expected name=shape such as x=4,3,8, or tokens=4,3:10 for integers below 10, got {text!r}"
-        ) from None
-
-
-def _in_order(layer: Any, arrays: dict[str, Any]) -> list[Any]:
-    """Bring the inputs into the order of forward's arguments."""
-    signature = signature_of(layer.forward) if hasattr(layer, "forward") else None
-    names, more = (signature.names, signature.more) if signature else ([], True)
-    unknown = [name for name in arrays if name not in names]
-    if unknown and not more:
-        raise ValueError(f"forward of {type(layer).__name__} takes {', '.join(names)}, got {', '.join(unknown)}")
-    return [arrays[name] for name in names if name in arrays] + [arrays[name] for name in unknown]
-
-
-def _one_line(error: Exception, path: str) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == path]
-    words = (str(error).splitlines() or [""])[0]
-    if not lines and isinstance(error, TypeError | ValueError):
-        hint = ": give each as --input NAME=SHAPE" if "required positional argument" in words else ""
-        return words + hint
-    return f"{type(error).__name__}: {words}" + (f" ({path}, line {lines[-1]})" if lines else "")
+def _arguments(
+    label: str, signature: inspect.Signature, given: Mapping[str, Any], option: str, otherwise: str
+) -> dict[str, Any]:
+    """Return arguments in the order of a function, with the defaults of those that are left out in between."""
+    parameters = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    names, unknown = list(parameters), [name for name in given if name not in parameters]
+    if unknown and len(names) == len(signature.parameters):
+        raise ValueError(f"{label} takes {', '.join(names) or 'no arguments'}, got {option} {', '.join(unknown)}")
+    if missing := [n for n, p in parameters.items() if p.default is p.empty and n not in given]:
+        fix = " ".join(f"{option} {name}=SHAPE" for name in missing)
+        raise ValueError(f"{label} needs {', '.join(missing)}: add {fix}{otherwise}")
+    last = max((names.index(name) for name in given if name in parameters), default=-1)
+    return {name: given.get(name, parameters[name].default) for name in names[: last + 1]} | dict(given)

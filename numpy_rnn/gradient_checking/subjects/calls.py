@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 CACHES = ("cache", "tape", "ctx", "context", "saved", "memory", "caches", "state_cache")
-RATES = ("learning_rate", "lr", "eta", "rate", "step_size")
+RATES = ("learning_rate", "lr", "eta", "alpha", "rate", "step_size")
 OUTPUTS = ("output", "outputs", "out", "result", "y", "a", "h")  # attributes in which forward may leave its result
 
 
@@ -39,6 +39,7 @@ class Signature:
     more: bool = False  # *arguments
     optional: list[str] = field(default_factory=list)  # those that are None unless given, such as an initial state
     default: list[str] = field(default_factory=list)  # those with any default
+    keywords: list[str] = field(default_factory=list)  # arguments by keyword alone
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
@@ -50,7 +51,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     default = [p.name for p in named if p.default is not p.empty]
-    return Signature([p.name for p in named], more, [p.name for p in named if p.default is None], default)
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return Signature([p.name for p in named], more, [p.name for p in named if p.default is None], default, keywords)
 
 
 def returned_names(function: Callable[..., Any]) -> list[str]:
@@ -156,12 +158,12 @@ def plan(
     returns = returns if len(returns) == len(items) else [""] * len(items)
     roles = _roles(signature, items, returns, inputs, is_layer)
     ups = [name for name in signature.names if name not in roles and name not in CACHES]
-    cached = {position for kind, position in roles.values() if kind == "cache"}
+    cached = {position for kind, position in roles.values() if kind == "cache" and position}
     if last := len(items) - 1 if not cached else 0:  # else there is no cache, or it is found
         needed = [name for name in ups if name not in signature.default] or ups
         if signature.more and not is_layer:
             cached, roles["*"] = {last}, ("cache", last)
-        elif len(needed) > (0 if is_number(items[0]) else 1) and not is_layer:
+        elif len(needed) > (0 if is_number(items[0]) and not roles else 1) and not is_layer:
             name = needed[0 if cache_first else -1]
             cached, roles[name] = {last}, ("cache", last)
             ups.remove(name)
@@ -199,16 +201,18 @@ def _roles(
     """Return what the arguments of backward are given that their names tell: the others are upstream gradients."""
     names, last = signature.names, len(items) - 1
     roles: dict[str, tuple[str, Any]] = {}
-    takes_inputs_only = bool(names) and set(names) <= set(inputs) and last == 0
+    others = [n for n in names if not (n in inputs or n in CACHES or n in RATES or n in signature.default)]
+    # The first argument is an upstream gradient, unless another is, or there is none: loss.backward(prediction, target).
+    is_first_given = bool(names) and (any(n != names[0] for n in others) or is_number(items[0]) or last == 0 and not is_layer)
     for k, name in enumerate(names):
         if name in CACHES:
             if last > 0 and not (name in signature.default and _is_array(items[last])):
                 roles[name] = ("cache", last)
-        elif k == 0 and not (takes_inputs_only and (is_number(items[0]) or not is_layer)):
+        elif k == 0 and not (is_first_given and name in inputs):
             continue
         elif name in RATES:
             roles[name] = ("rate", name)
-        elif name in returns[1:]:
+        elif name in returns:
             roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
         elif name in inputs and name not in signature.default:
             roles[name] = ("input", name)

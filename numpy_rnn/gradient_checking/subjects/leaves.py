@@ -7,6 +7,7 @@ The gradient of an array at a path is looked for at the same path with one step 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,54 +16,69 @@ import numpy as np
 
 from numpy_rnn.gradient_checking.subjects.state import Path, is_floating, walk
 
-__all__ = ["PREFIXES", "Leaf", "find", "follow", "gradients_beside", "leaves_of", "without_d"]
+__all__ = ["PREFIXES", "Leaf", "find", "follow", "gradients_beside", "is_rows", "leaves_of", "proper", "without_d"]
 
-PREFIXES = ("grad_", "grad", "dL_d", "dLd", "nabla_", "d_", "d")  # of names of gradients
-SUFFIXES = ("_grad", "_gradient")
-VALUES = ("data", "value", "val", "v", "array")  # attributes that hold the numbers of a parameter object
-BESIDE_VALUES = ("grad", "gradient", "derivative", "d", "g")
+PREFIXES = ("d", "d_", "grad_", "grad", "gradient_", "dL_d", "dLd", "dJ_d", "nabla_", "delta_", "g")  # of names of gradients
+SUFFIXES = ("_grad", "_gradient", "grad")
+VALUES = ("data", "value", "values", "val", "v", "array", "param")  # attributes that hold the numbers of a parameter object
+BESIDE_VALUES = ("grad", "grads", "gradient", "derivative", "d", "g")
 PARAMETERS = ("params", "parameters", "_params", "_parameters")
 GRADIENTS = ("grads", "gradients", "grad", "gradient", "_grads", "_gradients", "dparams", "d_params")
 
 
 @dataclass
 class Leaf:
-    """One array: its name, and every path to it."""
+    """One array, or a number or a list of numbers: its name, and every path to it."""
 
     name: str
     paths: list[Path]
+    is_number: bool = False
 
     @property
     def last(self) -> Any:
         """The last step that isn't `.data` or the like: the name proper."""
-        return _proper(self.paths[0])[-1][1]
+        return proper(self.paths[0])[-1][1]
+
+
+def proper(path: Path) -> Path:
+    """Return a path without a final `.data` or the like."""
+    least = 3 if path[0][1] == "variables" else 2
+    return path[:-1] if len(path) > least and str(path[-1][1]).lstrip("_") in VALUES else path
 
 
 def leaves_of(parts: Sequence[tuple[Path, str, Any]]) -> dict[str, Leaf]:
-    """Return the floating-point arrays in some parts, by name; each part has a path, a name, and its value."""
-    by_id: dict[int, tuple[str, Path, list[Path]]] = {}
+    """Return the floating-point arrays and numbers in some parts, by name; each part has a path, a name and a value."""
+    by_id: dict[Any, tuple[str, Path, list[Path], bool]] = {}
     kept = []
     for prefix, base, part in parts:
         for path, value in walk(part):
-            if is_floating(value):
+            is_number = isinstance(value, float | np.floating)
+            if is_floating(value) or (path and (is_number or isinstance(value, list) and is_rows(value))):
                 kept.append(value)
-                by_id.setdefault(id(value), (base, path, []))[2].append((*prefix, *path))
+                key = (*prefix, *path) if is_number else id(value)  # equal numbers may be one object
+                by_id.setdefault(key, (base, path, [], is_number))[2].append((*prefix, *path))
     leaves: dict[str, Leaf] = {}
-    for base, path, paths in by_id.values():
-        short, whole = _name(base, path, True), _name(base, path, False)
-        name = short if short and short not in leaves else whole
-        leaves[name] = Leaf(name, paths)
+    for base, path, paths, is_number in by_id.values():
+        name = _name(base, path, True)
+        if not name or name in leaves:
+            name = _name(base, path, False)
+        while name in leaves:
+            name += " (another)"
+        leaves[name] = Leaf(name, paths, is_number)
     return leaves
 
 
-def _proper(path: Path) -> Path:
-    return path[:-1] if len(path) > 1 and str(path[-1][1]).lstrip("_") in VALUES else path
+def is_rows(value: Any) -> bool:
+    """Whether a list holds floating-point numbers, or lists of them in equal lengths."""
+    if isinstance(value, list):
+        return bool(value) and all(map(is_rows, value)) and len({np.shape(row) for row in value}) == 1
+    return isinstance(value, float | np.floating)
 
 
 def _name(base: str, path: Path, short: bool) -> str:
     """Write a path as Python would; `short`: without a container of all parameters and a final `.data`."""
     name = base
-    steps = _proper(path) if short else path
+    steps = path[:-1] if short and path[1 - bool(base) :] and str(path[-1][1]).lstrip("_") in VALUES else path
     for k, (kind, key) in enumerate(steps):
         after = steps[k + 1][1] if k + 1 < len(steps) else None
         if short and key in PARAMETERS and isinstance(after, str):
@@ -87,9 +103,9 @@ def _child(where: Any, key: Any) -> Any:
                 return where[key]
         except TypeError:
             return None
-    if isinstance(key, int) and isinstance(where, list | tuple):
+    if isinstance(key, int) and isinstance(where, list | tuple | deque):
         return where[key] if -len(where) <= key < len(where) else None
-    if isinstance(key, tuple) and isinstance(where, np.ndarray):
+    if isinstance(key, tuple) and isinstance(where, np.ndarray) and where.dtype == object:
         return where[key]
     try:
         return getattr(where, key, None) if isinstance(key, str) else None
@@ -120,7 +136,7 @@ def find(where: Any, path: Path, changed: bool = True) -> Iterator[Any]:
     if where is None:
         return
     if not path:
-        if changed and (isinstance(where, np.ndarray | np.number | float | int) or _is_rows(where)):
+        if changed and (isinstance(where, np.ndarray | np.number | float | int) or is_rows(where)):
             yield where
         return
     (_, key), rest = path[0], path[1:]
@@ -133,15 +149,16 @@ def gradients_beside(root: Any, leaf: Leaf, is_unique: bool) -> Iterator[Any]:
     """Yield the candidates for a leaf's gradient in the object that holds it; see the head of this file."""
     for path in leaf.paths:
         yield from find(root, path, changed=False)
+        yield from find(root, (*path, (".", "data")), changed=False)  # an array with an attribute `grad`
         for k in reversed(range(len(path))):
             owner = follow(root, path[:k])
             for name in GRADIENTS:
                 container = _called(_child(owner, name), name)
                 if container is None or isinstance(container, np.ndarray):
                     continue
-                yield from find(container, _proper(path[k:]))
+                yield from find(container, proper(path[k:]))
                 if is_unique:
-                    yield from find(container, _proper(path)[-1:])
+                    yield from find(container, proper(path)[-1:])
 
 
 def _called(container: Any, name: str) -> Any:
@@ -152,10 +169,6 @@ def _called(container: Any, name: str) -> Any:
         except Exception:
             return None
     return container
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and not isinstance(value[0], Mapping)
 
 
 def without_d(name: str) -> str:

@@ -26,7 +26,7 @@ class Slot:
 
 def gradients_returned(
     returned: Any, names: Sequence[str], arguments: Sequence[str], slots: list[Slot], own: list[Slot],
-    further: Sequence[str], leaves: Mapping[str, Leaf], shapes: Mapping[str, tuple[int, ...]], label: str,
+    further: Sequence[str], leaves: Mapping[str, Leaf], shapes: Mapping[str, tuple[int, ...]], label: str, may_have_more: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what backward returned, by the names of the tensors.
 
@@ -40,6 +40,7 @@ def gradients_returned(
     further : optional arguments of forward that were not given
     leaves, shapes : every array, by name, and its shape
     label : what is checked
+    may_have_more : whether other values may follow the gradients
 
     Raises
     ------
@@ -67,9 +68,13 @@ def gradients_returned(
     if len(names) == len(items):
         readings.append(dict(_by_name(dict(zip(names, items, strict=True)), slots, own, leaves)))
     for some in (slots, plain, []):
-        if len(items) == len(some) + len(own):
+        if len(items) == len(some) + len(own) or may_have_more and len(items) > len(some) + len(own):
             readings.append(_in_order([*some, *own], items))
-    if not readings and len(items) < len(slots):
+        if len(items) == len(some) + 1 > 1 and isinstance(items[-1], tuple | list):  # dx, (dW, db)
+            readings.append(_in_order([*some, *own], [*items[:-1], *items[-1]]))
+        if len(items) == len(some) + 1 and _is_named(items[-1]):  # dx, {"W": dW}
+            readings.append(_in_order(some, items))
+    if not readings and (len(items) < len(slots) or may_have_more):
         readings.append(_in_order(slots, items))
     if not any(readings) and any(item is not None for item in items) and slots:
         expected = ", ".join(slot.name for slot in slots)
@@ -93,7 +98,7 @@ def _in_order(slots: Sequence[Slot], items: Sequence[Any]) -> dict[str, Any]:
     for slot, item in zip(slots, items, strict=False):
         for name, path in slot.leaves.items():
             value = item if not path else next(find(item, path), None)
-            if value is not None:
+            if value is not None and not isinstance(value, Mapping):
                 found[name] = value
     return found
 

@@ -12,13 +12,16 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import RATES, arrays_in, as_list, is_number, returned_names
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, gradients_beside
 from numpy_rnn.gradient_checking.subjects.returned import as_gradient, gradients_returned
-from numpy_rnn.gradient_checking.subjects.state import converted, is_floating, restorers
+from numpy_rnn.gradient_checking.subjects.state import Path, converted, is_floating, restorers
 from numpy_rnn.gradient_checking.subjects.variables import swapped_in
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
 
 __all__ = ["Session", "same"]
+
+ZERO_GRADS = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads")
+OF_THE_INPUT = ("dinputs", "dinput", "grad_input", "gradInput", "dX", "dx")  # whatever the input's name is
 
 
 def same(a: Any, b: Any) -> bool:
@@ -61,9 +64,23 @@ class Session:
             if name in self.root["args"] or name in self.subject.further_inputs:
                 self.root["args" if name in self.root["args"] else "options"][name] = value
             else:
-                self.read(name)[...] = value
+                self._write(name, value)
+        args, keywords = self.root["args"], self.subject.keywords
+        given = {name: args[name] for name in keywords if name in args} | self.root["options"]
         with swapped_in(self.subject.scopes, self.root["variables"]):
-            self.returned = self.root["forward"](*self.root["args"].values(), **self.root["options"])
+            self.returned = self.root["forward"](*(v for n, v in args.items() if n not in keywords), **given)
+
+    def _write(self, name: str, value: Array) -> None:
+        old, path = self.read(name), self.subject.leaves[name].paths[0]
+        if isinstance(old, np.ndarray):
+            old[...] = value
+        else:  # a number, or a list of numbers
+            (kind, key), owner = path[-1], follow(self.root, path[:-1])
+            new = value.tolist() if isinstance(old, list) else value.dtype.type(value)
+            if kind == "[":
+                owner[key] = new
+            else:
+                setattr(owner, key, new)
 
     def outputs(self) -> list[Array]:
         """Return the arrays that the last forward returned, or left in an attribute."""
@@ -77,30 +94,30 @@ class Session:
         if subject.backward_callable is None:
             returned = self._beside_the_loss()
         else:
-            if callable(zero_grad := getattr(self.root["self"], "zero_grad", None)):
-                zero_grad()
+            for name in ZERO_GRADS:
+                if callable(zero_grad := getattr(self.root["self"], name, None)):
+                    zero_grad()
             with swapped_in(subject.scopes, self.root["variables"]):
                 returned = self.root["backward"](*self._arguments(upstream))
             if not any(kind == "upstream" for kind, _ in subject.calls.arguments) and upstream[0].ndim:
                 returned = returned * upstream[0]  # f' of an elementwise f, such as tanh and 1 - tanh^2
+        names = returned_names(subject.backward_callable or subject.forward_callable)
+        if subject.backward_callable is None:
+            names = [name for k, name in enumerate(names) if k not in subject.calls.outputs]
         by_name = gradients_returned(
-            returned, returned_names(subject.backward_callable or subject.forward_callable), list(subject.root["args"]),
-            subject.slots, subject.own, subject.further_inputs, subject.leaves, subject.shapes, label,
+            returned, names, list(subject.root["args"]), subject.slots, subject.own, subject.further_inputs,
+            subject.leaves, subject.shapes, label, subject.backward_callable is None,
         )  # fmt: skip
         if isinstance(returned, Mapping):
             known = [*by_name.values(), *(returned.get(name) for name in subject.constants)]
             if unknown := [str(key) for key, value in returned.items() if not any(value is other for other in known)]:
                 subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
+        by_name = by_name | self._left_behind(by_name)
         found = {name: as_gradient(name, value, label) for name, value in by_name.items()}
-        lasts = [leaf.last for leaf in subject.leaves.values()]
         for name, leaf in subject.leaves.items():
-            if name not in found:
-                value = self._gradient_of(leaf, lasts.count(leaf.last) == 1)
-                rate = self._learning_rate(leaf)
-                if value is not None:
-                    found[name] = as_gradient(name, value, label)
-                elif rate and not same(before[name], self.value(name)):  # backward has learned: W -= rate * dW
-                    found[name] = (before[name] - self.value(name)) / rate
+            rate = self._learning_rate(leaf)
+            if rate and name not in found and not same(before[name], self.value(name)):
+                found[name] = (before[name] - self.value(name)) / rate  # backward has learned: W -= rate * dW
         return found
 
     def _arguments(self, upstream: list[Array]) -> Iterator[Any]:
@@ -120,22 +137,36 @@ class Session:
         rest = [item for k, item in enumerate(as_list(self.returned)) if k != loss]
         return rest[0] if len(rest) == 1 and not isinstance(rest[0], np.ndarray) else rest or None
 
-    def _places(self, leaf: Leaf) -> Iterator[Leaf]:
-        """Yield the leaf where it is, and where its gradient may be: in the object or among the variables."""
-        yield leaf
+    def _left_behind(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the gradients that backward has left in attributes or variables, for the arrays that have none yet."""
+        leaves = self.subject.leaves
+        lasts = [leaf.last for leaf in leaves.values()]
+        left: dict[str, Any] = {}
+        for place in range(3 + len(self.root["variables"])):
+            for name, leaf in leaves.items():
+                if name in found or name in left:
+                    continue
+                taken = {id(value) for value in left.values()} | {id(self.read(other)) for other in self.subject.depends}
+                candidates = gradients_beside(self.root, self._moved(leaf, place), lasts.count(leaf.last) == 1)
+                free = [value for value in candidates if id(value) not in taken]
+                fitting = (value for value in free if np.shape(value) == self.subject.shapes[name])
+                arrays = (value for value in free if isinstance(value, np.ndarray))
+                if (value := next(fitting, next(arrays, None))) is not None:
+                    left[name] = value
+        inputs = [name for slot in self.subject.slots for name in slot.leaves if not (name in found or name in left)]
+        general = [getattr(self.root["self"], name, None) for name in OF_THE_INPUT]
+        if len(inputs) == 1:
+            left |= {n: g for n in inputs for g in general if is_floating(g) and g.shape == self.subject.shapes[n]}
+        return left
+
+    def _moved(self, leaf: Leaf, place: int) -> Leaf:
+        """Return the leaf where it is (0), or as if it were in the object (1, 2) or among the variables."""
         path = leaf.paths[0]
         steps = path[2:] if path[0][1] == "variables" else path[1:]
-        for name in ("self", "other"):
-            yield Leaf(leaf.name, [(("[", name), *steps)])
-        for k in range(len(self.root["variables"])):
-            yield Leaf(leaf.name, [(("[", "variables"), ("[", k), *steps)])
-
-    def _gradient_of(self, leaf: Leaf, is_unique: bool) -> Any:
-        """Return what backward has left as the gradient of an array; of several, one of the right shape."""
-        own = self.read(leaf.name)
-        found = [g for place in self._places(leaf) for g in gradients_beside(self.root, place, is_unique) if g is not own]
-        fitting = (g for g in found if np.shape(g) == np.shape(own))
-        return next(fitting, next((g for g in found if isinstance(g, np.ndarray)), None))
+        if place == 0:
+            return leaf
+        base: Path = (("[", ("self", "other")[place - 1]),) if place < 3 else (("[", "variables"), ("[", place - 3))
+        return Leaf(leaf.name, [base + steps])
 
     def _learning_rate(self, leaf: Leaf) -> float:
         """Return the factor of the update that backward makes, or 0: its argument, or an attribute."""

@@ -97,7 +97,9 @@ def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> An
     # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
     memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
     found = [value for _, value in walk(original)]  # keeps them alive, because the memo identifies them by id
-    memo |= {id(value): value for value in found if isinstance(value, types.ModuleType)}  # such as `self.xp = np`
+    memo |= {id(value): value for value in found if not _can_be_copied(value)}
+    special = {id(v): v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")}  # such as AttrDict
+    memo |= {key: type(value).__new__(type(value)) for key, value in special.items()}
     arrays = {id(value): value for value in found if is_floating(value) and id(value) not in kept}
     shared = Counter(id(_owner(array)) for array in arrays.values())
     owners: dict[int, Array] = {}
@@ -105,14 +107,17 @@ def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> An
         owner = _owner(array)
         if shared[id(owner)] == 1 or owner.dtype != array.dtype or not owner.flags.c_contiguous:
             memo[key] = array.astype(dtype)
+            getattr(memo[key], "__dict__", {}).update(getattr(array, "__dict__", {}))  # of a subclass
         else:
             flat = owners.setdefault(id(owner), owner.astype(dtype).reshape(-1))
             memo[key] = _same_view(array, owner, flat)
     try:
         result = copy.deepcopy(original, memo)
+        for key, value in special.items():
+            dict.update(memo[key], copy.deepcopy(dict(value), memo))
     except Exception as error:
         words = (str(error).splitlines() or [""])[0]
-        raise TypeError(f"{_kind(original)} cannot be copied, which gradcheck requires: {words}") from error
+        raise TypeError(f"the layer or an argument cannot be copied, which gradcheck requires: {words}") from error
     for _, value in walk(result):  # `self.dtype = np.float32` is a class, which deepcopy does not replace
         for name, attribute in getattr(value, "__dict__", {}).items() if not isinstance(value, ATOMS) else ():
             if isinstance(attribute, type) and issubclass(attribute, np.floating):
@@ -120,8 +125,17 @@ def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> An
     return result
 
 
-def _kind(value: Any) -> str:
-    return type(value).__name__
+def _can_be_copied(value: Any) -> bool:
+    """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
+    if isinstance(value, types.ModuleType):
+        return False
+    if isinstance(value, ATOMS) or isinstance(value, np.ndarray | dict | list | tuple) or any(True for _ in steps_from(value)):
+        return True
+    try:
+        copy.deepcopy(value)
+    except Exception:
+        return False
+    return True
 
 
 def _owner(array: Array) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, signature_of
 from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
-from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, leaves_of
+from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, is_rows, leaves_of
 from numpy_rnn.gradient_checking.subjects.returned import Slot
 from numpy_rnn.gradient_checking.subjects.session import Session, same
 from numpy_rnn.gradient_checking.subjects.state import Path, converted, is_floating, walk
@@ -27,7 +27,7 @@ __all__ = ["Session", "Subject", "as_subject"]
 FACES = (
     ("forward", "backward"), ("forward_pass", "backward_pass"), ("fprop", "bprop"), ("forward_prop", "backward_prop"),
     ("forward_propagation", "backward_propagation"), ("forward", "backprop"), ("__call__", "backward"),
-    ("loss", "gradient"),
+    ("loss", "gradient"), ("forward_prop", "back_prop"), ("feedforward", "backprop"),
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ class Subject:
     ) -> None:  # fmt: skip
         self.label, self.forward_callable, self.backward_callable = label, forward, backward
         self.params_first, self.constants = params_first, constants
+        self.keywords = signature_of(forward).keywords
         self.notes: list[str] = []
         signature, options = signature_of(forward), options or {}
         self.further_inputs = [n for n in signature.optional if not (n in inputs or n in options)]
@@ -66,7 +67,9 @@ class Subject:
         owners = [getattr(f, "__self__", None if hasattr(f, "__code__") else f) for f in (forward, backward)]
         self.scopes = scopes_of(forward, backward, *owners)
         for scope in self.scopes:
-            scope.names -= {name for name, value in scope.read().items() if not _can_be_copied(value)}
+            for name, value in scope.read().items():
+                if not _can_be_copied(value):
+                    del scope.names[name]
         self.root = {
             "self": owners[0], "other": owners[1], "forward": forward, "backward": backward, "args": self.inputs,
             "options": dict(options), "variables": [scope.read() for scope in self.scopes],
@@ -79,6 +82,7 @@ class Subject:
         self.own: list[Slot] = []
         self.tensors: dict[str, Array] = {}
         self.missing: list[str] = []
+        self.depends: list[str] = []
         self.used_generators, self.reset_generators = used_generators, used_generators()
         self._find_tensors(is_layer, rng)
 
@@ -88,7 +92,7 @@ class Subject:
 
     def _find_tensors(self, is_layer: bool, rng: np.random.Generator) -> None:
         self.constant_paths: list[Path] = []
-        self._find_leaves()
+        self._find_leaves(self.root["options"])
         self.calls = Calls([0])
         session = self.start(np.float64)
         shapes = {name: np.shape(session.read(name)) for name in self.leaves}
@@ -112,7 +116,10 @@ class Subject:
         self.unfit = self._unfit(outputs)
         if self.unfit:
             return
-        depends = depended_on(self, list(self.leaves), outputs, rng)
+        depends = self.depends = depended_on(self, list(self.leaves), outputs, rng)
+        for name in list(self.leaves):  # variables that forward does not read
+            if name not in depends and self.leaves[name].paths[0][0][1] == "variables":
+                del self.leaves[name]
         for slot in self.own:
             slot.leaves = {name: path for name, path in slot.leaves.items() if name in depends}
         self.own = [slot for slot in self.own if slot.leaves]
@@ -120,16 +127,18 @@ class Subject:
         found = session.backward(upstream)
         self.reset_generators = self.used_generators()
         state = state_among(self, sorted(replaced & set(depends) - set(found)))
-        self.missing = [name for name in depends if name not in found and name not in state]
-        variables = {n for n, leaf in self.leaves.items() if leaf.paths[0][0][1] == "variables"}
-        kept = [n for n in self.leaves if n in found and (n in depends or n not in replaced | variables)]
+        lacking = [name for name in depends if name not in found and name not in state]
+        self.missing = [name for name in lacking if not self.leaves[name].is_number]
+        kept = [n for n in self.leaves if n in found and (n in depends or n not in replaced)]
         left = without_duplicates(self, kept, self.missing)
         self.missing = [name for name in self.missing if name in left]
         self.tensors = {name: before[name] for name in self.leaves if name in left}
+        if numbers := [name for name in lacking if name not in self.missing]:
+            self.notes.append(f"{', '.join(numbers)}: numbers without a gradient, taken as constants")
         if state:
             self.notes.append(f"{', '.join(state)} is state that forward replaces: taken as given, not checked")
 
-    def _find_leaves(self) -> None:
+    def _find_leaves(self, options: Collection[str]) -> None:
         """Find every floating-point array, except in the options and where a constant is named."""
         copied = converted(self.root, np.float64)
         parts: list[tuple[str, str, Any]] = [("args", name, value) for name, value in copied["args"].items()]
@@ -138,9 +147,9 @@ class Subject:
         for k, variables in enumerate(copied["variables"]):
             bases += [((("[", "variables"), ("[", k), ("[", name)), name, value) for name, value in variables.items()]
         all_leaves = leaves_of([(p, "" if self.params_first and b == "params" else b, v) for p, b, v in bases])
-        named = {name: [n for n, leaf in all_leaves.items() if _covers(name, n, leaf)] for name in self.constants}
+        named = {name: _covered(name, all_leaves) for name in self.constants}
         for name, covered in named.items():
-            if not covered:
+            if not covered and name not in options:
                 raise ValueError(f"constants names {name!r}, expected one of {', '.join(all_leaves)}")
         excluded = {n for covered in named.values() for n in covered}
         self.constant_paths = [all_leaves[name].paths[0] for name in excluded]
@@ -204,13 +213,15 @@ def as_subject(
         named = _named(label, forward, given if isinstance(given, Mapping | tuple | list) else (given,), params)
         return Subject(label, forward, backward, named, params_first=params is not None, **more)
     label = type(checked).__name__
+    if isinstance(checked, type):
+        raise TypeError(f"{checked.__name__} is a class: expected a layer, {checked.__name__}(...)")
     for names in FACES:
         forward, backward = (getattr(checked, name, None) for name in names)
         if callable(forward) and callable(backward):
             return Subject(label, forward, backward, _named(label, forward, inputs, None), is_layer=True, **more)
-    if not callable(checked) or isinstance(checked, type):
+    if not callable(checked):
         raise TypeError(
-            f"{label} {checked.__name__ if isinstance(checked, type) else ''}has no methods forward and backward: "
+            f"{label} has no methods forward and backward: "
             "expected a layer, a pair (forward, backward), or a function that returns a loss and its gradients"
         )
     label = getattr(checked, "__name__", label)
@@ -220,8 +231,9 @@ def as_subject(
 def _named(label: str, forward: Callable[..., Any], inputs: Any, params: Any) -> dict[str, Any]:
     """Return the inputs by the names of forward's arguments, in their order; params come first."""
     signature = signature_of(forward)
-    names = list(signature.names[1:] if params is not None else signature.names)
+    names = list(signature.names[1:] if params is not None else signature.names) + signature.keywords
     if not isinstance(inputs, Mapping):
+        names = names[: len(names) - len(signature.keywords)]
         if len(inputs) > len(names) and not signature.more:
             raise TypeError(f"forward of {label} takes {len(names)} inputs, got {len(inputs)}")
         names += [f"input {k}" for k in range(len(names), len(inputs))]
@@ -236,7 +248,7 @@ def _named(label: str, forward: Callable[..., Any], inputs: Any, params: Any) ->
 
 def as_float64(name: str, value: Any) -> Any:
     """Return floating-point numbers as an array of float64, lists of them too; anything else as it is."""
-    if isinstance(value, np.floating) or isinstance(value, list) and _is_rows(value):
+    if isinstance(value, np.floating) or isinstance(value, list) and is_rows(value):
         value = np.asarray(value)
     elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
@@ -246,19 +258,15 @@ def as_float64(name: str, value: Any) -> Any:
         if len(bad := np.argwhere(~np.isfinite(value))):
             where = tuple(bad[0].tolist())
             raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
+        return value.copy()  # so that two inputs which are one array, or views of it, are two
     return value
 
 
-def _is_rows(value: Any) -> bool:
-    """Whether a list holds floating-point numbers, or lists of them in equal lengths."""
-    if isinstance(value, list):
-        return bool(value) and all(map(_is_rows, value)) and len({np.shape(row) for row in value}) == 1
-    return isinstance(value, float)
-
-
-def _covers(constant: str, name: str, leaf: Leaf) -> bool:
-    """Whether a name among the constants means an array: its own, that of what holds it, or its last part."""
-    return name == constant or name.startswith((f"{constant}[", f"{constant}.")) or leaf.last == constant
+def _covered(constant: str, leaves: Mapping[str, Leaf]) -> list[str]:
+    """Return the arrays that a constant names: itself, what it holds, or the only one whose last part is its name."""
+    exact = [name for name in leaves if name == constant or name.startswith((f"{constant}[", f"{constant}."))]
+    last = [name for name, leaf in leaves.items() if leaf.last == constant]
+    return exact or (last if len(last) == 1 else [])
 
 
 def _can_be_copied(value: Any) -> bool:

@@ -10,7 +10,7 @@ import dis
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -25,13 +25,15 @@ _OURS = (str(Path(__file__).parents[2]),)
 
 
 class Scope:
-    """Some variables of one namespace: the dictionary of a module, the cells of a function, or a class."""
+    """Some variables of one namespace: a module's dictionary, a function's cells or default arguments, or a class."""
 
-    def __init__(self, where: Any, names: set[str]) -> None:
-        self.where, self.names = where, names
+    def __init__(self, where: Any, names: Iterable[str]) -> None:
+        self.where, self.names = where, dict.fromkeys(names)  # a set in the order of definition
 
     def read(self) -> dict[str, Any]:
         """Return the variables that have a value."""
+        if isinstance(self.where, types.FunctionType):
+            return {name: value for name, value in _defaults(self.where).items() if name in self.names}
         if isinstance(self.where, tuple):
             return {name: cell.cell_contents for name, cell in self.where if name in self.names and _is_set(cell)}
         values = self.where if isinstance(self.where, dict) else vars(self.where)
@@ -39,7 +41,14 @@ class Scope:
 
     def write(self, values: dict[str, Any]) -> None:
         """Set the variables to `values`, and unset the others."""
-        if isinstance(self.where, tuple):
+        if isinstance(self.where, types.FunctionType):
+            both = _defaults(self.where) | values
+            if self.where.__defaults__:
+                names = self.where.__code__.co_varnames[: self.where.__code__.co_argcount]
+                self.where.__defaults__ = tuple(both[name] for name in names[-len(self.where.__defaults__) :])
+            for name in self.where.__kwdefaults__ or ():
+                self.where.__kwdefaults__[name] = both[name]
+        elif isinstance(self.where, tuple):
             for name, cell in self.where:
                 if name in values:
                     cell.cell_contents = values[name]
@@ -50,6 +59,12 @@ class Scope:
         else:
             for name, value in values.items():
                 setattr(self.where, name, value)
+
+
+def _defaults(function: types.FunctionType) -> dict[str, Any]:
+    """Return the default arguments of a function."""
+    names, values = function.__code__.co_varnames[: function.__code__.co_argcount], function.__defaults__ or ()
+    return dict(zip(names[len(names) - len(values) :], values, strict=True)) | (function.__kwdefaults__ or {})
 
 
 @contextmanager
@@ -78,14 +93,15 @@ def scopes_of(*roots: Any) -> list[Scope]:
     scopes: list[Scope] = []
     for value in _code_of(roots, _LIBRARIES + _OURS):
         if isinstance(value, type):
-            scopes.append(Scope(value, {name for name, member in vars(value).items() if _is_data(name, member)}))
+            scopes.append(Scope(value, [name for name, member in vars(value).items() if _is_data(name, member)]))
             continue
         for where, names, stored in _names_in(value):
-            data = {name for name in names if name in where and _is_data(name, where[name])}
-            modules.setdefault(id(where), Scope(where, set())).names.update(data | stored)
-        cells = dict(zip(value.__code__.co_freevars, value.__closure__ or (), strict=True))
-        held = {name for name, cell in cells.items() if _is_set(cell) and not _is_code(cell.cell_contents)}
-        scopes.append(Scope(tuple(cells.items()), held))
+            scope = modules.setdefault(id(where), Scope(where, ()))
+            data = {name for name in names if name in where and _is_data(name, where[name])} | {*stored}
+            scope.names = dict.fromkeys(name for name in (*where, *sorted(stored)) if name in {*scope.names, *data})
+        cells = tuple(zip(value.__code__.co_freevars, value.__closure__ or (), strict=True))
+        scopes.append(Scope(cells, [n for n, cell in cells if _is_set(cell) and not _is_code(cell.cell_contents)]))
+        scopes.append(Scope(value, [name for name, default in _defaults(value).items() if _is_data(name, default)]))
     return [scope for scope in (*modules.values(), *scopes) if scope.names]
 
 
@@ -104,6 +120,7 @@ def _code_of(roots: Sequence[Any], libraries: tuple[str, ...]) -> list[Any]:
             for where, names, _ in _names_in(value):
                 waiting += [where[name] for name in names if name in where]
             waiting += [cell.cell_contents for cell in value.__closure__ or () if _is_set(cell)]
+            waiting += _defaults(value).values()
         elif isinstance(value, type):
             module = sys.modules.get(value.__module__)
             path = getattr(module, "__file__", None) or value.__module__  # a file that runpy runs is no module
@@ -126,27 +143,28 @@ def _unwrapped(member: Any) -> list[Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _names_of(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """Return the names that code mentions, and the global variables among them that it sets."""
-    names = set(code.co_names)
-    stored = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")}
+def _names_of(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the global variables that code reads or sets, those that it sets, and all attributes that it names."""
+    instructions = [(i.opname, i.argval) for i in dis.get_instructions(code)]
+    stored = {name for op, name in instructions if op in ("STORE_GLOBAL", "DELETE_GLOBAL")}
+    names = stored | {name for op, name in instructions if op in ("LOAD_GLOBAL", "LOAD_NAME")}
+    found = frozenset(names), frozenset(stored), frozenset(code.co_names)
     for constant in code.co_consts:  # functions, lambdas and comprehensions within
         if isinstance(constant, types.CodeType):
-            inner, inner_stored = _names_of(constant)
-            names, stored = names | inner, stored | inner_stored
-    return names, stored
+            found = tuple(some | more for some, more in zip(found, _names_of(constant), strict=True))  # type: ignore
+    return found
 
 
-def _names_in(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], set[str], set[str]]]:
+def _names_in(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], Iterable[str], Iterable[str]]]:
     """Yield namespaces, the names that the function mentions in them, and those of them that it sets."""
-    names, stored = _names_of(function.__code__)
+    names, stored, attributes = _names_of(function.__code__)
     yield function.__globals__, names, stored
     for name in names & set(function.__globals__):
         module = function.__globals__[name]
         if isinstance(module, types.ModuleType):
-            path = getattr(module, "__file__", None)
-            if path and not path.startswith(_LIBRARIES):  # a neighbouring file, as in `import settings`
-                yield vars(module), names, set()
+            path = getattr(module, "__file__", None) or ""
+            if module.__name__ not in sys.stdlib_module_names and not path.startswith(_LIBRARIES + _OURS):
+                yield vars(module), attributes, ()  # a neighbouring file, as in `import settings`
 
 
 def _is_set(cell: types.CellType) -> bool:
@@ -163,4 +181,4 @@ def _is_code(value: Any) -> bool:
 
 def _is_data(name: str, value: Any) -> bool:
     """Whether a variable may hold arrays or other state, and isn't code or a constant."""
-    return not (name.startswith("__") or isinstance(value, ATOMS) or value is None or hasattr(value, "__get__"))
+    return not (name.startswith("__") or isinstance(value, ATOMS) or value is None or hasattr(type(value), "__get__"))

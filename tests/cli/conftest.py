@@ -1,0 +1,27 @@
+from types import SimpleNamespace
+
+import pytest
+
+from numpy_rnn.gradient_checking import targets
+from tests.cli.user_layers import LAYERS
+
+
+@pytest.fixture
+def layers(tmp_path):
+    (tmp_path / "beside.py").write_text("FACTOR = 1.0\n\ndef imported_loss(x): return x\n")
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS)
+    return path
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Record how gradcheck is called, instead of calling it."""
+    recorded = []
+
+    def record(checked, *inputs, **options):
+        recorded.append((checked, inputs, options))
+        return SimpleNamespace(ok=True)
+
+    monkeypatch.setattr(targets, "gradcheck", record)
+    return recorded

@@ -13,7 +13,8 @@ HEADER = ("style", "correct code", "one gradient times 3", "one gradient missing
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.styles", description=__doc__.partition(": ")[2])
     parser.add_argument("--document", action="store_true", help="print the table of docs/gradcheck.md instead")
-    parser.add_argument("--show", metavar="STYLE", help="print the three reports of one style")
+    names = [style.name for style in STYLES]
+    parser.add_argument("--show", metavar="STYLE", choices=names, help="print the reports of one style")
     arguments = parser.parse_args()
     if arguments.document:
         print("\n".join(document_rows()))

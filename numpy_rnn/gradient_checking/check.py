@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.compare import Settings, check_tensor
+from numpy_rnn.gradient_checking.compare import Settings, check_tensor, ties_between
 from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
@@ -106,6 +106,10 @@ def gradcheck(
         tensors = {
             name: check_tensor(evidence, name, name in chosen, settings, streams[2]) for name in experiment.point
         }
+        if ties := ties_between(evidence, tensors):
+            for tensor in tensors.values():
+                if tensor.kinks.any():
+                    tensor.verdict, tensor.diagnosis = "WRONG", ties
         _add_notes(experiment, tensors)
         report = GradcheckReport(subject.label, experiment, tensors, faults, subject.notes)
         if any(tensor.verdict in ("WRONG", "SHAPE", "CLOSE") for tensor in tensors.values()):

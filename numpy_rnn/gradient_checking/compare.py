@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided
+from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided, richardson
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
-__all__ = ["Settings", "check_tensor"]
+__all__ = ["Settings", "check_tensor", "ties_between"]
 
 SAMPLE = 48  # elements that are checked one by one if a direction shows an error
 CLOSE = 1e-4  # relative errors up to here are those of an epsilon or of float32
+
+COARSE = 0.02  # derivatives that are no more precise than this show nothing
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,13 @@ def _compare(
     # Zeros prove nothing: if all inputs of a relu are zero, every nonzero derivative is at a kink.
     told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > precision)
     cannot_judge = kinks.any() and not told.any()
+    # A forward in float16 may be too coarse for any verdict.
+    is_coarse = experiment.eps > EPS and size.size and np.min(8 * difference_error / size) > COARSE
     is_close = wrong.any() and np.all(relative[wrong] <= CLOSE)
     return TensorReport(
         name,
         x.shape,
-        "CLOSE" if is_close else "WRONG" if wrong.any() or ties else "KINKS" if cannot_judge else "NOT FINITE"
+        "CLOSE" if is_close else "WRONG" if wrong.any() or ties else "KINKS" if cannot_judge or is_coarse else "NOT FINITE"
         if cannot.any() else "ok",
         analytic=analytic,
         coordinates=coordinates,
@@ -167,3 +171,28 @@ def _is_between(u: Array, sides: Sequence[Array], value: float) -> bool:
 
 def _index(shape: tuple[int, ...], v: Array) -> list[int]:
     return [int(i) for i in np.unravel_index(int(np.argmax(np.abs(v))), shape)]
+
+
+def ties_between(evidence: Evidence, tensors: Mapping[str, TensorReport]) -> str | None:
+    """Say whether elements of several tensors that are tied, as in np.maximum(x, y), get more than one of them may."""
+    experiment = evidence.experiment
+    bent = {name: tensor for name, tensor in tensors.items() if tensor.kinks.any() and evidence.is_full(name)}
+    if len(bent) < 2:
+        return None
+    moved = {name: tensor.kinks.reshape(tensor.shape) for name, tensor in bent.items()}
+
+    def together(values: Mapping[str, Array]) -> Array:
+        point = experiment.point
+        return experiment.function({**point, **{name: point[name] + values["step"] * v for name, v in moved.items()}})
+
+    start, one = {"step": np.zeros(())}, np.ones(())
+    sides = one_sided(together, start, "step", one, experiment.eps)
+    if sides is None:
+        sides = (richardson(together, start, "step", one, experiment.eps)[0],) * 2
+    got = sum(float(tensor.checked_analytic[tensor.kinks].sum()) for tensor in bent.values())
+    if _is_between(experiment.u, sides, got):
+        return None
+    return (
+        f"at ties between {' and '.join(bent)}: together the equal elements get {got:.6g}, but moved together they "
+        f"change the result by {experiment.u @ sides[0]:.6g}: hand the gradient to one of them, or divide it"
+    )

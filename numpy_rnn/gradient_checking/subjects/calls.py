@@ -28,7 +28,7 @@ __all__ = [
 
 CACHES = ("cache", "tape", "ctx", "context", "saved", "memory", "caches", "state_cache")
 RATES = ("learning_rate", "lr", "eta", "alpha", "rate", "step_size")
-OUTPUTS = ("output", "outputs", "out", "result", "y", "a", "h")  # attributes in which forward may leave its result
+OUTPUTS = ("output", "outputs", "out", "result", "y", "a", "h", "s", "p")  # names of what forward computes
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,7 @@ def plan(
     returns = returns if len(returns) == len(items) else [""] * len(items)
     roles = _roles(signature, items, returns, inputs, is_layer)
     ups = [name for name in signature.names if name not in roles and name not in CACHES]
+    ups = [name for name in ups if name not in signature.default or name in signature.optional or name == signature.names[0]]
     cached = {position for kind, position in roles.values() if kind == "cache" and position}
     if last := len(items) - 1 if not cached else 0:  # else there is no cache, or it is found
         needed = [name for name in ups if name not in signature.default] or ups
@@ -214,6 +215,8 @@ def _roles(
             roles[name] = ("rate", name)
         elif name in returns:
             roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
+        elif name in OUTPUTS and k and last == 0 and not is_layer:
+            roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
         elif name in inputs and name not in signature.default:
             roles[name] = ("input", name)
     return roles

@@ -51,7 +51,7 @@ def state_among(subject: Subject, names: Collection[str]) -> list[str]:
 def without_duplicates(subject: Subject, compared: Collection[str], missing: Collection[str]) -> list[str]:
     """Return the arrays without those that views of them, or arrays that they are views of, stand for."""
     session = subject.start(np.float64)
-    arrays = {name: session.read(name) for name in [*compared, *missing]}
+    arrays = {name: np.asarray(session.read(name)) for name in [*compared, *missing]}
 
     def sharing(name: str) -> list[str]:
         return [other for other in compared if other != name and np.may_share_memory(arrays[other], arrays[name])]

@@ -153,10 +153,13 @@ class Session:
                 arrays = (value for value in free if isinstance(value, np.ndarray))
                 if (value := next(fitting, next(arrays, None))) is not None:
                     left[name] = value
-        inputs = [name for slot in self.subject.slots for name in slot.leaves if not (name in found or name in left)]
-        general = [getattr(self.root["self"], name, None) for name in OF_THE_INPUT]
-        if len(inputs) == 1:
-            left |= {n: g for n in inputs for g in general if is_floating(g) and g.shape == self.subject.shapes[n]}
+        inputs = [name for slot in self.subject.slots for name in slot.leaves]
+        for some, names in ((inputs, OF_THE_INPUT), (leaves.keys() - inputs, ("grad", "gradient"))):
+            general = [follow(self.root["self"], ((".", name),)) for name in names]
+            for value in (value for value in general if is_floating(value)):
+                without = [n for n in some if not (n in found or n in left) and self.subject.shapes[n] == value.shape]
+                if len(without) == 1:
+                    left[without[0]] = value
         return left
 
     def _moved(self, leaf: Leaf, place: int) -> Leaf:
@@ -173,5 +176,5 @@ class Session:
         if any(kind == "rate" for kind, _ in self.subject.calls.arguments):
             return 1.0
         owner = follow(self.root, leaf.paths[0][:-1])
-        rates = (getattr(where, name, None) for where in (owner, self.root["self"]) for name in RATES)
+        rates = (follow(where, ((".", name),)) for where in (owner, self.root["self"]) for name in RATES)
         return next((float(rate) for rate in rates if is_number(rate)), 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
+import sys
 import types
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
@@ -49,7 +50,7 @@ def steps_from(value: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
         yield from (((".", name), getattr(value, name)) for name in value._fields)
     else:
-        if isinstance(value, dict):
+        if isinstance(value, dict | types.MappingProxyType):
             yield from ((("[", key), member) for key, member in value.items())
         elif isinstance(value, list | tuple | deque):
             yield from ((("[", k), member) for k, member in enumerate(value))
@@ -99,13 +100,17 @@ def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> An
     found = [value for _, value in walk(original)]  # keeps them alive, because the memo identifies them by id
     memo |= {id(value): value for value in found if not _can_be_copied(value)}
     special = {id(v): v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")}  # such as AttrDict
-    memo |= {key: type(value).__new__(type(value)) for key, value in special.items()}
+    filled = {key: type(value).__new__(type(value)) for key, value in special.items()}
+    proxies = {id(v): v for v in found if isinstance(v, types.MappingProxyType)}
+    special, filled = special | proxies, filled | {key: {} for key in proxies}
+    memo |= {key: types.MappingProxyType(new) if key in proxies else new for key, new in filled.items()}
     arrays = {id(value): value for value in found if is_floating(value) and id(value) not in kept}
     shared = Counter(id(_owner(array)) for array in arrays.values())
     owners: dict[int, Array] = {}
     for key, array in arrays.items():
         owner = _owner(array)
-        if shared[id(owner)] == 1 or owner.dtype != array.dtype or not owner.flags.c_contiguous:
+        is_plain = type(array) is np.ndarray
+        if shared[id(owner)] == 1 or not is_plain or owner.dtype != array.dtype or not owner.flags.c_contiguous:
             memo[key] = array.astype(dtype)
             getattr(memo[key], "__dict__", {}).update(getattr(array, "__dict__", {}))  # of a subclass
         else:
@@ -114,7 +119,7 @@ def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> An
     try:
         result = copy.deepcopy(original, memo)
         for key, value in special.items():
-            dict.update(memo[key], copy.deepcopy(dict(value), memo))
+            dict.update(filled[key], copy.deepcopy(dict(value), memo))
     except Exception as error:
         words = (str(error).splitlines() or [""])[0]
         raise TypeError(f"the layer or an argument cannot be copied, which gradcheck requires: {words}") from error
@@ -129,7 +134,8 @@ def _can_be_copied(value: Any) -> bool:
     """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
     if isinstance(value, types.ModuleType):
         return False
-    if isinstance(value, ATOMS) or isinstance(value, np.ndarray | dict | list | tuple) or any(True for _ in steps_from(value)):
+    is_ours = type(value).__module__.partition(".")[0] not in sys.stdlib_module_names
+    if isinstance(value, (*ATOMS, np.ndarray, dict, list, tuple, deque)) or is_ours and any(True for _ in steps_from(value)):
         return True
     try:
         copy.deepcopy(value)

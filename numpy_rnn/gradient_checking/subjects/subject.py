@@ -7,6 +7,7 @@ copy of all that, in float64 or complex128, which runs. Every forward of a sessi
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -212,8 +213,10 @@ def as_subject(
             given, params = inputs
         named = _named(label, forward, given if isinstance(given, Mapping | tuple | list) else (given,), params)
         return Subject(label, forward, backward, named, params_first=params is not None, **more)
-    label = type(checked).__name__
-    if isinstance(checked, type):
+    label = checked.__name__ if isinstance(checked, type) else type(checked).__name__
+    if isinstance(checked, type) and not any(
+        isinstance(inspect.getattr_static(checked, name, None), staticmethod | classmethod) for name in ("forward", "loss")
+    ):
         raise TypeError(f"{checked.__name__} is a class: expected a layer, {checked.__name__}(...)")
     for names in FACES:
         forward, backward = (getattr(checked, name, None) for name in names)

@@ -215,10 +215,10 @@ def _roles(
             roles[name] = ("rate", name)
         elif name in returns:
             roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
-        elif name in OUTPUTS and k and last == 0 and not is_layer:
-            roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
         elif name in inputs and name not in signature.default:
             roles[name] = ("input", name)
+        elif name in OUTPUTS and k and last == 0 and not is_layer:
+            roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
     return roles
 
 

@@ -18,9 +18,9 @@ from numpy_rnn.gradient_checking.subjects.variables import swapped_in
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
 
-__all__ = ["Session", "same"]
+__all__ = ["FLUSHES", "Session", "same"]
 
-ZERO_GRADS = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads")
+FLUSHES = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads")
 OF_THE_INPUT = ("dinputs", "dinput", "grad_input", "gradInput", "dX", "dx")  # whatever the input's name is
 
 
@@ -65,6 +65,9 @@ class Session:
                 self.root["args" if name in self.root["args"] else "options"][name] = value
             else:
                 self._write(name, value)
+        for name in FLUSHES:  # as a training loop does between two steps
+            if callable(flush := follow(self.root["self"], ((".", name),))):
+                flush()
         args, keywords = self.root["args"], self.subject.keywords
         given = {name: args[name] for name in keywords if name in args} | self.root["options"]
         with swapped_in(self.subject.scopes, self.root["variables"]):
@@ -94,9 +97,8 @@ class Session:
         if subject.backward_callable is None:
             returned = self._beside_the_loss()
         else:
-            for name in ZERO_GRADS:
-                if callable(zero_grad := getattr(self.root["self"], name, None)):
-                    zero_grad()
+            if callable(zero_grad := follow(self.root["self"], ((".", "zero_grad"),))):
+                zero_grad()
             with swapped_in(subject.scopes, self.root["variables"]):
                 returned = self.root["backward"](*self._arguments(upstream))
             if not any(kind == "upstream" for kind, _ in subject.calls.arguments) and upstream[0].ndim:
@@ -154,7 +156,8 @@ class Session:
                 if (value := next(fitting, next(arrays, None))) is not None:
                     left[name] = value
         inputs = [name for slot in self.subject.slots for name in slot.leaves]
-        for some, names in ((inputs, OF_THE_INPUT), (leaves.keys() - inputs, ("grad", "gradient"))):
+        own = [name for name in self.subject.depends if name not in inputs]
+        for some, names in ((inputs, OF_THE_INPUT), (own, ("grad", "gradient"))):
             general = [follow(self.root["self"], ((".", name),)) for name in names]
             for value in (value for value in general if is_floating(value)):
                 without = [n for n in some if not (n in found or n in left) and self.subject.shapes[n] == value.shape]

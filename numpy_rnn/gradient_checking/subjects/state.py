@@ -134,8 +134,9 @@ def _can_be_copied(value: Any) -> bool:
     """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
     if isinstance(value, types.ModuleType):
         return False
-    is_ours = type(value).__module__.partition(".")[0] not in sys.stdlib_module_names
-    if isinstance(value, (*ATOMS, np.ndarray, dict, list, tuple, deque)) or is_ours and any(True for _ in steps_from(value)):
+    is_library = type(value).__module__.partition(".")[0] in sys.stdlib_module_names
+    holders = (*ATOMS, np.ndarray, dict, list, tuple, deque, partial, types.MethodType, types.MappingProxyType)
+    if isinstance(value, holders) or not is_library and any(True for _ in steps_from(value)):
         return True
     try:
         copy.deepcopy(value)

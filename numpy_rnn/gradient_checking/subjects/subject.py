@@ -134,7 +134,7 @@ class Subject:
         left = without_duplicates(self, kept, self.missing)
         self.missing = [name for name in self.missing if name in left]
         self.tensors = {name: before[name] for name in self.leaves if name in left}
-        if numbers := [name for name in lacking if name not in self.missing]:
+        if numbers := [name for name in lacking if self.leaves[name].is_number]:
             self.notes.append(f"{', '.join(numbers)}: numbers without a gradient, taken as constants")
         if state:
             self.notes.append(f"{', '.join(state)} is state that forward replaces: taken as given, not checked")

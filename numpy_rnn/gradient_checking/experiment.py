@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,11 +82,11 @@ class Experiment:
         sizes = [y.size if is_floating(y) else 0 for y in self.outputs]
         return slice(sum(sizes[:k]), sum(sizes[: k + 1]))
 
-    @property
+    @cached_property
     def function(self) -> Function:
         return self._function(self.subject.start(np.float64))
 
-    @property
+    @cached_property
     def complex_function(self) -> Function:
         return self._function(self.subject.start(np.complex128))
 

@@ -84,7 +84,7 @@ def gradients_returned(
         )
 
     def fitting(reading: dict[str, Any]) -> int:
-        return sum(np.shape(value) == shapes[name] for name, value in reading.items() if _is_numeric(value))
+        return sum(_shape(value) == shapes[name] for name, value in reading.items())
 
     best = max(readings, key=fitting, default={})
     for item in items:  # such as `return dx, {"W": dW}`
@@ -124,8 +124,11 @@ def _is_named(value: Any) -> bool:
     )  # fmt: skip
 
 
-def _is_numeric(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.number | float | int | list)
+def _shape(value: Any) -> tuple[int, ...] | None:
+    try:
+        return np.shape(value)
+    except ValueError:  # rows of several lengths
+        return None
 
 
 def as_gradient(name: str, value: Any, label: str) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.calls import RATES, arrays_in, as_list, is_number, returned_names
+from numpy_rnn.gradient_checking.subjects.calls import RATES, arrays_in, as_list, is_number
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, gradients_beside
 from numpy_rnn.gradient_checking.subjects.returned import as_gradient, gradients_returned
 from numpy_rnn.gradient_checking.subjects.state import Path, converted, is_floating, restorers
@@ -36,10 +36,9 @@ class Session:
         self.subject = subject
         kept = {id(follow(subject.root, path)) for path in subject.constant_paths}
         self.root = converted(subject.root, dtype, kept)
-        for name in subject.tensors:
-            for gradient in gradients_beside(self.root, subject.leaves[name], False):
-                if is_floating(gradient) and gradient is not self.read(name) and gradient.flags.writeable:
-                    gradient[...] = 0  # backward may add to it, as in torch
+        for path in subject.gradient_paths.values():
+            if is_floating(gradient := follow(self.root, path)) and gradient.flags.writeable:
+                gradient[...] = 0  # backward may add to it, as in torch
         self.restorers = restorers(self.root)
         self.returned: Any = None
 
@@ -103,18 +102,16 @@ class Session:
                 returned = self.root["backward"](*self._arguments(upstream))
             if not any(kind == "upstream" for kind, _ in subject.calls.arguments) and upstream[0].ndim:
                 returned = returned * upstream[0]  # f' of an elementwise f, such as tanh and 1 - tanh^2
-        names = returned_names(subject.backward_callable or subject.forward_callable)
-        if subject.backward_callable is None:
-            names = [name for k, name in enumerate(names) if k not in subject.calls.outputs]
         by_name = gradients_returned(
-            returned, names, list(subject.root["args"]), subject.slots, subject.own, subject.further_inputs,
+            returned, subject.returned_names, list(subject.root["args"]), subject.slots, subject.own, subject.further_inputs,
             subject.leaves, subject.shapes, label, subject.backward_callable is None,
         )  # fmt: skip
         if isinstance(returned, Mapping):
             known = [*by_name.values(), *(returned.get(name) for name in subject.constants)]
             if unknown := [str(key) for key, value in returned.items() if not any(value is other for other in known)]:
                 subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
-        by_name = by_name | self._left_behind(by_name)
+        self.left_behind = self._left_behind(by_name)
+        by_name |= self.left_behind
         found = {name: as_gradient(name, value, label) for name, value in by_name.items()}
         for name, leaf in subject.leaves.items():
             rate = self._learning_rate(leaf)
@@ -143,11 +140,12 @@ class Session:
         """Return the gradients that backward has left in attributes or variables, for the arrays that have none yet."""
         leaves = self.subject.leaves
         lasts = [leaf.last for leaf in leaves.values()]
-        left: dict[str, Any] = {}
+        at = {name: follow(self.root, path) for name, path in self.subject.gradient_paths.items() if name not in found}
+        left = {name: value for name, value in at.items() if value is not None}
+        without = [name for name in self.subject.searched if name not in found and name not in left]
         for place in range(3 + len(self.root["variables"])):
-            for name, leaf in leaves.items():
-                if name in found or name in left:
-                    continue
+            for name in [name for name in without if name not in left]:
+                leaf = leaves[name]
                 taken = {id(value) for value in left.values()} | {id(self.read(other)) for other in self.subject.depends}
                 candidates = gradients_beside(self.root, self._moved(leaf, place), lasts.count(leaf.last) == 1)
                 free = [value for value in candidates if id(value) not in taken]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, signature_of
+from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, returned_names, signature_of
 from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, is_rows, leaves_of
 from numpy_rnn.gradient_checking.subjects.returned import Slot
@@ -84,6 +84,7 @@ class Subject:
         self.tensors: dict[str, Array] = {}
         self.missing: list[str] = []
         self.depends: list[str] = []
+        self.gradient_paths: dict[str, Path] = {}  # where backward leaves gradients, once that is known
         self.used_generators, self.reset_generators = used_generators, used_generators()
         self._find_tensors(is_layer, rng)
 
@@ -105,6 +106,9 @@ class Subject:
             self.label, self.forward_callable, self.backward_callable, session.returned, session.root["self"],
             list(self.inputs), is_layer, self.params_first,
         )  # fmt: skip
+        names = returned_names(self.backward_callable or self.forward_callable)
+        is_one = self.backward_callable is None
+        self.returned_names = [name for k, name in enumerate(names) if not (is_one and k in self.calls.outputs)]
         outputs = session.outputs()
         self.output_names = output_names(self.calls, self.backward_callable, is_layer, len(outputs))
         given = {what for kind, what in self.calls.arguments if kind == "upstream"}
@@ -125,7 +129,11 @@ class Subject:
             slot.leaves = {name: path for name, path in slot.leaves.items() if name in depends}
         self.own = [slot for slot in self.own if slot.leaves]
         upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in outputs]
+        self.searched = list(self.leaves)
         found = session.backward(upstream)
+        places = {id(value): path for path, value in walk(session.root)}
+        self.gradient_paths = {n: places[id(v)] for n, v in session.left_behind.items() if id(v) in places}
+        self.searched = list(found)
         self.reset_generators = self.used_generators()
         state = state_among(self, sorted(replaced & set(depends) - set(found)))
         lacking = [name for name in depends if name not in found and name not in state]

@@ -1,4 +1,4 @@
-"""All slips: 197 in 19 layers."""
+"""All slips."""
 
 from __future__ import annotations
 

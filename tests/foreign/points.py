@@ -102,16 +102,16 @@ def tied_lm(m, draw, n):
 
 
 def conv_loop(m, draw, n):
-    inputs = {"x": draw(n.B, 3, 5, n.T), "w": draw(4, 3, 3, 2), "b": draw(4), "conv_param": {"stride": 2, "pad": 1}}
+    inputs = {"x": draw(n.B, 3, 5, n.H), "w": draw(4, 3, 3, 2), "b": draw(4), "conv_param": {"stride": 2, "pad": 1}}
     return (m.conv_forward_naive, m.conv_backward_naive), inputs
 
 
 def conv_einsum(m, draw, n):
-    return m.Conv2D(n.D, n.H, (2, 3)), draw(n.B, n.D, n.T + 2, n.V)
+    return m.Conv2D(n.H, n.D, (2, 3)), draw(n.B, n.H, n.T + 2, n.D + 2)
 
 
 def maxpool(m, draw, n):
-    return m.ScaledMaxPool(n.D, (2, 3)), draw(n.B, n.D, 2 * n.T, 6)
+    return m.ScaledMaxPool(n.H, (2, 3)), draw(n.B, n.H, 2 * n.T, 6)
 
 
 def softmax_layer(m, draw, n):

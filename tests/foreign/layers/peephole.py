@@ -8,15 +8,16 @@ def sigm(v):
 
 
 def forward(x, h0, c0, W, U, b, p_i, p_f, p_o):
+    H = len(p_i)
     h, c = [h0], [c0]
     gates = []
     for x_t in x:
-        zi, zf, zo, zg = np.split(x_t @ W + h[-1] @ U + b, 4, axis=1)
-        i = sigm(zi + p_i * c[-1])
-        f = sigm(zf + p_f * c[-1])
-        g = np.tanh(zg)
+        z = x_t @ W + h[-1] @ U + b
+        i = sigm(z[:, :H] + p_i * c[-1])
+        f = sigm(z[:, H : 2 * H] + p_f * c[-1])
+        g = np.tanh(z[:, 3 * H :])
         c.append(f * c[-1] + i * g)
-        o = sigm(zo + p_o * c[-1])
+        o = sigm(z[:, 2 * H : 3 * H] + p_o * c[-1])
         h.append(o * np.tanh(c[-1]))
         gates.append((i, f, g, o))
     return np.stack(h[1:]), (x, h, c, gates, W, U, p_i, p_f, p_o)

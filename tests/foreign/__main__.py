@@ -1,4 +1,4 @@
-"""python -m tests.foreign: try every slip in the foreign layers, and print a table."""
+"""python -m tests.foreign: try every slip in layers of other styles than this package's, and print a table."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from tests.foreign.catalogue import SLIPS
 from tests.foreign.points import POINTS, arguments, random_sizes
 from tests.foreign.trial import check, right_layer, try_slip
 
-SHAPES = 10  # random shapes of each right layer, in which gradcheck must find no error and suspect no line
+SHAPES = 20  # random shapes of each right layer, in which gradcheck must find no error and suspect no line
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.foreign", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print every slip with its outcome")
-    parser.add_argument("--show", metavar="NAME", help="print gradcheck's report on one slip, LAYER: NAME or NAME")
+    parser.add_argument("--list", action="store_true", help="also print each slip with its three outcomes")
+    parser.add_argument(
+        "--show", metavar="NAME", help="print gradcheck's report on one slip, 'LAYER: NAME' or 'NAME'"
+    )
     parser.add_argument("--layer", choices=list(POINTS), help="try the slips in one layer only")
-    parser.add_argument("--shapes", type=int, default=SHAPES, help="random shapes of each right layer (default: 10)")
+    parser.add_argument("--shapes", type=int, default=SHAPES, help="random shapes of each right layer (default: 20)")
     options = parser.parse_args()
     if options.show:
         found = [slip for slip in SLIPS if options.show in (str(slip), slip.name)]

@@ -44,8 +44,11 @@ def by_name(returned, inputs):
 
 
 def attributes(layer, prefix=""):
-    """Return layer.grads, the dw of each attribute w, and those of the layer's parts."""
-    found = {prefix + name: gradient for name, gradient in getattr(layer, "grads", {}).items()}
+    """Return layer.grads, a dictionary or a list, the dw of each attribute w, and those of the layer's parts."""
+    grads = getattr(layer, "grads", {})
+    if isinstance(grads, list):
+        grads = {f"params[{k}]": gradient for k, gradient in enumerate(grads)}
+    found = {prefix + name: gradient for name, gradient in grads.items()}
     for name, value in vars(layer).items():
         if "d" + name in vars(layer):
             found[prefix + name] = vars(layer)["d" + name]

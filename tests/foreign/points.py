@@ -70,6 +70,10 @@ def birnn(m, draw, n):
     return (m.birnn_forward, m.birnn_backward), {"x": draw(n.T, n.B, n.D), **weights}
 
 
+def time_rnn(m, draw, n):
+    return m.TimeRNN(n.D, n.H), draw(n.B, n.T, n.D)
+
+
 def time_last_rnn(m, draw, n):
     parameters = {"Wax": draw(n.H, n.D), "Waa": draw(n.H, n.H), "ba": draw(n.H, 1)}
     return (m.rnn_forward, m.rnn_backward), {"x": draw(n.D, n.B, n.T), "a0": draw(n.H, n.B)}, parameters
@@ -130,7 +134,7 @@ def residual(m, draw, n):
 POINTS = {
     point.__name__: point
     for point in (
-        *(lstm_steps, lstm_class, peephole, gru, mgu, char_rnn, birnn, time_last_rnn),
+        *(lstm_steps, lstm_class, peephole, gru, mgu, char_rnn, birnn, time_rnn, time_last_rnn),
         *(layernorm, batchnorm, attention, mlp_loss, tied_lm, conv_loop, conv_einsum),
         *(maxpool, softmax_layer, dropout, residual),
     )

@@ -44,7 +44,7 @@ LSTM_CLASS = [
 ]  # fmt: skip
 
 PEEPHOLE = [
-    ("the peephole of o into c is forgotten", "dc = dc + dzo * p_o", "dc = dc * 1", "all", lacks("p_o|peephole")),
+    ("the peephole of o into c is forgotten", " + dzo * p_o", "", "all", lacks("p_o|peephole")),
     ("dp_o reads c_prev", "dp_o += (dzo * c_t)", "dp_o += (dzo * c_prev)", "p_o", instead("c|c_t|next")),
     ("the peephole of f is not carried", "dzi * p_i + dzf * p_f", "dzi * p_i", "all", lacks("f")),
     ("= instead of += for dp_f", "dp_f += (dzf", "dp_f = (dzf", "p_f", OVERWRITTEN),
@@ -55,7 +55,6 @@ PEEPHOLE = [
 
 GRU = [
     ("dah is not a copy of dax", "dah = dax.copy()", "dah = dax", "x Wx bx", "copy|same array|alias|modif|overwrit"),
-    ("the direct path to h_prev is forgotten", "dh_next = dh * z", "dh_next = dh * 0", "all", lacks("z|h")),
     ("the path through the matrix overwrites the direct one", "dh_next += np.dot(dah, Wh.T)", "dh_next = np.dot(dah, Wh.T)", "all", lacks("z|h|h_prev")),
     ("dr from dn before the activation", "dr = dax[:, 2 * H :] * hn", "dr = dn * hn", "all", DERIVATIVE),
     ("z for r in the reset", "dah[:, 2 * H :] *= r", "dah[:, 2 * H :] *= z", "all", instead("r")),
@@ -108,7 +107,19 @@ TIME_LAST_RNN = [
     ("dWaa reads the new state", "np.dot(dtanh, a_prev.T)", "np.dot(dtanh, a_next.T)", "Waa", STEP),
     ("Waa is not transposed", 'np.dot(parameters["Waa"].T, dtanh)', 'np.dot(parameters["Waa"], dtanh)', "all", TRANSPOSED),
     ("the cache of the step before, which wraps", "da_prevt, caches[t])", "da_prevt, caches[t - 1])", "all", STEP),
-    ("da_prevt piles up", 'da_prevt = gradients["da_prev"]', 'da_prevt = da_prevt + gradients["da_prev"]', "all", None),
+    ("da_prevt adds up over the steps", 'da_prevt = gradients["da_prev"]', 'da_prevt = da_prevt + gradients["da_prev"]', "all", None),
+]  # fmt: skip
+
+TIME_RNN = [
+    ("dh is dropped", "layer.backward(dhs[:, t, :] + dh)", "layer.backward(dhs[:, t, :])", "all", carried("h")),
+    ("the square is forgotten in tanh'", "(1 - h_next**2)", "(1 - h_next)", "all", DERIVATIVE),
+    ("the derivative of tanh at h_prev", "(1 - h_next**2)", "(1 - h_prev**2)", "all", DERIVATIVE),
+    ("Wh is not transposed", "dh_prev = np.dot(dt, Wh.T)", "dh_prev = np.dot(dt, Wh)", "all", TRANSPOSED),
+    ("= instead of += for the gradients", "grads[i] += grad", "grads[i] = grad", "params[0] params[1] params[2]", OVERWRITTEN),
+    ("the layer of the first step in every step", "layer = self.layers[t]", "layer = self.layers[0]", "all", STEP),
+    ("dWh reads the new state", "np.dot(h_prev.T, dt)", "np.dot(h_next.T, dt)", "params[1]", instead("h_prev")),
+    ("db before the activation", "np.sum(dt, axis=0)", "np.sum(dh_next, axis=0)", "params[2]", DERIVATIVE),
+    ("dx before the activation", "dx = np.dot(dt, Wx.T)", "dx = np.dot(dh_next, Wx.T)", "xs", DERIVATIVE),
 ]  # fmt: skip
 
 RECURRENT = [
@@ -119,5 +130,6 @@ RECURRENT = [
     *slips("mgu", MGU, all="x h0 Wf Uf bf Wh Uh bh"),
     *slips("char_rnn", CHAR_RNN, all="hprev Wxh Whh Why bh by", below="hprev Wxh Whh bh"),
     *slips("birnn", BIRNN, all="x W1 U1 b1 W2 U2 b2"),
+    *slips("time_rnn", TIME_RNN, all="xs params[0] params[1] params[2]"),
     *slips("time_last_rnn", TIME_LAST_RNN, all="x a0 Wax Waa ba"),
 ]

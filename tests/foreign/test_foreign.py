@@ -1,10 +1,12 @@
-"""Slips in layers of other people's styles: gradcheck fails on exactly the tensors that they make wrong."""
+"""Mistakes in layers written in other people's styles: gradcheck fails on exactly the tensors that are wrong."""
 
 import inspect
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
+from tests.foreign import trial
 from tests.foreign.catalogue import SLIPS
 from tests.foreign.gradients import backward_gradients
 from tests.foreign.points import POINTS, arguments
@@ -18,7 +20,26 @@ def test_gradcheck_fails_on_exactly_the_wrong_tensors(slip):
     assert outcome.found, outcome.report
 
 
-# The test of outcome.line and outcome.explained belongs here, as soon as gradcheck reports a suspect.
+# The test that outcome.line and outcome.explained hold belongs here, as soon as gradcheck reports a suspect.
+
+
+@pytest.mark.parametrize(
+    ("offset", "explanation", "line", "explained"),
+    [
+        (0, "dL/dh lacks the path through prev_h into the next step", True, True),
+        (0, "the sign is wrong", True, False),
+        (0, None, True, False),
+        (1, "dL/dh lacks the path through prev_h into the next step", False, False),
+    ],
+)
+def test_the_suspect_is_compared_with_the_changed_line(monkeypatch, offset, explanation, line, explained):
+    slip = next(slip for slip in SLIPS if str(slip) == "lstm_steps: dh_next is dropped")
+    with changed(slip) as (_, number):
+        suspect = SimpleNamespace(line=number + offset, explanation=explanation)
+    report = SimpleNamespace(ok=False, tensors={}, suspect=suspect)
+    monkeypatch.setattr(trial, "check", lambda *arguments: report)
+    outcome = try_slip(slip)
+    assert (outcome.found, outcome.line, outcome.explained) == (False, line, explained)
 
 
 @pytest.mark.parametrize("layer", POINTS)

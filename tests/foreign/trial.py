@@ -19,8 +19,8 @@ __all__ = ["Outcome", "check", "right_layer", "try_slip", "wrong_tensors"]
 @dataclass(frozen=True)
 class Outcome:
     found: bool  # gradcheck fails, on exactly the wrong tensors
-    line: bool  # report.suspect is the changed line
-    explained: bool  # and says why
+    line: bool  # report.suspect is on the changed line
+    explained: bool  # and its explanation has the words of the slip
     report: str
 
 
@@ -37,14 +37,14 @@ def try_slip(slip):
 
 
 def check(checked, *inputs):
-    """Run nr.gradcheck."""
+    """Run nr.gradcheck on a pair of functions, a layer, or one function that returns (loss, *gradients)."""
     try:
         return nr.gradcheck(checked, *inputs)
     except TypeError:
         if not callable(checked):
             raise
 
-    # Versions of gradcheck that do not take a function which returns (loss, *gradients): make it a pair.
+    # This version of gradcheck does not accept a single function, so split it into a pair.
     def forward(*inputs):
         loss, *gradients = checked(*inputs)
         return loss, gradients

@@ -34,8 +34,7 @@ def backward(dy, cache):
         c_prev, c_t = c[t], c[t + 1]
         dh = dh + dy[t]
         dzo = dh * np.tanh(c_t) * o * (1 - o)
-        dc = dc + dh * o * (1 - np.tanh(c_t) ** 2)
-        dc = dc + dzo * p_o
+        dc = dc + dh * o * (1 - np.tanh(c_t) ** 2) + dzo * p_o
         dzi = dc * g * i * (1 - i)
         dzf = dc * c_prev * f * (1 - f)
         dzg = dc * i * (1 - g * g)

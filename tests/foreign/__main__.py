@@ -17,9 +17,7 @@ SHAPES = 20  # random shapes of each right layer, in which gradcheck must find n
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.foreign", description=__doc__)
     parser.add_argument("--list", action="store_true", help="also print each slip with its three outcomes")
-    parser.add_argument(
-        "--show", metavar="NAME", help="print gradcheck's report on one slip, 'LAYER: NAME' or 'NAME'"
-    )
+    parser.add_argument("--show", metavar="NAME", help="print gradcheck's report on a slip, 'LAYER: NAME' or 'NAME'")
     parser.add_argument("--layer", choices=list(POINTS), help="try the slips in one layer only")
     parser.add_argument("--shapes", type=int, default=SHAPES, help="random shapes of each right layer (default: 20)")
     options = parser.parse_args()

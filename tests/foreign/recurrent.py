@@ -64,7 +64,7 @@ GRU = [
 ]  # fmt: skip
 
 MGU = [
-    ("a factor of the inner path is forgotten", "df += dfh * h", "df += dfh", "all", carried("h")),
+    ("a factor of the inner path is forgotten", "df += dfh * h", "df += dfh", "all", lacks("h")),
     ("f is forgotten in the inner path", "dh_prev += dfh * f", "dh_prev += dfh", "all", lacks("f")),
     ("the gate's path overwrites the others", "dh_prev += daf @ Uf.T", "dh_prev = daf @ Uf.T", "all", lacks("h|1 - f|f")),
     ("the sign of df", "df = dh * (g - h)", "df = dh * (h - g)", "all", SIGN),

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.foreign import trial
+import numpy_rnn as nr
 from tests.foreign.catalogue import SLIPS
 from tests.foreign.gradients import backward_gradients
 from tests.foreign.points import POINTS, arguments
 from tests.foreign.slip import LAYERS, Slip, changed
-from tests.foreign.trial import check, right_layer, try_slip, wrong_tensors
+from tests.foreign.trial import right_layer, try_slip, wrong_tensors
 
 
 @pytest.mark.parametrize("slip", SLIPS, ids=str)
@@ -37,14 +37,14 @@ def test_the_suspect_is_compared_with_the_changed_line(monkeypatch, offset, expl
     with changed(slip) as (_, number):
         suspect = SimpleNamespace(line=number + offset, explanation=explanation)
     report = SimpleNamespace(ok=False, tensors={}, suspect=suspect)
-    monkeypatch.setattr(trial, "check", lambda *arguments: report)
+    monkeypatch.setattr(nr, "gradcheck", lambda *arguments: report)
     outcome = try_slip(slip)
     assert (outcome.found, outcome.line, outcome.explained) == (False, line, explained)
 
 
 @pytest.mark.parametrize("layer", POINTS)
 def test_a_right_layer_passes(layer):
-    report = check(*arguments(layer, right_layer(layer)))
+    report = nr.gradcheck(*arguments(layer, right_layer(layer)))
     assert report.ok, str(report)
     assert getattr(report, "suspect", None) is None
     assert set(report.tensors) == set(backward_gradients(*arguments(layer, right_layer(layer))))

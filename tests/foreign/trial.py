@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 import numpy_rnn as nr
-from tests.foreign.gradients import backward_gradients, with_names
+from tests.foreign.gradients import backward_gradients
 from tests.foreign.points import arguments
 from tests.foreign.slip import changed
 
-__all__ = ["Outcome", "check", "right_layer", "try_slip", "wrong_tensors"]
+__all__ = ["Outcome", "right_layer", "try_slip", "wrong_tensors"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Outcome:
 
 def try_slip(slip):
     with changed(slip) as (module, line), np.errstate(all="ignore"):
-        report = check(*arguments(slip.layer, module))
+        report = nr.gradcheck(*arguments(slip.layer, module))
         text = str(report)
     wrong = {name for name, tensor in report.tensors.items() if not tensor.ok}
     suspect = getattr(report, "suspect", None)
@@ -34,25 +34,6 @@ def try_slip(slip):
     words = slip.words.split(" & ") if slip.words else []
     explained = named and all(re.search(word, suspect.explanation or "", re.IGNORECASE) for word in words)
     return Outcome(not report.ok and wrong == slip.wrong, named, explained, text)
-
-
-def check(checked, *inputs):
-    """Run nr.gradcheck on a pair of functions, a layer, or one function that returns (loss, *gradients)."""
-    try:
-        return nr.gradcheck(checked, *inputs)
-    except TypeError:
-        if not callable(checked):
-            raise
-
-    # This version of gradcheck does not accept a single function, so split it into a pair.
-    def forward(*inputs):
-        loss, *gradients = checked(*inputs)
-        return loss, gradients
-
-    def backward(dloss, gradients):
-        return [dloss * gradient for gradient in gradients]
-
-    return nr.gradcheck((forward, backward), with_names(checked, inputs))
 
 
 def right_layer(layer):

@@ -38,7 +38,6 @@ LSTM_CLASS = [
     ("dc is carried without f", 'dc_next = dc * s["f"]', "dc_next = dc", "all", lacks("f")),
     ("the gradients of f and i are exchanged", "(dzf, dzi, dzg, dzo)", "(dzi, dzf, dzg, dzo)", "Wf Wi bf bi", SWAPPED),
     ("tanh of c_prev instead of c", 'tanh_c = np.tanh(s["c"])', 'tanh_c = np.tanh(s["c_prev"])', "all", instead("c")),
-    ("dx is collected backwards", "dx.insert(0, dhx[:, H:])", "dx.append(dhx[:, H:])", "x", REVERSED),
     ("a factor of the sigmoid's derivative is forgotten", 's["g"] * s["i"] * (1 - s["i"])', 's["g"] * (1 - s["i"])', "all", DERIVATIVE),
     ("dW reads the cache of the step before", '+= s["hx"].T @ dz', '+= self.cache[t - 1]["hx"].T @ dz', "Wf Wi Wc Wo", STEP),
 ]  # fmt: skip
@@ -65,7 +64,6 @@ GRU = [
 
 MGU = [
     ("a factor of the inner path is forgotten", "df += dfh * h", "df += dfh", "all", lacks("h")),
-    ("f is forgotten in the inner path", "dh_prev += dfh * f", "dh_prev += dfh", "all", lacks("f")),
     ("the gate's path overwrites the others", "dh_prev += daf @ Uf.T", "dh_prev = daf @ Uf.T", "all", lacks("h|1 - f|f")),
     ("the sign of df", "df = dh * (g - h)", "df = dh * (h - g)", "all", SIGN),
     ("dUh reads h instead of f * h", "(f * h).T @ dag", "h.T @ dag", "Uh", instead("f")),
@@ -84,7 +82,6 @@ CHAR_RNN = [
     ("= instead of += for dWhy", "dWhy += np.dot", "dWhy = np.dot", "Why", OVERWRITTEN),
     ("dhprev is the gradient of the first new state", "dhprev = dhnext", "dhprev = dh", "hprev", None),
     ("the loop runs forwards", "for t in reversed(range(len(inputs))):", "for t in range(0, len(inputs)):", "below", "order|revers|forward|carr"),
-    ("dWxh from dh before the activation", "np.dot(dhraw, xs[t].T)", "np.dot(dh, xs[t].T)", "Wxh", DERIVATIVE),
 ]  # fmt: skip
 
 BIRNN = [
@@ -94,7 +91,6 @@ BIRNN = [
     ("dx of the second direction is left in reverse", "np.array(dx2)[::-1]", "np.array(dx2)", "x", REVERSED),
     ("the second direction's upstream is not reversed", "run_backward(dback[::-1], x", "run_backward(dback, x", "x W2 U2 b2", REVERSED),
     ("the halves are exchanged", "dthere, dback = np.split", "dback, dthere = np.split", "all", "order|exchanged|swapped|half|block|part"),
-    ("db of the first step alone", "np.sum(das, axis=(0, 1))", "np.sum(das[0], axis=0)", "b1 b2", "step|only|sum|axis"),
     ("the states of the other direction", 'cache["back"], W2, U2', 'cache["there"], W2, U2', "x W2 U2 b2", instead("back")),
     ("the steps are collected backwards", "das.insert(0, da)", "das.append(da)", "x W1 U1 W2 U2", REVERSED),
 ]  # fmt: skip
@@ -102,7 +98,6 @@ BIRNN = [
 TIME_LAST_RNN = [
     ("da_prevt is dropped", "da[:, :, t] + da_prevt", "da[:, :, t]", "all", carried("a")),
     ("the derivative of tanh at a_prev", "dtanh = (1 - a_next**2)", "dtanh = (1 - a_prev**2)", "all", DERIVATIVE),
-    ("dba from da_next, before the activation", "np.sum(dtanh, axis=1", "np.sum(da_next, axis=1", "ba", DERIVATIVE),
     ("= instead of += for dWaa", 'dWaa += gradients["dWaa"]', 'dWaa = gradients["dWaa"]', "Waa", OVERWRITTEN),
     ("dWaa reads the new state", "np.dot(dtanh, a_prev.T)", "np.dot(dtanh, a_next.T)", "Waa", STEP),
     ("Waa is not transposed", 'np.dot(parameters["Waa"].T, dtanh)', 'np.dot(parameters["Waa"], dtanh)', "all", TRANSPOSED),
@@ -113,13 +108,11 @@ TIME_LAST_RNN = [
 TIME_RNN = [
     ("dh is dropped", "layer.backward(dhs[:, t, :] + dh)", "layer.backward(dhs[:, t, :])", "all", carried("h")),
     ("the square is forgotten in tanh'", "(1 - h_next**2)", "(1 - h_next)", "all", DERIVATIVE),
-    ("the derivative of tanh at h_prev", "(1 - h_next**2)", "(1 - h_prev**2)", "all", DERIVATIVE),
     ("Wh is not transposed", "dh_prev = np.dot(dt, Wh.T)", "dh_prev = np.dot(dt, Wh)", "all", TRANSPOSED),
     ("= instead of += for the gradients", "grads[i] += grad", "grads[i] = grad", "params[0] params[1] params[2]", OVERWRITTEN),
     ("the layer of the first step in every step", "layer = self.layers[t]", "layer = self.layers[0]", "all", STEP),
     ("dWh reads the new state", "np.dot(h_prev.T, dt)", "np.dot(h_next.T, dt)", "params[1]", instead("h_prev")),
     ("db before the activation", "np.sum(dt, axis=0)", "np.sum(dh_next, axis=0)", "params[2]", DERIVATIVE),
-    ("dx before the activation", "dx = np.dot(dt, Wx.T)", "dx = np.dot(dh_next, Wx.T)", "xs", DERIVATIVE),
 ]  # fmt: skip
 
 RECURRENT = [

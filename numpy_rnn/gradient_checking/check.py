@@ -126,7 +126,13 @@ def _checked_in_full(experiment: Experiment, full: bool | None) -> set[str]:
     for name in sorted(experiment.point, key=lambda name: experiment.point[name].size):
         size = experiment.point[name].size
         forwards = size * experiment.forwards_per_direction
-        if full or full is None and size <= FULL_SIZE and size * experiment.u.size <= JACOBIAN_SIZE and forwards <= left:
+        if (
+            full
+            or (full is None
+            and size <= FULL_SIZE
+            and size * experiment.u.size <= JACOBIAN_SIZE
+            and forwards <= left)
+        ):
             chosen.add(name)
             left -= forwards
             experiment.progress.planned += forwards

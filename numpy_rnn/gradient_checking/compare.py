@@ -93,7 +93,7 @@ def _compare(
     cannot = ~np.isfinite(numeric)
     wrong = ~(error <= tolerance) & ~cannot | ~np.isfinite(a)
     kinks, ties = np.zeros(len(a), bool), None
-    is_linear = experiment.method != METHODS[0] or coordinates is None or K < x.size
+    is_linear = experiment.method != METHODS[0] or coordinates is None or x.size > K
     looked_at = wrong if is_linear else wrong | _at_ties(experiment, name, J)
     if looked_at.any():
         kinks, ties = _kinks(experiment, name, a, direction, looked_at)

@@ -85,7 +85,10 @@ class GradcheckReport:
     def _headline(self) -> str:
         if self.experiment is None:
             return f"gradcheck of {self.label}: it cannot be judged"
-        lines = [f"gradcheck of {self.label}: {self._verdict()}", f"  method: {self.method} ({self.experiment.reason})"]
+        lines = [
+            f"gradcheck of {self.label}: {self._verdict()}",
+            f"  method: {self.method} ({self.experiment.reason})",
+        ]
         checked = self._with("ok", "WRONG", "CLOSE", "SHAPE", "KINKS", "NOT FINITE")
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]

@@ -77,7 +77,9 @@ def test_what_has_no_gradients_or_no_face_is_an_error():
         nr.gradcheck(nr.Linear(2, 2), np.zeros((1, 2)), method="magic")
     with pytest.raises(TypeError, match="x has dtype complex128, expected real numbers"):
         nr.gradcheck(nr.Linear(2, 2), np.zeros((1, 2), complex))
-    with pytest.raises(TypeError, match=r"backward of <lambda> needs what, but forward returned 1 output: return a cache"):
+    with pytest.raises(
+        TypeError, match=r"backward of <lambda> needs what, but forward returned 1 output: return a cache"
+    ):
         nr.gradcheck((lambda x: (np.tanh(x),), lambda d, what: d), np.zeros(3))
 
 

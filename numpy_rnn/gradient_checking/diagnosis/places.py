@@ -39,7 +39,9 @@ def _at_the_targets(case: Case, wrong: Array) -> str | None:
 def _along_an_axis(case: Case, wrong: Array, right: Array, zero: str) -> str | None:
     for axis, length in enumerate(case.shape):
         others = tuple(other for other in range(wrong.ndim) if other != axis)
-        bad, good = (np.flatnonzero(which.any(axis=others)) for which in (wrong, right & ~wrong.any(others, keepdims=True)))
+        bad, good = (
+            np.flatnonzero(which.any(axis=others)) for which in (wrong, right & ~wrong.any(others, keepdims=True))
+        )
         if length < 2 or not len(good) or not len(bad):
             continue
         place = "time step" if case.evidence.time_axis(case.name) == axis else f"index of axis {axis}"

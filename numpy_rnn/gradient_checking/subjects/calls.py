@@ -142,7 +142,7 @@ def plan(
     items = as_list(returned)
     if backward is None:
         losses = [k for k, item in enumerate(items) if is_number(item)]
-        if not losses or losses[0] and len(losses) > 1:
+        if not losses or (losses[0] and len(losses) > 1):
             raise TypeError(
                 f"{label} returned {_kinds(items)}: expected a loss, which is one number, and its gradients; for a "
                 "layer in two functions, check the pair (forward, backward)"
@@ -158,7 +158,11 @@ def plan(
     returns = returns if len(returns) == len(items) else [""] * len(items)
     roles = _roles(signature, items, returns, inputs, is_layer)
     ups = [name for name in signature.names if name not in roles and name not in CACHES]
-    ups = [name for name in ups if name not in signature.default or name in signature.optional or name == signature.names[0]]
+    ups = [
+        name
+        for name in ups
+        if name not in signature.default or name in signature.optional or name == signature.names[0]
+    ]
     cached = {position for kind, position in roles.values() if kind == "cache" and position}
     if last := len(items) - 1 if not cached else 0:  # else there is no cache, or it is found
         needed = [name for name in ups if name not in signature.default] or ups
@@ -168,7 +172,7 @@ def plan(
             name = needed[0 if cache_first else -1]
             cached, roles[name] = {last}, ("cache", last)
             ups.remove(name)
-        elif not is_layer and len(ups) < len(items) or not _is_array(items[last]):
+        elif (not is_layer and len(ups) < len(items)) or not _is_array(items[last]):
             cached = {last}  # by convention, though backward may do without it
             if len(needed) == len(items):
                 roles[ups.pop()] = ("cache", last)
@@ -204,7 +208,9 @@ def _roles(
     roles: dict[str, tuple[str, Any]] = {}
     others = [n for n in names if not (n in inputs or n in CACHES or n in RATES or n in signature.default)]
     # The first argument is an upstream gradient, unless another is, or there is none: loss.backward(prediction, target).
-    is_first_given = bool(names) and (any(n != names[0] for n in others) or is_number(items[0]) or last == 0 and not is_layer)
+    is_first_given = bool(names) and (
+        any(n != names[0] for n in others) or is_number(items[0]) or (last == 0 and not is_layer)
+    )
     for k, name in enumerate(names):
         if name in CACHES:
             if last > 0 and not (name in signature.default and _is_array(items[last])):

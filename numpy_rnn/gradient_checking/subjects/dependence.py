@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["depended_on", "state_among", "without_duplicates"]
 
 
-def depended_on(subject: Subject, names: Sequence[str], outputs: Sequence[Array], rng: np.random.Generator) -> list[str]:
+def depended_on(
+    subject: Subject, names: Sequence[str], outputs: Sequence[Array], rng: np.random.Generator
+) -> list[str]:
     """Return those arrays whose values move the outputs, tried with small random changes."""
     session = subject.start(np.float64)
 

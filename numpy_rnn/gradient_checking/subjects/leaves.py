@@ -18,9 +18,29 @@ from numpy_rnn.gradient_checking.subjects.state import Path, is_floating, walk
 
 __all__ = ["PREFIXES", "Leaf", "find", "follow", "gradients_beside", "is_rows", "leaves_of", "proper", "without_d"]
 
-PREFIXES = ("d", "d_", "grad_", "grad", "gradient_", "dL_d", "dLd", "dJ_d", "nabla_", "delta_", "g")  # of names of gradients
+PREFIXES = (
+    "d",
+    "d_",
+    "grad_",
+    "grad",
+    "gradient_",
+    "dL_d",
+    "dLd",
+    "dJ_d",
+    "nabla_",
+    "delta_",
+    "g",
+)  # of names of gradients
 SUFFIXES = ("_grad", "_gradient", "grad")
-VALUES = ("data", "value", "values", "val", "v", "array", "param")  # attributes that hold the numbers of a parameter object
+VALUES = (
+    "data",
+    "value",
+    "values",
+    "val",
+    "v",
+    "array",
+    "param",
+)  # attributes that hold the numbers of a parameter object
 BESIDE_VALUES = ("grad", "grads", "gradient", "derivative", "d", "g")
 PARAMETERS = ("params", "parameters", "_params", "_parameters")
 GRADIENTS = ("grads", "gradients", "grad", "gradient", "_grads", "_gradients", "dparams", "d_params")
@@ -53,7 +73,7 @@ def leaves_of(parts: Sequence[tuple[Path, str, Any]]) -> dict[str, Leaf]:
     for prefix, base, part in parts:
         for path, value in walk(part):
             is_number = isinstance(value, float | np.floating)
-            if is_floating(value) or (path and (is_number or isinstance(value, list) and is_rows(value))):
+            if is_floating(value) or (path and (is_number or (isinstance(value, list) and is_rows(value)))):
                 kept.append(value)
                 key = (*prefix, *path) if is_number else id(value)  # equal numbers may be one object
                 by_id.setdefault(key, (base, path, [], is_number))[2].append((*prefix, *path))

@@ -68,7 +68,7 @@ def gradients_returned(
     if len(names) == len(items):
         readings.append(dict(_by_name(dict(zip(names, items, strict=True)), slots, own, leaves)))
     for some in (slots, plain, []):
-        if len(items) == len(some) + len(own) or may_have_more and len(items) > len(some) + len(own):
+        if len(items) == len(some) + len(own) or (may_have_more and len(items) > len(some) + len(own)):
             readings.append(_in_order([*some, *own], items))
         if len(items) == len(some) + 1 > 1 and isinstance(items[-1], tuple | list):  # dx, (dW, db)
             readings.append(_in_order([*some, *own], [*items[:-1], *items[-1]]))

@@ -140,13 +140,17 @@ class Session:
         """Return the gradients that backward has left in attributes or variables, for the arrays that have none yet."""
         leaves = self.subject.leaves
         lasts = [leaf.last for leaf in leaves.values()]
-        at = {name: follow(self.root, path) for name, path in self.subject.gradient_paths.items() if name not in found}
+        at = {
+            name: follow(self.root, path) for name, path in self.subject.gradient_paths.items() if name not in found
+        }
         left = {name: value for name, value in at.items() if value is not None}
         without = [name for name in self.subject.searched if name not in found and name not in left]
         for place in range(3 + len(self.root["variables"])):
             for name in [name for name in without if name not in left]:
                 leaf = leaves[name]
-                taken = {id(value) for value in left.values()} | {id(self.read(other)) for other in self.subject.depends}
+                taken = {id(value) for value in left.values()} | {
+                    id(self.read(other)) for other in self.subject.depends
+                }
                 candidates = gradients_beside(self.root, self._moved(leaf, place), lasts.count(leaf.last) == 1)
                 free = [value for value in candidates if id(value) not in taken]
                 fitting = (value for value in free if np.shape(value) == self.subject.shapes[name])

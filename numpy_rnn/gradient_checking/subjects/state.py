@@ -25,7 +25,18 @@ __all__ = ["Path", "converted", "is_floating", "kept_randomness", "restorers", "
 
 Path = tuple[tuple[str, Any], ...]  # steps such as (".", "cell"), (".", "params"), ("[", "W")
 
-ATOMS = (type, str, bytes, int, float, complex, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
+ATOMS = (
+    type,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    np.ufunc,
+)
 MOST = 100_000  # objects that are looked at
 
 _FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
@@ -136,7 +147,7 @@ def _can_be_copied(value: Any) -> bool:
         return False
     is_library = type(value).__module__.partition(".")[0] in sys.stdlib_module_names
     holders = (*ATOMS, np.ndarray, dict, list, tuple, deque, partial, types.MethodType, types.MappingProxyType)
-    if isinstance(value, holders) or not is_library and any(True for _ in steps_from(value)):
+    if isinstance(value, holders) or (not is_library and any(True for _ in steps_from(value))):
         return True
     try:
         copy.deepcopy(value)

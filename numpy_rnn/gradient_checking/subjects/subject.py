@@ -223,7 +223,8 @@ def as_subject(
         return Subject(label, forward, backward, named, params_first=params is not None, **more)
     label = checked.__name__ if isinstance(checked, type) else type(checked).__name__
     if isinstance(checked, type) and not any(
-        isinstance(inspect.getattr_static(checked, name, None), staticmethod | classmethod) for name in ("forward", "loss")
+        isinstance(inspect.getattr_static(checked, name, None), staticmethod | classmethod)
+        for name in ("forward", "loss")
     ):
         raise TypeError(f"{checked.__name__} is a class: expected a layer, {checked.__name__}(...)")
     for names in FACES:
@@ -259,7 +260,7 @@ def _named(label: str, forward: Callable[..., Any], inputs: Any, params: Any) ->
 
 def as_float64(name: str, value: Any) -> Any:
     """Return floating-point numbers as an array of float64, lists of them too; anything else as it is."""
-    if isinstance(value, np.floating) or isinstance(value, list) and is_rows(value):
+    if isinstance(value, np.floating) or (isinstance(value, list) and is_rows(value)):
         value = np.asarray(value)
     elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
         value = value.detach().cpu().numpy()

@@ -46,8 +46,8 @@ def gradcheck(
     ----------
     checked : object, pair of functions, or function
         A layer: any object with `forward(*inputs)` and `backward(*upstream)`. Or a pair (forward, backward):
-        `out, cache = forward(*inputs)` and `gradients = backward(*upstream, cache)`. Or a function that returns a loss
-        and its gradients: `loss, gradients = f(*inputs)`. Functions may be methods of an object.
+        `out, cache = forward(*inputs)` and `gradients = backward(*upstream, cache)`. Or a function that returns a
+        loss and its gradients: `loss, gradients = f(*inputs)`. Functions may be methods of an object.
     *inputs : arrays
         The arguments of forward. For a pair, one tuple or dictionary of inputs will do too, and if a dictionary of
         params follows it, the calls are `forward(params, *inputs)` and `backward(cache, *upstream)`.
@@ -126,12 +126,8 @@ def _checked_in_full(experiment: Experiment, full: bool | None) -> set[str]:
     for name in sorted(experiment.point, key=lambda name: experiment.point[name].size):
         size = experiment.point[name].size
         forwards = size * experiment.forwards_per_direction
-        if (
-            full
-            or (full is None
-            and size <= FULL_SIZE
-            and size * experiment.u.size <= JACOBIAN_SIZE
-            and forwards <= left)
+        if full or (
+            full is None and size <= FULL_SIZE and size * experiment.u.size <= JACOBIAN_SIZE and forwards <= left
         ):
             chosen.add(name)
             left -= forwards

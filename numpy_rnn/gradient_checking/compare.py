@@ -33,7 +33,7 @@ class Settings:
 def check_tensor(
     evidence: Evidence, name: str, full: bool, settings: Settings, rng: np.random.Generator
 ) -> TensorReport:
-    """Compare one gradient, in full or along random directions, and at a sample of elements if these show an error."""
+    """Compare one gradient in full, or along random directions and, if they show an error, at a sample of elements."""
     experiment, analytic = evidence.experiment, evidence.gradients.get(name)
     x = experiment.point[name]
     if analytic is None:
@@ -103,12 +103,16 @@ def _compare(
     cannot_judge = kinks.any() and not told.any()
     # A forward in float16 may be too coarse for any verdict.
     is_coarse = experiment.eps > EPS and size.size and np.min(8 * difference_error / size) > COARSE
-    is_close = wrong.any() and np.all(relative[wrong] <= CLOSE)
+    if ties or wrong.any():
+        verdict = "CLOSE" if not ties and np.all(relative[wrong] <= CLOSE) else "WRONG"
+    elif cannot_judge or is_coarse:
+        verdict = "KINKS"
+    else:
+        verdict = "NOT FINITE" if cannot.any() else "ok"
     return TensorReport(
         name,
         x.shape,
-        "CLOSE" if is_close else "WRONG" if wrong.any() or ties else "KINKS" if cannot_judge or is_coarse else "NOT FINITE"
-        if cannot.any() else "ok",
+        verdict,
         analytic=analytic,
         coordinates=coordinates,
         checked_analytic=a,
@@ -118,7 +122,7 @@ def _compare(
         tolerance=tolerance,
         kinks=kinks,
         diagnosis=ties,
-    )  # fmt: skip
+    )
 
 
 def _at_ties(experiment: Experiment, name: str, J: Array) -> Array:
@@ -155,8 +159,8 @@ def _kinks(
             places = ", ".join(str(_index(point[name].shape, direction(k))) for k in group)
             together, may = a[list(group)].sum(), u @ sides[0]
             return kinks, (
-                f"at ties: {places} are equal, and each gets the whole gradient. Together they get {together:.6g}, but "
-                f"moved together they change the result by {may:.6g}: hand it to one of them, or divide it"
+                f"at ties: {places} are equal, and together they get {together:.6g}, but moved together they change "
+                f"the result by {may:.6g}: hand the gradient to one of them, or divide it"
             )
     return kinks, None
 
@@ -174,7 +178,7 @@ def _index(shape: tuple[int, ...], v: Array) -> list[int]:
 
 
 def ties_between(evidence: Evidence, tensors: Mapping[str, TensorReport]) -> str | None:
-    """Say whether elements of several tensors that are tied, as in np.maximum(x, y), get more than one of them may."""
+    """Say whether equal elements of several tensors, as in np.maximum(x, y), get more than one of them may."""
     experiment = evidence.experiment
     bent = {name: tensor for name, tensor in tensors.items() if tensor.kinks.any() and evidence.is_full(name)}
     if len(bent) < 2:

@@ -17,7 +17,7 @@ from numpy_rnn.gradient_checking.tensors import TensorReport
 __all__ = ["plot"]
 
 STEPS = 10.0 ** np.arange(-15, 0.01, 0.5)
-COLOURS = {"ok": BLUE, "WRONG": RED}
+COLOURS = {"ok": BLUE, "WRONG": RED, "CLOSE": ORANGE}
 
 
 def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment, target: Any = None) -> Any:
@@ -35,10 +35,10 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
     ModuleNotFoundError
         matplotlib is not installed.
     """
-    compared = [t for t in tensors.values() if t.verdict in ("ok", "WRONG") and t.checked_numeric.size]
+    compared = [t for t in tensors.values() if t.verdict in COLOURS and t.checked_numeric.size]
     if not compared:
         raise ValueError("there is nothing to draw: no gradient was compared")
-    worst = max(compared, key=lambda t: (t.verdict == "WRONG", t.max_relative_error))
+    worst = max(compared, key=lambda t: (t.verdict != "ok", t.max_relative_error))
     with figures() as Figure:
         is_path = isinstance(target, str | os.PathLike)
         if target is None or is_path:

@@ -43,11 +43,13 @@ class GradcheckReport:
 
         Needs matplotlib, the extra 'plot'.
         """
+        if self.experiment is None:
+            raise ValueError(f"there is nothing to draw: {self.label} cannot be judged")
         return plot(self.label, self.tensors, self.experiment, target)
 
     def __str__(self) -> str:
-        if self.experiment is None:
-            return "\n\n".join([f"gradcheck of {self.label}: it cannot be judged", *map(_wrap, self._sentences())])
+        if not self.tensors:
+            return "\n\n".join([self._headline(), *map(_wrap, self._sentences())])
         rows = self._table()
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided, richardson
+from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided, richardson, scale_of
 from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 from numpy_rnn.gradient_checking.tensors import TensorReport
@@ -33,7 +33,7 @@ class Settings:
 def check_tensor(
     evidence: Evidence, name: str, full: bool, settings: Settings, rng: np.random.Generator
 ) -> TensorReport:
-    """Compare one gradient in full, or along random directions and, if they show an error, at a sample of elements."""
+    """Compare one gradient in full, or along random directions, and at a sample of elements if they show an error."""
     experiment, analytic = evidence.experiment, evidence.gradients.get(name)
     x = experiment.point[name]
     if analytic is None:
@@ -101,12 +101,13 @@ def _compare(
     # Zeros prove nothing: if all inputs of a relu are zero, every nonzero derivative is at a kink.
     told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > precision)
     cannot_judge = kinks.any() and not told.any()
-    # A forward in float16 may be too coarse for any verdict.
-    is_coarse = experiment.eps > EPS and size.size and np.min(8 * difference_error / size) > COARSE
+    # A forward in float16 may be too coarse for any verdict, compared with what a change of x as large as x would do.
+    natural = np.linalg.norm(u * experiment.y) / scale_of(x)
+    is_coarse = experiment.eps > EPS and np.all(8 * difference_error > COARSE * np.maximum(size, natural))
     if ties or wrong.any():
         verdict = "CLOSE" if not ties and np.all(relative[wrong] <= CLOSE) else "WRONG"
-    elif cannot_judge or is_coarse:
-        verdict = "KINKS"
+    elif cannot_judge or (is_coarse and K):
+        verdict = "KINKS" if cannot_judge else "COARSE"
     else:
         verdict = "NOT FINITE" if cannot.any() else "ok"
     return TensorReport(
@@ -120,6 +121,7 @@ def _compare(
         absolute_error=np.where(kinks, 0, error),
         relative_error=np.where(kinks, 0, relative),
         tolerance=tolerance,
+        precision=precision,
         kinks=kinks,
         diagnosis=ties,
     )

@@ -72,6 +72,11 @@ class Experiment:
         """The upstream gradients as one vector."""
         return self.flat(self.upstream)
 
+    @property
+    def y(self) -> Array:
+        """The outputs as one vector."""
+        return self.flat(self.outputs)
+
     def flat(self, outputs: list[Array]) -> Array:
         """Return the floating-point outputs, or their gradients, as one vector."""
         kept = [np.ravel(a) for a, y in zip(outputs, self.outputs, strict=True) if is_floating(y)]

@@ -91,7 +91,7 @@ class GradcheckReport:
             f"gradcheck of {self.label}: {self._verdict()}",
             f"  method: {self.method} ({self.experiment.reason})",
         ]
-        checked = self._with("ok", "WRONG", "CLOSE", "SHAPE", "KINKS", "NOT FINITE")
+        checked = [tensor for tensor in self.tensors.values() if tensor.verdict != "NO GRADIENT"]
         directional = [tensor.name for tensor in checked if tensor.coordinates is None]
         sampled = [t.name for t in checked if t.coordinates is not None and len(t.coordinates) < math.prod(t.shape)]
         coverage = [f"{', '.join(directional)} along random directions"] if directional else []
@@ -115,6 +115,8 @@ class GradcheckReport:
             if tensor.kinks.any():
                 places = f"{int(tensor.kinks.sum())} of {len(tensor.kinks)} elements"
                 lines.append(f"  {tensor.name} is not differentiable at {places}: left and right derivatives differ")
+        for tensor in self._with("COARSE"):
+            lines.append(f"  forward computes too coarsely to tell whether the gradient of {tensor.name} is right")
         for tensor in self._with("NOT FINITE"):
             lines.append(f"  the derivatives of {tensor.name} are not finite everywhere: choose other values")
         return "\n".join(_wrap(line, "    ") for line in lines)
@@ -132,7 +134,7 @@ class GradcheckReport:
         elif not any(tensor.checked_numeric.size for tensor in checked):
             none = ": there is no nonempty floating-point array to differentiate by"
             verdict = f"nothing was checked{'' if missing else none}"
-        elif kinks := [tensor.name for tensor in self._with("KINKS", "NOT FINITE")]:
+        elif kinks := [tensor.name for tensor in self._with("KINKS", "COARSE", "NOT FINITE")]:
             verdict = f"{', '.join(kinks)} cannot be checked at this point"
         elif self.faults:
             who = "forward" if all(fault.startswith("forward") for fault in self.faults) else "backward"

@@ -22,8 +22,8 @@ class TensorReport:
     ----------
     verdict : str
         "ok", "WRONG", "CLOSE" (errors as of an epsilon or float32), "SHAPE" (the gradient has another shape than the
-        tensor), "NO GRADIENT", "KINKS" (forward is not differentiable wherever its derivative is not zero) or
-        "NOT FINITE" (some numerical derivatives are not).
+        tensor), "NO GRADIENT", "KINKS" (forward is not differentiable wherever its derivative is not zero),
+        "COARSE" (forward computes in float16) or "NOT FINITE" (some numerical derivatives are not).
     analytic : ndarray
         The gradient from backward.
     numeric : ndarray
@@ -48,7 +48,8 @@ class TensorReport:
     checked_numeric: Array = field(default_factory=lambda: _EMPTY)
     absolute_error: Array = field(default_factory=lambda: _EMPTY)
     relative_error: Array = field(default_factory=lambda: _EMPTY)
-    tolerance: Array = field(default_factory=lambda: _EMPTY)
+    tolerance: Array = field(default_factory=lambda: _EMPTY)  # including that of the user
+    precision: Array = field(default_factory=lambda: _EMPTY)  # that of the comparison itself
     kinks: Array = field(default_factory=lambda: np.zeros(0, bool))
     diagnosis: str | None = None
     time_axis: int | None = None
@@ -61,7 +62,7 @@ class TensorReport:
     def limit(self) -> float:
         """The smallest relative error that shows, in the largest element."""
         k = int(np.argmax(np.abs(self.checked_numeric)))
-        return float(self.tolerance[k] / np.abs(self.checked_numeric[k]))
+        return float(self.precision[k] / np.abs(self.checked_numeric[k]))
 
     @property
     def digits(self) -> int:
@@ -72,7 +73,7 @@ class TensorReport:
     def is_tiny(self) -> bool:
         """Whether the gradient is not zero but within its tolerance everywhere, so that nothing was checked."""
         size = np.maximum(np.abs(self.checked_analytic), np.abs(self.checked_numeric))
-        return self.verdict == "ok" and bool(size.any() and (size <= self.tolerance).all())
+        return self.verdict == "ok" and bool(size.any() and (size <= self.precision).all())
 
     @property
     def numeric(self) -> Array:

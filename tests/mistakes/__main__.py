@@ -12,7 +12,7 @@ from tests.mistakes.catalogue import SLIPS
 from tests.mistakes.pieces import red_test
 from tests.mistakes.trial import try_slip
 
-SHAPES = 300  # random shapes of correct layers, in which gradcheck must find no error
+SHAPES = 1_000  # random shapes of correct layers, in which gradcheck must find no error
 
 
 def main():

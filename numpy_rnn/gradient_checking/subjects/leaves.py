@@ -1,91 +1,87 @@
-"""Leaves: the floating-point arrays in an object, their names, and where the gradient of each may be found.
+"""Leaves: the floating-point arrays in an object, their names, and what the names of their gradients are.
 
-The gradient of an array at a path is looked for at the same path with one step respelled: `cell.W` at `cell.dW` or
-`dcell.W`, `params["W"]` at `grads["W"]` or `grads["dW"]`, `weights[0]` at `dweights[0]`, `weight.data` at
-`weight.grad`, `W` at `grads["W"]`.
+The steps of a path are read without those that only say "a parameter" or "a gradient", and without the `d` of `dW`.
+Then a tensor and its gradient read the same: `cell.W` and `cell.dW` or `dcell.W`, `params["W"]` and `grads["W"]` or
+`grads["dW"]`, `weights[0]` and `dweights[0]`, `weight.data` and `weight.grad`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from inspect import ismethod
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.gradient_checking.subjects.state import Path, is_floating, walk
 
-__all__ = ["PREFIXES", "Leaf", "find", "follow", "gradients_beside", "is_rows", "leaves_of", "proper", "without_d"]
+__all__ = ["GRADIENTS", "Leaf", "Steps", "follow", "is_rows", "leaves_of", "parts_of", "put", "readings", "without_d"]
 
-PREFIXES = (
-    "d",
-    "d_",
-    "grad_",
-    "grad",
-    "gradient_",
-    "dL_d",
-    "dLd",
-    "dJ_d",
-    "nabla_",
-    "delta_",
-    "g",
-)  # of names of gradients
+Steps = tuple[Any, ...]  # the keys of a path
+
+CONTAINERS = ("params", "parameters")
+VALUES = ("data", "value", "values", "val", "v", "array", "param")  # the numbers of a parameter object
+GRADIENTS = ("grads", "gradients", "grad", "gradient", "dparams", "d_params", "derivative", "d", "g")
+PREFIXES = ("d", "d_", "grad_", "grad", "gradient_", "dL_d", "dLd", "dJ_d", "nabla_", "delta_", "g")
 SUFFIXES = ("_grad", "_gradient", "grad")
-VALUES = (
-    "data",
-    "value",
-    "values",
-    "val",
-    "v",
-    "array",
-    "param",
-)  # attributes that hold the numbers of a parameter object
-BESIDE_VALUES = ("grad", "grads", "gradient", "derivative", "d", "g")
-PARAMETERS = ("params", "parameters", "_params", "_parameters")
-GRADIENTS = ("grads", "gradients", "grad", "gradient", "_grads", "_gradients", "dparams", "d_params")
 
 
 @dataclass
 class Leaf:
-    """One array, or a number or a list of numbers: its name, and every path to it."""
+    """One array, or a number or a list of numbers: its name, and every path to it from the root of a subject."""
 
     name: str
     paths: list[Path]
-    is_number: bool = False
+    is_number: bool
+
+    @property
+    def part(self) -> Any:
+        """The part of the root in which it is: "args", "self", "other", or the number of a scope of variables."""
+        return self.paths[0][0][1]
 
     @property
     def last(self) -> Any:
         """The last step that isn't `.data` or the like: the name proper."""
-        return proper(self.paths[0])[-1][1]
+        keys = [key for _, key in self.paths[0][1:]]
+        return next((key for key in reversed(keys) if str(key).lstrip("_") not in VALUES), keys[-1])
 
 
-def proper(path: Path) -> Path:
-    """Return a path without a final `.data` or the like."""
-    least = 3 if path[0][1] == "variables" else 2
-    return path[:-1] if len(path) > least and str(path[-1][1]).lstrip("_") in VALUES else path
-
-
-def leaves_of(parts: Sequence[tuple[Path, str, Any]]) -> dict[str, Leaf]:
-    """Return the floating-point arrays and numbers in some parts, by name; each part has a path, a name and a value."""
-    by_id: dict[Any, tuple[str, Path, list[Path], bool]] = {}
-    kept = []
-    for prefix, base, part in parts:
-        for path, value in walk(part):
-            is_number = isinstance(value, float | np.floating)
-            if is_floating(value) or (path and (is_number or (isinstance(value, list) and is_rows(value)))):
-                kept.append(value)
-                key = (*prefix, *path) if is_number else id(value)  # equal numbers may be one object
-                by_id.setdefault(key, (base, path, [], is_number))[2].append((*prefix, *path))
+def leaves_of(root: Mapping[Any, Any], nameless: str | None = None) -> dict[str, Leaf]:
+    """Return the floating-point arrays and numbers in a root, by name; the argument `nameless` is left out of names."""
+    found: dict[Any, tuple[str, Path, Leaf]] = {}
+    for prefix, base, value in _bases(root):
+        for path, member in walk(value):
+            is_number = isinstance(member, float | np.floating)
+            if is_floating(member) or (path and (is_number or (isinstance(member, list) and is_rows(member)))):
+                key = (*prefix, *path) if is_number else id(member)  # equal numbers may be one object
+                leaf = found.setdefault(key, (base if base != nameless else "", path, Leaf("", [], is_number)))[2]
+                leaf.paths.append((*prefix, *path))
     leaves: dict[str, Leaf] = {}
-    for base, path, paths, is_number in by_id.values():
-        name = _name(base, path, True)
-        if not name or name in leaves:
-            name = _name(base, path, False)
-        while name in leaves:
-            name += " (another)"
-        leaves[name] = Leaf(name, paths, is_number)
+    for base, path, leaf in found.values():
+        leaf.name = _name(base, path, short=True)
+        if not leaf.name or leaf.name in leaves:
+            leaf.name = _name(base, path, short=False)
+        while leaf.name in leaves:
+            leaf.name += " (another)"
+        leaves[leaf.name] = leaf
     return leaves
+
+
+def _bases(root: Mapping[Any, Any]) -> Iterator[tuple[Path, str, Any]]:
+    """Yield each argument, the objects, and each variable, with its path and name."""
+    for part in parts_of(root):
+        if part in ("self", "other"):
+            yield (("[", part),), "", root[part]
+        else:
+            yield from (((("[", part), ("[", name)), name, value) for name, value in root[part].items())
+
+
+def parts_of(root: Mapping[Any, Any]) -> list[Any]:
+    """Return the parts of a root in which tensors may be: arguments, objects, and scopes, which have numbers."""
+    return ["args", "self", "other", *(part for part in root if isinstance(part, int))]
 
 
 def is_rows(value: Any) -> bool:
@@ -97,14 +93,14 @@ def is_rows(value: Any) -> bool:
 
 def _name(base: str, path: Path, short: bool) -> str:
     """Write a path as Python would; `short`: without a container of all parameters and a final `.data`."""
-    name = base
-    steps = path[:-1] if short and path[1 - bool(base) :] and str(path[-1][1]).lstrip("_") in VALUES else path
-    for k, (kind, key) in enumerate(steps):
-        after = steps[k + 1][1] if k + 1 < len(steps) else None
-        if short and key in PARAMETERS and isinstance(after, str):
-            continue
-        held = k > 0 and steps[k - 1][1] in PARAMETERS and isinstance(key, str) and short
-        name += f"[{key!r}]" if kind == "[" and not held and name else f"{'.' * bool(name)}{key}"
+    if short and len(path) + bool(base) > 1 and path and str(path[-1][1]).lstrip("_") in VALUES:
+        path = path[:-1]
+    name, is_plain = base, not base  # `W` or `.W`, not `["W"]`
+    for k, (kind, key) in enumerate(path):
+        is_container = str(key).lstrip("_") in CONTAINERS and isinstance(path[k + 1 :] and path[k + 1][1], str)
+        if not (short and is_container):
+            name += f"[{key!r}]" if kind == "[" and not is_plain else f"{'.' * bool(name)}{key}"
+        is_plain = short and is_container
     return name
 
 
@@ -116,79 +112,56 @@ def follow(root: Any, path: Path) -> Any:
 
 
 def _child(where: Any, key: Any) -> Any:
-    """Return the item or the attribute of that name, or None."""
-    if isinstance(where, Mapping):
-        try:
-            if key in where:
-                return where[key]
-        except TypeError:
-            return None
-    if isinstance(key, int) and isinstance(where, list | tuple | deque):
-        return where[key] if -len(where) <= key < len(where) else None
-    if isinstance(key, tuple) and isinstance(where, np.ndarray) and where.dtype == object:
-        return where[key]
+    """Return the item or the attribute of that name, or None; of a method such as `gradients()`, its result."""
     try:
-        return getattr(where, key, None) if isinstance(key, str) else None
-    except Exception:  # a property that cannot be read now
+        if isinstance(where, Mapping) and key in where:
+            return where[key]
+        if not isinstance(key, str):
+            return None if isinstance(where, Mapping) else where[key]
+        value = getattr(where, key, None)
+        is_method = ismethod(value) and value.__self__ is where
+        return value() if is_method and key in GRADIENTS else value
+    except Exception:  # too short a list, or a property that cannot be read now
         return None
 
 
-def spellings(key: Any) -> Iterator[Any]:
-    """Yield the usual names of the gradient of something called `key`."""
-    if not isinstance(key, str):
-        return
-    yield from (prefix + key for prefix in PREFIXES)
-    yield from (key + suffix for suffix in SUFFIXES)
-    proper = key.lstrip("_")
-    underscores = key[: len(key) - len(proper)]
-    yield from (f"{underscores}d{proper}", f"{underscores}grad_{proper}")
-    if proper in VALUES:
-        yield from (underscores + name for name in BESIDE_VALUES)
-    if key in PARAMETERS:
-        yield from GRADIENTS
+def put(root: Any, path: Path, value: Any) -> None:
+    """Set what is at a path."""
+    (kind, key), owner = path[-1], follow(root, path[:-1])
+    if kind == "[":
+        owner[key] = value
+    else:
+        setattr(owner, key, value)
 
 
-def find(where: Any, path: Path, changed: bool = True) -> Iterator[Any]:
-    """Yield what is found in `where` at the path, with steps spelled as they are or as gradients.
+def readings(keys: Iterable[Any]) -> list[tuple[Steps, int]]:
+    """Return the steps to every tensor that a path may lead to, or to the gradient of; 0 if to the tensor itself.
 
-    Until `changed`, at least one step must be respelled.
+    For a gradient, the number is the higher, the more unusual its name is.
     """
-    if where is None:
-        return
-    if not path:
-        if changed and (isinstance(where, np.ndarray | np.number | float | int) or is_rows(where)):
-            yield where
-        return
-    (_, key), rest = path[0], path[1:]
-    yield from find(_child(where, key), rest, changed)
-    for other in spellings(key):
-        yield from find(_child(where, other), rest, True)
+    parts = [part for key in keys for part in (key.split(".") if isinstance(key, str) else [key])]
+    return [
+        (tuple(word for word, _ in words if word is not None), sum(rank for _, rank in words))
+        for words in itertools.product(*map(_words, parts))
+    ]
 
 
-def gradients_beside(root: Any, leaf: Leaf, is_unique: bool) -> Iterator[Any]:
-    """Yield the candidates for a leaf's gradient in the object that holds it; see the head of this file."""
-    for path in leaf.paths:
-        yield from find(root, path, changed=False)
-        yield from find(root, (*path, (".", "data")), changed=False)  # an array with an attribute `grad`
-        for k in reversed(range(len(path))):
-            owner = follow(root, path[:k])
-            for name in GRADIENTS:
-                container = _called(_child(owner, name), name)
-                if container is None or isinstance(container, np.ndarray):
-                    continue
-                yield from find(container, proper(path[k:]))
-                if is_unique:
-                    yield from find(container, proper(path)[-1:])
-
-
-def _called(container: Any, name: str) -> Any:
-    """Return the result of a method such as `gradients()`, and anything else as it is."""
-    if isinstance(container, Callable):  # type: ignore[arg-type]
-        try:
-            return container()
-        except Exception:
-            return None
-    return container
+@lru_cache(maxsize=10_000)
+def _words(key: Any) -> list[tuple[Any, int]]:
+    """Return the names that a key may stand for, None if it only says "a parameter" or "a gradient"; with its rank."""
+    if not isinstance(key, str):
+        return [(key, 0)]
+    word = key.lstrip("_")
+    underscores = key[: len(key) - len(word)]
+    found: list[tuple[Any, int]] = [(key, 0)]
+    if word in CONTAINERS or word in VALUES:
+        found.append((None, 0))
+    if word in GRADIENTS:
+        found.append((None, 1))
+    starts = [(rank, prefix) for rank, prefix in enumerate(PREFIXES, 1) if word.startswith(prefix) and word != prefix]
+    found += [(underscores + word.removeprefix(prefix), rank) for rank, prefix in starts]
+    found += [(key.removesuffix(s), 1) for s in SUFFIXES if key.endswith(s) and key != s]
+    return found
 
 
 def without_d(name: str) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Path", "converted", "is_floating", "kept_randomness", "restorers", "steps_from", "walk"]
+__all__ = ["Original", "Path", "is_floating", "kept_randomness", "restorers", "steps_from", "walk"]
 
 Path = tuple[tuple[str, Any], ...]  # steps such as (".", "cell"), (".", "params"), ("[", "W")
 
@@ -95,53 +95,76 @@ def walk(root: Any) -> Iterator[tuple[Path, Any]]:
             waiting.extend(((*path, step), member) for step, member in steps_from(value))
 
 
-def converted(original: Any, dtype: DTypeLike, kept: Collection[int] = ()) -> Any:
-    """Return a deep copy of `original` that computes in `dtype`, float64 or complex128.
+class Original:
+    """An object that is copied in other dtypes.
 
-    Arrays whose id is in `kept` are copied as they are. Arrays that share memory share it in the copy too.
-
-    Raises
-    ------
-    TypeError
-        Something in `original` cannot be copied.
+    Parameters
+    ----------
+    root : object
+    kept : collection of int
+        The ids of arrays that keep their dtype in every copy.
     """
-    dtype = np.dtype(dtype)
-    # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
-    memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
-    found = [value for _, value in walk(original)]  # keeps them alive, because the memo identifies them by id
-    memo |= {id(value): value for value in found if not _can_be_copied(value)}
-    special = {id(v): v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")}  # such as AttrDict
-    filled = {key: type(value).__new__(type(value)) for key, value in special.items()}
-    proxies = {id(v): v for v in found if isinstance(v, types.MappingProxyType)}
-    special, filled = special | proxies, filled | {key: {} for key in proxies}
-    memo |= {key: types.MappingProxyType(new) if key in proxies else new for key, new in filled.items()}
-    arrays = {id(value): value for value in found if is_floating(value) and id(value) not in kept}
-    shared = Counter(id(_owner(array)) for array in arrays.values())
-    owners: dict[int, Array] = {}
-    for key, array in arrays.items():
-        owner = _owner(array)
-        is_plain = type(array) is np.ndarray
-        if shared[id(owner)] == 1 or not is_plain or owner.dtype != array.dtype or not owner.flags.c_contiguous:
-            memo[key] = array.astype(dtype)
-            getattr(memo[key], "__dict__", {}).update(getattr(array, "__dict__", {}))  # of a subclass
-        else:
-            flat = owners.setdefault(id(owner), owner.astype(dtype).reshape(-1))
-            memo[key] = _same_view(array, owner, flat)
-    try:
-        result = copy.deepcopy(original, memo)
-        for key, value in special.items():
-            dict.update(filled[key], copy.deepcopy(dict(value), memo))
-    except Exception as error:
-        words = (str(error).splitlines() or [""])[0]
-        raise TypeError(f"the layer or an argument cannot be copied, which gradcheck requires: {words}") from error
-    for _, value in walk(result):  # `self.dtype = np.float32` is a class, which deepcopy does not replace
-        for name, attribute in getattr(value, "__dict__", {}).items() if not isinstance(value, ATOMS) else ():
-            if isinstance(attribute, type) and issubclass(attribute, np.floating):
-                setattr(value, name, dtype.type)
-    return result
+
+    def __init__(self, root: Any, kept: Collection[int] = ()) -> None:
+        self.root = root
+        found = list({id(value): value for _, value in walk(root)}.values())
+        self.arrays = [value for value in found if is_floating(value) and id(value) not in kept]
+        self.shared = Counter(id(_owner(array)) for array in self.arrays)
+        self.fixed = [value for value in found if not can_be_copied(value)]
+        # A dictionary whose items are attributes may say that it has a method `__deepcopy__`, and a proxy cannot be copied.
+        self.odd = [
+            v for v in found
+            if isinstance(v, types.MappingProxyType) or (isinstance(v, dict) and hasattr(type(v), "__getattr__"))
+        ]  # fmt: skip
+        # `self.dtype = np.float32` is a class, which deepcopy does not replace.
+        self.classes = [
+            (value, name) for value in found if not isinstance(value, ATOMS)
+            for name, member in getattr(value, "__dict__", {}).items()
+            if isinstance(member, type) and issubclass(member, np.floating)
+        ]  # fmt: skip
+
+    def copy(self, dtype: DTypeLike) -> Any:
+        """Return a deep copy that computes in float64 or complex128; arrays that share memory share it in the copy too.
+
+        Raises
+        ------
+        TypeError
+            Something cannot be copied.
+        """
+        dtype = np.dtype(dtype)
+        # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
+        memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
+        memo |= {id(value): value for value in self.fixed}
+        owners: dict[int, Array] = {}
+        for array in self.arrays:
+            owner = _owner(array)
+            is_plain = type(array) is np.ndarray and owner.dtype == array.dtype and owner.flags.c_contiguous
+            if self.shared[id(owner)] > 1 and is_plain:
+                flat = owners.setdefault(id(owner), owner.astype(dtype).reshape(-1))
+                memo[id(array)] = _same_view(array, owner, flat)
+            else:
+                memo[id(array)] = array.astype(dtype)
+                getattr(memo[id(array)], "__dict__", {}).update(getattr(array, "__dict__", {}))  # of a subclass
+        contents: list[dict[Any, Any]] = []
+        for value in self.odd:
+            is_proxy = isinstance(value, types.MappingProxyType)
+            contents.append({} if is_proxy else type(value).__new__(type(value)))
+            memo[id(value)] = types.MappingProxyType(contents[-1]) if is_proxy else contents[-1]
+        try:
+            result = copy.deepcopy(self.root, memo)
+            for value, inside in zip(self.odd, contents, strict=True):
+                dict.update(inside, copy.deepcopy(dict(value), memo))
+        except Exception as error:
+            words = (str(error).splitlines() or [""])[0]
+            raise TypeError(
+                f"the layer or an argument cannot be copied, which gradcheck requires: {words}"
+            ) from error
+        for value, name in self.classes:
+            setattr(memo[id(value)], name, dtype.type)
+        return result
 
 
-def _can_be_copied(value: Any) -> bool:
+def can_be_copied(value: Any) -> bool:
     """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
     if isinstance(value, types.ModuleType):
         return False

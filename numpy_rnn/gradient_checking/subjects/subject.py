@@ -18,9 +18,8 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, returned_names, signature_of
 from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, is_rows, leaves_of
-from numpy_rnn.gradient_checking.subjects.returned import Slot
 from numpy_rnn.gradient_checking.subjects.session import Session, same
-from numpy_rnn.gradient_checking.subjects.state import Path, converted, is_floating, walk
+from numpy_rnn.gradient_checking.subjects.state import Original, Path, is_floating, walk
 from numpy_rnn.gradient_checking.subjects.variables import scopes_of
 
 __all__ = ["Session", "Subject", "as_subject"]
@@ -71,20 +70,17 @@ class Subject:
             for name, value in scope.read().items():
                 if not _can_be_copied(value):
                     del scope.names[name]
-        self.root = {
-            "self": owners[0], "other": owners[1], "forward": forward, "backward": backward, "args": self.inputs,
-            "options": dict(options), "variables": [scope.read() for scope in self.scopes],
+        self.root: dict[Any, Any] = {
+            "args": self.inputs, "self": owners[0], "other": owners[1], "forward": forward, "backward": backward,
+            "options": dict(options), **{k: scope.read() for k, scope in enumerate(self.scopes)},
         }  # fmt: skip
         given = [value for _, value in walk([owners, inputs]) if is_floating(value)]
         if any(value.dtype.itemsize < 8 for value in given):
             self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")
-        self.leaves: dict[str, Leaf] = {}
-        self.slots: list[Slot] = []
-        self.own: list[Slot] = []
+        self.leaves = self._leaves()
+        self.places: dict[str, Path] | None = None  # of the gradients, once they have been found
         self.tensors: dict[str, Array] = {}
         self.missing: list[str] = []
-        self.depends: list[str] = []
-        self.gradient_paths: dict[str, Path] = {}  # where backward leaves gradients, once that is known
         self.used_generators, self.reset_generators = used_generators, used_generators()
         self._find_tensors(is_layer, rng)
 
@@ -93,13 +89,10 @@ class Subject:
         return Session(self, dtype)
 
     def _find_tensors(self, is_layer: bool, rng: np.random.Generator) -> None:
-        self.constant_paths: list[Path] = []
-        self._find_leaves(self.root["options"])
         self.calls = Calls([0])
         session = self.start(np.float64)
-        shapes = {name: np.shape(session.read(name)) for name in self.leaves}
-        self.shapes: dict[str, tuple[int, ...]] = shapes
         before = {name: session.value(name) for name in self.leaves}
+        self.shapes: dict[str, tuple[int, ...]] = {name: np.shape(x) for name, x in before.items()}
         session.call_forward({})
         self.reset_generators = self.used_generators()
         self.calls = plan(
@@ -121,24 +114,17 @@ class Subject:
         self.unfit = self._unfit(outputs)
         if self.unfit:
             return
-        depends = self.depends = depended_on(self, list(self.leaves), outputs, rng)
+        self.depends = depended_on(self, list(self.leaves), outputs, rng)
         for name in list(self.leaves):  # variables that forward does not read
-            if name not in depends and self.leaves[name].paths[0][0][1] == "variables":
+            if name not in self.depends and isinstance(self.leaves[name].part, int):
                 del self.leaves[name]
-        for slot in self.own:
-            slot.leaves = {name: path for name, path in slot.leaves.items() if name in depends}
-        self.own = [slot for slot in self.own if slot.leaves]
         upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in outputs]
-        self.searched = list(self.leaves)
         found = session.backward(upstream)
-        places = {id(value): path for path, value in walk(session.root)}
-        self.gradient_paths = {n: places[id(v)] for n, v in session.left_behind.items() if id(v) in places}
-        self.searched = list(found)
         self.reset_generators = self.used_generators()
-        state = state_among(self, sorted(replaced & set(depends) - set(found)))
-        lacking = [name for name in depends if name not in found and name not in state]
+        state = state_among(self, sorted(replaced & set(self.depends) - set(found)))
+        lacking = [name for name in self.depends if name not in found and name not in state]
         self.missing = [name for name in lacking if not self.leaves[name].is_number]
-        kept = [n for n in self.leaves if n in found and (n in depends or n not in replaced)]
+        kept = [n for n in self.leaves if n in found and (n in self.depends or n not in replaced)]
         left = without_duplicates(self, kept, self.missing)
         self.missing = [name for name in self.missing if name in left]
         self.tensors = {name: before[name] for name in self.leaves if name in left}
@@ -147,34 +133,18 @@ class Subject:
         if state:
             self.notes.append(f"{', '.join(state)} is state that forward replaces: taken as given, not checked")
 
-    def _find_leaves(self, options: Collection[str]) -> None:
-        """Find every floating-point array, except in the options and where a constant is named."""
-        copied = converted(self.root, np.float64)
-        parts: list[tuple[str, str, Any]] = [("args", name, value) for name, value in copied["args"].items()]
-        parts += [("self", "", copied["self"]), ("other", "", copied["other"])]
-        bases = [((("[", part), *((("[", base),) if base else ())), base, value) for part, base, value in parts]
-        for k, variables in enumerate(copied["variables"]):
-            bases += [((("[", "variables"), ("[", k), ("[", name)), name, value) for name, value in variables.items()]
-        all_leaves = leaves_of([(p, "" if self.params_first and b == "params" else b, v) for p, b, v in bases])
-        named = {name: _covered(name, all_leaves) for name in self.constants}
+    def _leaves(self) -> dict[str, Leaf]:
+        """Return every floating-point array except the options and the constants."""
+        leaves = leaves_of(self.root, "params" if self.params_first else None)
+        named = {name: _covered(name, leaves) for name in self.constants}
         for name, covered in named.items():
-            if not covered and name not in options:
-                raise ValueError(f"constants names {name!r}, expected one of {', '.join(all_leaves)}")
-        excluded = {n for covered in named.values() for n in covered}
-        self.constant_paths = [all_leaves[name].paths[0] for name in excluded]
-        self.leaves = {
-            name: leaf for name, leaf in all_leaves.items()
-            if name not in excluded and (name in self.inputs or np.size(follow(copied, leaf.paths[0])))
-        }  # fmt: skip
-        for name, leaf in self.leaves.items():
-            path = leaf.paths[0]
-            place, key = path[0][1], path[1][1] if len(path) > 1 else ""
-            depth = 3 if place == "variables" else 2
-            base = path[2][1] if place == "variables" else key
-            slots = self.slots if place == "args" else self.own
-            if not slots or slots[-1].name != str(base):
-                slots.append(Slot(str(base), {}))
-            slots[-1].leaves[name] = path[depth:]
+            if not covered and name not in self.root["options"]:
+                raise ValueError(f"constants names {name!r}, expected one of {', '.join(leaves)}")
+        excluded = {name for covered in named.values() for name in covered}
+        values = {name: follow(self.root, leaf.paths[0]) for name, leaf in leaves.items()}
+        self.original = Original(self.root, [id(values[name]) for name in excluded])
+        is_kept = {name: name not in excluded and (name in self.inputs or np.size(values[name])) for name in leaves}
+        return {name: leaf for name, leaf in leaves.items() if is_kept[name]}
 
     def _unfit(self, outputs: list[Array]) -> str | None:
         for name, y in zip(self.output_names, outputs, strict=True):

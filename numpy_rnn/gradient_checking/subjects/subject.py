@@ -66,10 +66,6 @@ class Subject:
         self.inputs = {name: as_float64(name, value) for name, value in inputs.items()}
         owners = [getattr(f, "__self__", None if hasattr(f, "__code__") else f) for f in (forward, backward)]
         self.scopes = scopes_of(forward, backward, *owners)
-        for scope in self.scopes:
-            for name, value in scope.read().items():
-                if not _can_be_copied(value):
-                    del scope.names[name]
         self.root: dict[Any, Any] = {
             "args": self.inputs, "self": owners[0], "other": owners[1], "forward": forward, "backward": backward,
             "options": dict(options), **{k: scope.read() for k, scope in enumerate(self.scopes)},
@@ -249,14 +245,6 @@ def _covered(constant: str, leaves: Mapping[str, Leaf]) -> list[str]:
     exact = [name for name in leaves if name == constant or name.startswith((f"{constant}[", f"{constant}."))]
     last = [name for name, leaf in leaves.items() if leaf.last == constant]
     return exact or (last if len(last) == 1 else [])
-
-
-def _can_be_copied(value: Any) -> bool:
-    try:
-        copy.deepcopy(value)
-    except Exception:
-        return False
-    return True
 
 
 def _check_outputs(label: str, names: Sequence[str], outputs: Sequence[Array]) -> None:

@@ -6,13 +6,14 @@ runs, these variables hold the copy's values, and afterwards the user's own agai
 
 from __future__ import annotations
 
-import dis
+import copy
+import itertools
 import sys
 import sysconfig
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +24,67 @@ __all__ = ["Scope", "functions_of", "scopes_of", "swapped_in"]
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 _OURS = (str(Path(__file__).parents[2]),)
 
-
 class Scope:
-    """Some variables of one namespace: a module's dictionary, a function's cells or default arguments, or a class."""
+    """Some variables of one namespace: a module's dictionary, a class, or a function's cells and default arguments."""
 
-    def __init__(self, where: Any, names: Iterable[str]) -> None:
-        self.where, self.names = where, dict.fromkeys(names)  # a set in the order of definition
+    def __init__(self, where: Any, mentioned: Collection[str] | None = None) -> None:
+        values = _variables(where)
+        known = [name for name in values if mentioned is None or name in mentioned]
+        self.where = where
+        self.names = [name for name in known if not name.startswith("__") and _is_data(values[name])]
+        self.names += sorted({*(mentioned or ())} - set(values))  # `global` may set these
 
     def read(self) -> dict[str, Any]:
         """Return the variables that have a value."""
-        if isinstance(self.where, types.FunctionType):
-            return {name: value for name, value in _defaults(self.where).items() if name in self.names}
-        if isinstance(self.where, tuple):
-            return {name: cell.cell_contents for name, cell in self.where if name in self.names and _is_set(cell)}
-        values = self.where if isinstance(self.where, dict) else vars(self.where)
+        values = _variables(self.where)
         return {name: values[name] for name in self.names if name in values}
 
     def write(self, values: dict[str, Any]) -> None:
         """Set the variables to `values`, and unset the others."""
-        if isinstance(self.where, types.FunctionType):
-            both = _defaults(self.where) | values
-            if self.where.__defaults__:
-                names = self.where.__code__.co_varnames[: self.where.__code__.co_argcount]
-                self.where.__defaults__ = tuple(both[name] for name in names[-len(self.where.__defaults__) :])
-            for name in self.where.__kwdefaults__ or ():
-                self.where.__kwdefaults__[name] = both[name]
-        elif isinstance(self.where, tuple):
-            for name, cell in self.where:
-                if name in values:
-                    cell.cell_contents = values[name]
-        elif isinstance(self.where, dict):
+        if isinstance(self.where, dict):
             for name in self.names:
                 self.where.pop(name, None)
             self.where.update(values)
-        else:
+        elif isinstance(self.where, type):
             for name, value in values.items():
                 setattr(self.where, name, value)
+        else:
+            for name, cell in _cells(self.where):
+                if name in values:
+                    cell.cell_contents = values[name]
+            values = _variables(self.where) | values
+            self.where.__defaults__ = tuple(values[name] for name in _with_default(self.where)) or None
+            self.where.__kwdefaults__ = {name: values[name] for name in self.where.__kwdefaults__ or ()} or None
 
 
-def _defaults(function: types.FunctionType) -> dict[str, Any]:
-    """Return the default arguments of a function."""
-    names, values = function.__code__.co_varnames[: function.__code__.co_argcount], function.__defaults__ or ()
-    return dict(zip(names[len(names) - len(values) :], values, strict=True)) | (function.__kwdefaults__ or {})
+def _variables(where: Any) -> Mapping[str, Any]:
+    """Return all variables of a namespace."""
+    if isinstance(where, types.FunctionType):
+        values = {name: cell.cell_contents for name, cell in _cells(where) if cell != types.CellType()}
+        values |= zip(_with_default(where), where.__defaults__ or (), strict=True)
+        return values | (where.__kwdefaults__ or {})
+    return vars(where) if isinstance(where, type) else where
+
+
+def _cells(function: types.FunctionType) -> Iterator[tuple[str, types.CellType]]:
+    return zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+
+
+def _with_default(function: types.FunctionType) -> Sequence[str]:
+    """Return the names of the arguments that have a default, without those by keyword alone."""
+    code = function.__code__
+    return code.co_varnames[code.co_argcount - len(function.__defaults__ or ()) : code.co_argcount]
+
+
+def _is_data(value: Any) -> bool:
+    """Whether the value of a variable is no code and can be copied."""
+    if isinstance(value, type | types.ModuleType | types.BuiltinFunctionType) or hasattr(type(value), "__get__"):
+        return False
+    try:
+        copy.deepcopy(value)
+    except Exception:
+        return False
+    return True
 
 
 @contextmanager
@@ -89,23 +109,15 @@ def functions_of(*roots: Any) -> list[types.FunctionType]:
 
 def scopes_of(*roots: Any) -> list[Scope]:
     """Return the variables outside their arguments that the functions of `roots` may read or set."""
-    modules: dict[int, Scope] = {}
-    scopes: list[Scope] = []
-    for value in _code_of(roots, _LIBRARIES + _OURS):
-        if isinstance(value, type):
-            scopes.append(Scope(value, [name for name, member in vars(value).items() if _is_data(name, member)]))
-            continue
-        for where, names, stored in _names_in(value):
-            scope = modules.setdefault(id(where), Scope(where, ()))
-            data = {name for name in names if name in where and _is_data(name, where[name])} | {*stored}
-            scope.names = dict.fromkeys(name for name in (*where, *sorted(stored)) if name in {*scope.names, *data})
-        cells = tuple(zip(value.__code__.co_freevars, value.__closure__ or (), strict=True))
-        scopes.append(Scope(cells, [n for n, cell in cells if _is_set(cell) and not _is_code(cell.cell_contents)]))
-        scopes.append(Scope(value, [name for name, default in _defaults(value).items() if _is_data(name, default)]))
-    return [scope for scope in (*modules.values(), *scopes) if scope.names]
+    code = _code_of(roots, _LIBRARIES + _OURS)
+    modules: dict[int, tuple[dict[str, Any], set[str]]] = {}
+    for function in (value for value in code if isinstance(value, types.FunctionType)):
+        for namespace in _namespaces(function):
+            modules.setdefault(id(namespace), (namespace, set()))[1].update(_names(function.__code__))
+    return [scope for scope in (*itertools.starmap(Scope, modules.values()), *map(Scope, code)) if scope.names]
 
 
-def _code_of(roots: Sequence[Any], libraries: tuple[str, ...]) -> list[Any]:
+def _code_of(roots: Iterable[Any], libraries: tuple[str, ...]) -> list[Any]:
     """Return the functions and classes that `roots` lead to, except those in files of `libraries`."""
     waiting, seen, found = list(roots), {}, []
     while waiting:
@@ -114,71 +126,40 @@ def _code_of(roots: Sequence[Any], libraries: tuple[str, ...]) -> list[Any]:
             continue
         seen[id(value)] = value
         if isinstance(value, types.FunctionType):
-            if value.__code__.co_filename.startswith(libraries):
-                continue
-            found.append(value)
-            for where, names, _ in _names_in(value):
-                waiting += [where[name] for name in names if name in where]
-            waiting += [cell.cell_contents for cell in value.__closure__ or () if _is_set(cell)]
-            waiting += _defaults(value).values()
+            if not value.__code__.co_filename.startswith(libraries):
+                found.append(value)
+                names = _names(value.__code__)
+                waiting += [space[name] for space in _namespaces(value) for name in names if name in space]
+                waiting += _variables(value).values()
         elif isinstance(value, type):
             module = sys.modules.get(value.__module__)
             path = getattr(module, "__file__", None) or value.__module__  # a file that runpy runs is no module
-            if value.__module__ == "builtins" or path.startswith(libraries):
-                continue
-            found.append(value)
-            waiting += value.__mro__[1:]
-            waiting += [m for member in vars(value).values() for m in _unwrapped(member)]
+            if not (value.__module__ == "builtins" or path.startswith(libraries)):
+                found.append(value)
+                waiting += value.__mro__[1:]
+                for member in vars(value).values():  # functions, also in class methods and properties
+                    inside = (getattr(member, name, None) for name in ("__func__", "fget", "__wrapped__"))
+                    waiting += [f for f in (member, *inside) if isinstance(f, types.FunctionType)]
         elif isinstance(value, types.MethodType):
             waiting += [value.__func__, value.__self__]
-        elif isinstance(value, partial) or not isinstance(value, ATOMS):
+        elif not isinstance(value, ATOMS):
             waiting += [type(value), *(member for _, member in steps_from(value))]
     return found
 
 
-def _unwrapped(member: Any) -> list[Any]:
-    """Return the functions in a method, a static or class method, or a property."""
-    parts = [member, *(getattr(member, name, None) for name in ("__func__", "fget", "__wrapped__"))]
-    return [part for part in parts if isinstance(part, types.FunctionType)]
-
-
 @lru_cache(maxsize=10_000)
-def _names_of(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the global variables that code reads or sets, those that it sets, and all attributes that it names."""
-    instructions = [(i.opname, i.argval) for i in dis.get_instructions(code)]
-    stored = {name for op, name in instructions if op in ("STORE_GLOBAL", "DELETE_GLOBAL")}
-    names = stored | {name for op, name in instructions if op in ("LOAD_GLOBAL", "LOAD_NAME")}
-    found = frozenset(names), frozenset(stored), frozenset(code.co_names)
-    for constant in code.co_consts:  # functions, lambdas and comprehensions within
-        if isinstance(constant, types.CodeType):
-            found = tuple(some | more for some, more in zip(found, _names_of(constant), strict=True))  # type: ignore
-    return found
+def _names(code: types.CodeType) -> frozenset[str]:
+    """Return the variables of modules that code names, among other names, also in functions within it."""
+    within = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return frozenset(code.co_names).union(*map(_names, within))
 
 
-def _names_in(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], Iterable[str], Iterable[str]]]:
-    """Yield namespaces, the names that the function mentions in them, and those of them that it sets."""
-    names, stored, attributes = _names_of(function.__code__)
-    yield function.__globals__, names, stored
-    for name in names & set(function.__globals__):
+def _namespaces(function: types.FunctionType) -> Iterator[dict[str, Any]]:
+    """Yield the namespace of the function's module, and those of its neighbours, as in `import settings`."""
+    yield function.__globals__
+    for name in _names(function.__code__) & set(function.__globals__):
         module = function.__globals__[name]
         if isinstance(module, types.ModuleType):
             path = getattr(module, "__file__", None) or ""
             if module.__name__ not in sys.stdlib_module_names and not path.startswith(_LIBRARIES + _OURS):
-                yield vars(module), attributes, ()  # a neighbouring file, as in `import settings`
-
-
-def _is_set(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 (there is no other way to ask; cells compare their contents)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, types.FunctionType | type | types.ModuleType | types.BuiltinFunctionType)
-
-
-def _is_data(name: str, value: Any) -> bool:
-    """Whether a variable may hold arrays or other state, and isn't code or a constant."""
-    return not (name.startswith("__") or isinstance(value, ATOMS) or value is None or hasattr(type(value), "__get__"))
+                yield vars(module)

@@ -13,8 +13,8 @@ from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.gradient_checking.side_effects import faults_of_conduct
+from numpy_rnn.gradient_checking.subjects.forms import as_subject
 from numpy_rnn.gradient_checking.subjects.state import kept_randomness
-from numpy_rnn.gradient_checking.subjects.subject import as_subject
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["assert_gradients", "gradcheck"]

@@ -13,14 +13,17 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.leaves import without_d
+
+if TYPE_CHECKING:
+    from numpy_rnn.gradient_checking.subjects.subject import Subject
 
 __all__ = [
     "Calls", "Signature", "arrays_in", "as_list", "is_number", "output_names", "plan", "returned_names", "signature_of",
@@ -42,7 +45,7 @@ class Signature:
     keywords: list[str] = field(default_factory=list)  # arguments by keyword alone
 
 
-def signature_of(function: Callable[..., Any]) -> Signature:
+def signature_of(function: Callable[..., Any] | None) -> Signature:
     """Return the positional arguments; those of a built-in function without a signature may be any."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -63,21 +66,11 @@ def returned_names(function: Callable[..., Any]) -> list[str]:
         return []
     if not tree.body or not isinstance(definition := tree.body[0], ast.FunctionDef):
         return []
-    found = [node.value for node in _own_nodes(definition) if isinstance(node, ast.Return) and node.value]
-    lists = [[_name_of(item) for item in (v.elts if isinstance(v, ast.Tuple | ast.List) else [v])] for v in found]
+    inner = [node for node in ast.walk(definition) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    others = {id(node) for other in inner if other is not definition for node in ast.walk(other)}
+    returns = [n.value for n in ast.walk(definition) if isinstance(n, ast.Return) and n.value and id(n) not in others]
+    lists = [[_name_of(item) for item in (v.elts if isinstance(v, ast.Tuple | ast.List) else [v])] for v in returns]
     return lists[0] if lists and all(names == lists[0] for names in lists) else []
-
-
-def _own_nodes(definition: ast.FunctionDef) -> list[ast.AST]:
-    """Return the nodes of a function without those of functions within it."""
-    nodes: list[ast.AST] = []
-    waiting: list[ast.AST] = list(definition.body)
-    while waiting:
-        node = waiting.pop()
-        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            nodes.append(node)
-            waiting += ast.iter_child_nodes(node)
-    return nodes
 
 
 def _name_of(node: ast.expr) -> str:
@@ -115,6 +108,11 @@ class Calls:
     arguments: list[tuple[str, Any]] = field(default_factory=list)
     whole: bool = False
 
+    @property
+    def upstreams(self) -> list[int]:
+        """The numbers of the outputs whose upstream gradients backward takes."""
+        return [what for kind, what in self.arguments if kind == "upstream"]
+
     def items(self, returned: Any, owner: Any) -> list[Any]:
         """Return the outputs, each as forward returned it."""
         if self.attribute is not None:
@@ -128,10 +126,7 @@ class Calls:
         return [_rebuilt(item, numbers) for item in items] if self.whole else list(numbers)
 
 
-def plan(
-    label: str, forward: Callable[..., Any], backward: Callable[..., Any] | None, returned: Any, owner: Any,
-    inputs: Collection[str], is_layer: bool, cache_first: bool,
-) -> Calls:  # fmt: skip
+def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
     """Decide, after one forward, which of the values it returned are outputs, and how backward is called.
 
     Raises
@@ -139,43 +134,37 @@ def plan(
     TypeError
         Forward or backward has none of these forms; the message says what was expected.
     """
-    items = as_list(returned)
-    if backward is None:
-        losses = [k for k, item in enumerate(items) if is_number(item)]
-        if not losses or (losses[0] and len(losses) > 1):
-            raise TypeError(
-                f"{label} returned {_kinds(items)}: expected a loss, which is one number, and its gradients; for a "
-                "layer in two functions, check the pair (forward, backward)"
-            )
-        return Calls(losses[:1])
-    attribute = None
+    items, attribute = as_list(returned), None
+    if subject.backward_callable is None:
+        return Calls([_loss_among(subject.label, items)])
     if returned is None:
         attribute = next((name for name in OUTPUTS if isinstance(getattr(owner, name, None), np.ndarray)), None)
         if attribute is None:
-            raise TypeError(f"forward of {label} returned None: expected its output, or self.output set to it")
+            raise TypeError(
+                f"forward of {subject.label} returned None: expected its output, or self.output set to it"
+            )
         items = [getattr(owner, attribute)]
-    signature, returns = signature_of(backward), returned_names(forward)
+    signature, returns = signature_of(subject.backward_callable), returned_names(subject.forward_callable)
     returns = returns if len(returns) == len(items) else [""] * len(items)
-    roles = _roles(signature, items, returns, inputs, is_layer)
-    ups = [name for name in signature.names if name not in roles and name not in CACHES]
+    roles = _told_by_names(subject, signature, items, returns)
     ups = [
-        name
-        for name in ups
-        if name not in signature.default or name in signature.optional or name == signature.names[0]
-    ]
-    cached = {position for kind, position in roles.values() if kind == "cache" and position}
-    if last := len(items) - 1 if not cached else 0:  # else there is no cache, or it is found
+        name for k, name in enumerate(signature.names) if name not in roles
+        and (k == 0 or name not in signature.default or (name in signature.optional and name not in CACHES))
+    ]  # fmt: skip
+    last, is_pair = len(items) - 1, not subject.is_layer
+    cached = {what for kind, what in roles.values() if kind == "cache"} - {0}
+    if last and not cached:
         needed = [name for name in ups if name not in signature.default] or ups
-        if signature.more and not is_layer:
+        least = 1 if is_number(items[0]) and not roles else 2  # backward(cache) of a loss, backward(dout, cache)
+        is_passed = len(needed) >= least if is_pair else len(needed) == len(items) and not _is_array(items[last])
+        if is_pair and signature.more:
             cached, roles["*"] = {last}, ("cache", last)
-        elif len(needed) > (0 if is_number(items[0]) and not roles else 1) and not is_layer:
-            name = needed[0 if cache_first else -1]
-            cached, roles[name] = {last}, ("cache", last)
-            ups.remove(name)
-        elif (not is_layer and len(ups) < len(items)) or not _is_array(items[last]):
+        elif is_passed:
+            taker = needed[0 if subject.params_first else -1]
+            cached, roles[taker] = {last}, ("cache", last)
+            ups.remove(taker)
+        elif (is_pair and len(ups) < len(items)) or not _is_array(items[last]):
             cached = {last}  # by convention, though backward may do without it
-            if len(needed) == len(items):
-                roles[ups.pop()] = ("cache", last)
     calls = Calls([k for k in range(len(items)) if k not in cached], attribute)
     chosen = [items[k] for k in calls.outputs]
     count = sum(len(arrays_in(item)) for item in chosen)
@@ -183,56 +172,69 @@ def plan(
     available = len(chosen) if calls.whole else count
     if extra := [name for name in ups[available:] if name not in signature.default]:
         raise TypeError(
-            f"backward of {label} needs {', '.join(extra)}, but forward returned {available} output"
+            f"backward of {subject.label} needs {', '.join(extra)}, but forward returned {available} output"
             f"{'s' * (available != 1)}: return a cache too, or give {extra[0]} the name of an argument of forward"
         )
     ups = ups[:available]
-    positions = [returns.index(without_d(name)) for name in ups if without_d(name) in returns]
-    is_named = len(ups) < len(chosen) == count and len(set(positions) & set(calls.outputs)) == len(ups)
-    numbers = [calls.outputs.index(k) for k in positions] if is_named else range(len(ups))
+    numbers = list(range(len(ups)))
+    if len(ups) < len(chosen) == count:  # some outputs have no upstream gradient; the names may tell which
+        named = [returns.index(without_d(name)) for name in ups if without_d(name) in returns]
+        if len(set(named) & set(calls.outputs)) == len(ups):
+            numbers = [calls.outputs.index(k) for k in named]
     roles |= {name: ("upstream", k) for name, k in zip(ups, numbers, strict=True)}
     calls.arguments = [roles[name] for name in signature.names if name in roles]
     if signature.more:
         calls.arguments += [("upstream", k) for k in range(len(ups), available)]
         calls.arguments += [roles["*"]] if "*" in roles else []
-    if cache_first:
+    if subject.params_first:
         calls.arguments.sort(key=lambda argument: argument[0] != "cache")
     return calls
 
 
-def _roles(
-    signature: Signature, items: list[Any], returns: list[str], inputs: Collection[str], is_layer: bool
+def _loss_among(label: str, items: list[Any]) -> int:
+    """Return the position of the loss among the values that one function returned."""
+    losses = [k for k, item in enumerate(items) if is_number(item)]
+    if not losses or (losses[0] and len(losses) > 1):
+        kinds = [f"an array {v.shape}" if isinstance(v, np.ndarray) else f"a {type(v).__name__}" for v in items]
+        raise TypeError(
+            f"{label} returned {', '.join(kinds)}: expected a loss, which is one number, and its gradients; for a "
+            "layer in two functions, check the pair (forward, backward)"
+        )
+    return losses[0]
+
+
+def _told_by_names(
+    subject: Subject, signature: Signature, items: list[Any], returns: list[str]
 ) -> dict[str, tuple[str, Any]]:
     """Return what the arguments of backward are given that their names tell: the others are upstream gradients."""
-    names, last = signature.names, len(items) - 1
+    inputs, is_single = subject.inputs, len(items) == 1 and not subject.is_layer
+    required = [name for name in signature.names if name not in signature.default]
+    # The first argument is an upstream gradient, unless another is, or there is none, as in loss.backward(p, target).
+    is_another = any(not (name in inputs or name in CACHES or name in RATES) for name in required[1:])
+    is_first_an_input = is_another or is_number(items[0]) or is_single
     roles: dict[str, tuple[str, Any]] = {}
-    others = [n for n in names if not (n in inputs or n in CACHES or n in RATES or n in signature.default)]
-    # The first argument is an upstream gradient, unless another is, or there is none: loss.backward(prediction, target).
-    is_first_given = bool(names) and (
-        any(n != names[0] for n in others) or is_number(items[0]) or (last == 0 and not is_layer)
-    )
-    for k, name in enumerate(names):
+    for k, name in enumerate(signature.names):
         if name in CACHES:
-            if last > 0 and not (name in signature.default and _is_array(items[last])):
-                roles[name] = ("cache", last)
-        elif k == 0 and not (is_first_given and name in inputs):
+            if len(items) > 1 and (name in required or not _is_array(items[-1])):
+                roles[name] = ("cache", len(items) - 1)
+        elif k == 0 and not (is_first_an_input and name in inputs):
             continue
         elif name in RATES:
             roles[name] = ("rate", name)
         elif name in returns:
             roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
-        elif name in inputs and name not in signature.default:
+        elif name in inputs and name in required:
             roles[name] = ("input", name)
-        elif name in OUTPUTS and k and last == 0 and not is_layer:
+        elif name in OUTPUTS and k and is_single:
             roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
     return roles
 
 
-def output_names(calls: Calls, backward: Callable[..., Any] | None, is_layer: bool, count: int) -> list[str]:
+def output_names(subject: Subject, count: int) -> list[str]:
     """Name each output: after the upstream gradient of a layer, `dy` for `y`; otherwise by its number."""
-    names = signature_of(backward).names if backward is not None and is_layer and not calls.whole else []
-    named = [n for n, (kind, _) in zip(names, calls.arguments, strict=False) if kind == "upstream"]
-    found = [without_d(name) for name in named[:count]]
+    names = signature_of(subject.backward_callable).names if subject.is_layer and not subject.calls.whole else []
+    arguments = zip(names, subject.calls.arguments, strict=False)
+    found = [without_d(name) for name, (kind, _) in arguments if kind == "upstream"][:count]
     return ["output"] if count == 1 and not found else found + [f"output {k}" for k in range(len(found), count)]
 
 
@@ -264,7 +266,3 @@ def _is_nested(item: Any) -> bool:
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.number)
-
-
-def _kinds(items: list[Any]) -> str:
-    return ", ".join(f"an array {v.shape}" if isinstance(v, np.ndarray) else f"a {type(v).__name__}" for v in items)

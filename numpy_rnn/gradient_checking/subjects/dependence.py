@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.session import same
-
-if TYPE_CHECKING:
-    from numpy_rnn.gradient_checking.subjects.subject import Subject
+from numpy_rnn.gradient_checking.subjects.session import Session, same
 
 __all__ = ["depended_on", "state_among", "without_duplicates"]
 
 
 def depended_on(
-    subject: Subject, names: Sequence[str], outputs: Sequence[Array], rng: np.random.Generator
+    session: Session, point: Mapping[str, Array], outputs: Sequence[Array], rng: np.random.Generator
 ) -> list[str]:
     """Return those arrays whose values move the outputs, tried with small random changes."""
-    session = subject.start(np.float64)
+    ignored = session.subject.without_upstream
 
-    def moves(some: Sequence[str]) -> bool:
-        values = {}
-        for name in some:
-            x = session.value(name).astype(np.float64)
-            size = float(np.abs(x).max(initial=0)) or 1.0
-            values[name] = x + 1e-3 * size * rng.standard_normal(x.shape)
+    def moves(name: str, x: Array) -> bool:
+        size = float(np.abs(x).max(initial=0)) or 1.0
         try:
             with np.errstate(all="ignore"):
-                ys = session.forward(values)
-                return not all(same(y, outputs[k]) for k, y in enumerate(ys) if k not in subject.without_upstream)
+                ys = session.forward({name: x + 1e-3 * size * rng.standard_normal(x.shape)})
+            return not all(same(y, outputs[k]) for k, y in enumerate(ys) if k not in ignored)
         except Exception:  # forward refuses other values, so it looks at them
             return True
 
-    return [name for name in names if moves([name])]
+    return [name for name, x in point.items() if moves(name, x)]
 
 
-def state_among(subject: Subject, names: Collection[str]) -> list[str]:
+def state_among(session: Session, names: Collection[str]) -> list[str]:
     """Return those arrays that each forward replaces by others, such as a hidden state that is carried on."""
-    session = subject.start(np.float64)
     session.forward({})
     first = {name: session.value(name) for name in names}
     try:
@@ -50,20 +41,14 @@ def state_among(subject: Subject, names: Collection[str]) -> list[str]:
     return [name for name in names if not same(first[name], session.value(name))]
 
 
-def without_duplicates(subject: Subject, compared: Collection[str], missing: Collection[str]) -> list[str]:
+def without_duplicates(arrays: Mapping[str, Array], compared: Collection[str], missing: Collection[str]) -> list[str]:
     """Return the arrays without those that views of them, or arrays that they are views of, stand for."""
-    session = subject.start(np.float64)
-    arrays = {name: np.asarray(session.read(name)) for name in [*compared, *missing]}
-
-    def sharing(name: str) -> list[str]:
-        return [other for other in compared if other != name and np.may_share_memory(arrays[other], arrays[name])]
-
     left = [*compared, *missing]
     for name in sorted(left, key=lambda name: -arrays[name].size):
-        others = [other for other in sharing(name) if other in left]
         size = arrays[name].size
+        others = [n for n in left if n in compared and n != name and np.may_share_memory(arrays[n], arrays[name])]
         if others and sum(min(arrays[other].size, size) for other in others) >= size:
-            left = [other for other in left if other != name]
+            left.remove(name)
         elif name in compared:
             left = [other for other in left if other not in others]
     return left

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.subjects.calls import returned_names
 from numpy_rnn.gradient_checking.subjects.leaves import (
     GRADIENTS,
     Steps,
@@ -93,7 +94,10 @@ class _Search:
 
         ways = [(arguments, items, 0), (slots, items, len(subject.further_inputs)), (plain, items, 0)]
         fitting = self._in_order(ways)
-        if len(names := subject.returned_names) == len(items):
+        names = returned_names(subject.backward_callable or subject.forward_callable)
+        if subject.backward_callable is None:
+            names = [name for k, name in enumerate(names) if k not in subject.calls.outputs]
+        if len(names) == len(items):
             named = [((name,), *item) for name, item in zip(names, items, strict=True) if not _is_named(item[1])]
             fitting.append(self._by_name(*named))
         for some in (slots, plain, []):

@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,22 +22,14 @@ from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Original", "Path", "is_floating", "kept_randomness", "restorers", "steps_from", "walk"]
+__all__ = ["ATOMS", "Original", "Path", "is_floating", "kept_randomness", "restorers", "steps_from", "walk"]
 
 Path = tuple[tuple[str, Any], ...]  # steps such as (".", "cell"), (".", "params"), ("[", "W")
 
 ATOMS = (
-    type,
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    types.ModuleType,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    np.ufunc,
-)
+    type, str, bytes, int, float, complex, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc,
+)  # fmt: skip
+HOLDERS = (np.ndarray, dict, list, tuple, deque, partial, types.MethodType, MappingProxyType)
 MOST = 100_000  # objects that are looked at
 
 _FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
@@ -51,33 +44,30 @@ def steps_from(value: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
     """Yield what a container or an object holds, each with the step that leads there: an attribute or an item."""
     if value is None or isinstance(value, ATOMS):
         return
-    if isinstance(value, types.MethodType):
-        yield (".", "__self__"), value.__self__
-    elif isinstance(value, partial):
-        yield from (((".", name), getattr(value, name)) for name in ("func", "args", "keywords"))
-    elif isinstance(value, np.ndarray):
-        if value.dtype == object:
-            yield from ((("[", k), value[k]) for k in np.ndindex(value.shape))
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        yield from (((".", name), getattr(value, name)) for name in value._fields)
-    else:
-        if isinstance(value, dict | types.MappingProxyType):
-            yield from ((("[", key), member) for key, member in value.items())
-        elif isinstance(value, list | tuple | deque):
-            yield from ((("[", k), member) for k, member in enumerate(value))
-        yield from (((".", name), member) for name, member in _attributes(value).items())
+    if isinstance(value, dict | MappingProxyType):
+        yield from ((("[", key), member) for key, member in value.items())
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        yield from ((("[", k), value[k]) for k in np.ndindex(value.shape))
+    elif isinstance(value, list | tuple | deque) and not hasattr(type(value), "_fields"):
+        yield from ((("[", k), member) for k, member in enumerate(value))
+    yield from (((".", name), getattr(value, name)) for name in _slots(value))
+    yield from (((".", name), member) for name, member in _attributes(value).items())
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    if isinstance(value, np.random.Generator | np.random.RandomState | np.dtype):
-        return {}
-    slots = [name for cls in type(value).__mro__ for name in _slots(cls) if hasattr(value, name)]
-    return {name: getattr(value, name) for name in slots} | getattr(value, "__dict__", {})
+    attributes = getattr(value, "__dict__", None)
+    return attributes if isinstance(attributes, dict) else {}
 
 
-def _slots(cls: type) -> Collection[str]:
-    slots = vars(cls).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else [name for name in slots if name not in ("__dict__", "__weakref__")]
+def _slots(value: Any) -> list[str]:
+    """Return the attributes that an object has outside its `__dict__`."""
+    if isinstance(value, partial):
+        return ["func", "args", "keywords"]
+    if isinstance(value, types.MethodType):
+        return ["__self__"]
+    slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__] + [getattr(type(value), "_fields", ())]
+    names = [name for some in slots for name in ((some,) if isinstance(some, str) else some)]
+    return [name for name in names if name not in ("__dict__", "__weakref__") and hasattr(value, name)]
 
 
 def walk(root: Any) -> Iterator[tuple[Path, Any]]:
@@ -95,8 +85,12 @@ def walk(root: Any) -> Iterator[tuple[Path, Any]]:
             waiting.extend(((*path, step), member) for step, member in steps_from(value))
 
 
+def _unique(root: Any) -> list[Any]:
+    return list({id(value): value for _, value in walk(root)}.values())
+
+
 class Original:
-    """An object that is copied in other dtypes.
+    """An object that is copied in several dtypes.
 
     Parameters
     ----------
@@ -106,25 +100,19 @@ class Original:
     """
 
     def __init__(self, root: Any, kept: Collection[int] = ()) -> None:
-        self.root = root
-        found = list({id(value): value for _, value in walk(root)}.values())
+        self.root, found = root, _unique(root)
         self.arrays = [value for value in found if is_floating(value) and id(value) not in kept]
         self.shared = Counter(id(_owner(array)) for array in self.arrays)
-        self.fixed = [value for value in found if not can_be_copied(value)]
-        # A dictionary whose items are attributes may say that it has a method `__deepcopy__`, and a proxy cannot be copied.
-        self.odd = [
-            v for v in found
-            if isinstance(v, types.MappingProxyType) or (isinstance(v, dict) and hasattr(type(v), "__getattr__"))
-        ]  # fmt: skip
-        # `self.dtype = np.float32` is a class, which deepcopy does not replace.
-        self.classes = [
-            (value, name) for value in found if not isinstance(value, ATOMS)
-            for name, member in getattr(value, "__dict__", {}).items()
-            if isinstance(member, type) and issubclass(member, np.floating)
-        ]  # fmt: skip
+        self.fixed = [value for value in found if not _can_be_copied(value)]
+        # deepcopy knows no proxies, and asks for the attribute `__deepcopy__`, which may be an item of a dictionary.
+        self.proxies = [value for value in found if isinstance(value, MappingProxyType)]
+        self.records = [v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")]
+        # Nor does it replace classes, as in `self.dtype = np.float32`.
+        attributes = [(value, *item) for value in found for item in _attributes(value).items()]
+        self.classes = [(v, name) for v, name, x in attributes if isinstance(x, type) and issubclass(x, np.floating)]
 
     def copy(self, dtype: DTypeLike) -> Any:
-        """Return a deep copy that computes in float64 or complex128; arrays that share memory share it in the copy too.
+        """Return a deep copy that computes in float64 or complex128; arrays that shared memory share it again.
 
         Raises
         ------
@@ -133,26 +121,23 @@ class Original:
         """
         dtype = np.dtype(dtype)
         # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
-        memo: dict[int, Any] = {id(other): dtype for other in _FLOATS}
-        memo |= {id(value): value for value in self.fixed}
-        owners: dict[int, Array] = {}
+        memo: dict[int, Any] = {id(other): dtype for other in _FLOATS} | {id(value): value for value in self.fixed}
+        flat: dict[int, Array] = {}
         for array in self.arrays:
             owner = _owner(array)
             is_plain = type(array) is np.ndarray and owner.dtype == array.dtype and owner.flags.c_contiguous
             if self.shared[id(owner)] > 1 and is_plain:
-                flat = owners.setdefault(id(owner), owner.astype(dtype).reshape(-1))
-                memo[id(array)] = _same_view(array, owner, flat)
+                converted = flat.setdefault(id(owner), owner.astype(dtype).reshape(-1))
+                memo[id(array)] = _same_view(array, owner, converted)
             else:
                 memo[id(array)] = array.astype(dtype)
-                getattr(memo[id(array)], "__dict__", {}).update(getattr(array, "__dict__", {}))  # of a subclass
-        contents: list[dict[Any, Any]] = []
-        for value in self.odd:
-            is_proxy = isinstance(value, types.MappingProxyType)
-            contents.append({} if is_proxy else type(value).__new__(type(value)))
-            memo[id(value)] = types.MappingProxyType(contents[-1]) if is_proxy else contents[-1]
+                _attributes(memo[id(array)]).update(_attributes(array))  # of a subclass
+        contents: list[dict[Any, Any]] = [{} for _ in self.proxies] + [type(v).__new__(type(v)) for v in self.records]
+        memo |= {id(value): inside for value, inside in zip([*self.proxies, *self.records], contents, strict=True)}
+        memo |= {id(value): MappingProxyType(memo[id(value)]) for value in self.proxies}
         try:
             result = copy.deepcopy(self.root, memo)
-            for value, inside in zip(self.odd, contents, strict=True):
+            for value, inside in zip([*self.proxies, *self.records], contents, strict=True):
                 dict.update(inside, copy.deepcopy(dict(value), memo))
         except Exception as error:
             words = (str(error).splitlines() or [""])[0]
@@ -164,14 +149,11 @@ class Original:
         return result
 
 
-def can_be_copied(value: Any) -> bool:
+def _can_be_copied(value: Any) -> bool:
     """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
-    if isinstance(value, types.ModuleType):
-        return False
     is_library = type(value).__module__.partition(".")[0] in sys.stdlib_module_names
-    holders = (*ATOMS, np.ndarray, dict, list, tuple, deque, partial, types.MethodType, types.MappingProxyType)
-    if isinstance(value, holders) or (not is_library and any(True for _ in steps_from(value))):
-        return True
+    if isinstance(value, ATOMS + HOLDERS) or (not is_library and any(True for _ in steps_from(value))):
+        return not isinstance(value, types.ModuleType)
     try:
         copy.deepcopy(value)
     except Exception:
@@ -197,31 +179,27 @@ def _same_view(array: Array, owner: Array, flat: Array) -> Array:
 def restorers(root: Any) -> list[Callable[[], None]]:
     """Return functions that put everything in `root` back to its present state: contents, numbers, generators."""
     found: list[Callable[[], None]] = []
-    seen: set[int] = set()
-    for _, value in walk(root):
-        if id(value) in seen or isinstance(value, ATOMS):
+    for value in _unique(root):
+        if isinstance(value, ATOMS):
             continue
-        seen.add(id(value))
-        if isinstance(value, np.ndarray):
-            if value.flags.writeable:
-                found.append(partial(np.copyto, value, value.copy()))
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            found.append(partial(np.copyto, value, value.copy()))
         elif isinstance(value, np.random.RandomState):
             found.append(partial(value.set_state, value.get_state(legacy=False)))
         elif isinstance(value, np.random.Generator):
             found.append(partial(setattr, value.bit_generator, "state", value.bit_generator.state))
-        else:
-            if isinstance(value, dict):
-                found.append(partial(_refill, value, value.update, dict(value)))
-            elif isinstance(value, list | deque):
-                found.append(partial(_refill, value, value.extend, list(value)))
-            elif isinstance(value, set):
-                found.append(partial(_refill, value, value.update, set(value)))
-            attributes = getattr(value, "__dict__", None)
-            if isinstance(attributes, dict) and not isinstance(value, partial):
-                found.append(partial(_refill, attributes, attributes.update, dict(attributes)))
-            for name in (name for cls in type(value).__mro__ for name in _slots(cls) if hasattr(value, name)):
-                found.append(partial(object.__setattr__, value, name, getattr(value, name)))
+        elif isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
+            found.append(partial(value.setstate, value.getstate()))
+        containers = [c for c in (value, getattr(value, "__dict__", None)) if isinstance(c, dict | list | deque | set)]
+        found += [partial(_refill, c, dict(c) if isinstance(c, dict) else list(c)) for c in containers]
+        if not isinstance(value, tuple | partial | types.MethodType):
+            found += [partial(object.__setattr__, value, name, getattr(value, name)) for name in _slots(value)]
     return found
+
+
+def _refill(container: Any, contents: Any) -> None:
+    container.clear()
+    (container.extend if isinstance(container, list | deque) else container.update)(contents)
 
 
 @contextmanager
@@ -230,11 +208,12 @@ def kept_randomness() -> Iterator[Callable[[], list[Callable[[], None]]]]:
 
     Gives a function that returns what sets back those that have been used since.
     """
-    before, python_before = np.random.get_state(), random.getstate()
+    before, python_before = np.random.get_state(), random.getstate()  # noqa: NPY002
     reset, python_reset = partial(np.random.set_state, before), partial(random.setstate, python_before)
 
     def used() -> list[Callable[[], None]]:
-        moved = any(not np.array_equal(a, b) for a, b in zip(np.random.get_state(), before, strict=True))
+        now = np.random.get_state()  # noqa: NPY002
+        moved = not all(map(np.array_equal, now, before))
         return [reset] * moved + [python_reset] * (random.getstate() != python_before)
 
     try:
@@ -242,8 +221,3 @@ def kept_randomness() -> Iterator[Callable[[], list[Callable[[], None]]]]:
     finally:
         reset()
         python_reset()
-
-
-def _refill(container: Any, fill: Callable[[Any], None], contents: Any) -> None:
-    container.clear()
-    fill(contents)

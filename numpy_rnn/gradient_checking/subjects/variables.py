@@ -24,6 +24,7 @@ __all__ = ["Scope", "functions_of", "scopes_of", "swapped_in"]
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 _OURS = (str(Path(__file__).parents[2]),)
 
+
 class Scope:
     """Some variables of one namespace: a module's dictionary, a class, or a function's cells and default arguments."""
 

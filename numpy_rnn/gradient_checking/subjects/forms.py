@@ -1,0 +1,108 @@
+"""The forms of what is checked: a layer, a pair of functions, or one function that returns a loss and its gradients."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from numpy_rnn.gradient_checking.subjects.calls import signature_of
+from numpy_rnn.gradient_checking.subjects.leaves import is_rows
+from numpy_rnn.gradient_checking.subjects.state import is_floating
+from numpy_rnn.gradient_checking.subjects.subject import Subject
+
+__all__ = ["as_subject"]
+
+FACES = (
+    ("forward", "backward"), ("forward_pass", "backward_pass"), ("fprop", "bprop"), ("forward_prop", "backward_prop"),
+    ("forward_propagation", "backward_propagation"), ("forward", "backprop"), ("__call__", "backward"),
+    ("loss", "gradient"), ("forward_prop", "back_prop"), ("feedforward", "backprop"),
+)  # fmt: skip
+
+
+def as_subject(
+    checked: Any, inputs: tuple[Any, ...], options: Mapping[str, Any], constants: Collection[str],
+    used_generators: Callable[[], list[Callable[[], None]]], rng: np.random.Generator,
+) -> Subject:  # fmt: skip
+    """Return what is checked as a subject.
+
+    Raises
+    ------
+    TypeError
+        It has none of these forms, or its inputs do not fit.
+    """
+    more: dict[str, Any] = {
+        "options": options,
+        "constants": constants,
+        "used_generators": used_generators,
+        "rng": rng,
+    }
+    if isinstance(checked, tuple | list):
+        return _pair(checked, inputs, **more)
+    label = checked.__name__ if isinstance(checked, type) else type(checked).__name__
+    if isinstance(checked, type) and not any(
+        isinstance(inspect.getattr_static(checked, name, None), staticmethod | classmethod)
+        for name in ("forward", "loss")
+    ):
+        raise TypeError(f"{label} is a class: expected a layer, {label}(...)")
+    for names in FACES:
+        forward, backward = (getattr(checked, name, None) for name in names)
+        if callable(forward) and callable(backward):
+            return Subject(label, forward, backward, _named(label, forward, inputs), is_layer=True, **more)
+    if not callable(checked):
+        raise TypeError(
+            f"{label} has no methods forward and backward: "
+            "expected a layer, a pair (forward, backward), or a function that returns a loss and its gradients"
+        )
+    label = getattr(checked, "__name__", label)
+    return Subject(label, checked, None, _named(label, checked, inputs), **more)
+
+
+def _pair(checked: Any, inputs: tuple[Any, ...], **more: Any) -> Subject:
+    if len(checked) != 2 or not all(map(callable, checked)):
+        raise TypeError("a pair must be two functions, (forward, backward)")
+    if more["options"]:
+        raise TypeError(f"a pair takes no further arguments, got {', '.join(more['options'])}")
+    forward, backward = checked
+    label = getattr(forward, "__name__", type(forward).__name__)
+    has_params = len(inputs) == 2 and isinstance(inputs[1], Mapping)
+    given = inputs[0] if len(inputs) == 1 or has_params else inputs
+    given = given if isinstance(given, Mapping | tuple | list) else (given,)
+    named = _named(label, forward, given, *inputs[1:] if has_params else ())
+    return Subject(label, forward, backward, named, params_first=has_params, **more)
+
+
+def _named(label: str, forward: Callable[..., Any], inputs: Any, *params: Any) -> dict[str, Any]:
+    """Return the inputs by the names of forward's arguments, in their order; params come first."""
+    signature = signature_of(forward)
+    names = signature.names[len(params) :]
+    if not isinstance(inputs, Mapping):
+        if len(inputs) > len(names) and not signature.more:
+            raise TypeError(f"forward of {label} takes {len(names)} inputs, got {len(inputs)}")
+        names = names + [f"input {k}" for k in range(len(names), len(inputs))]
+        inputs = dict(zip(names, inputs, strict=False))
+    names = names + signature.keywords
+    if not signature.more and (unknown := [str(name) for name in inputs if name not in names]):
+        raise TypeError(f"{label} takes {', '.join(names)}, got {', '.join(unknown)}")
+    if set(inputs) <= set(names):
+        inputs = {name: inputs[name] for name in names if name in inputs}
+    named = dict(zip(["params"], params, strict=False)) | dict(inputs)
+    return {name: _as_array(name, value) for name, value in named.items()}
+
+
+def _as_array(name: str, value: Any) -> Any:
+    """Return floating-point numbers as an array, lists of them too; anything else as it is."""
+    if isinstance(value, np.floating) or (isinstance(value, list) and is_rows(value)):
+        value = np.asarray(value)
+    elif not isinstance(value, np.ndarray) and hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if not is_floating(value):
+        return value
+    if value.dtype.kind == "c":
+        raise TypeError(f"{name} has dtype {value.dtype}, expected real numbers")
+    if len(bad := np.argwhere(~np.isfinite(value))):
+        where = tuple(bad[0].tolist())
+        raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
+    return value.copy()  # so that two inputs which are one array, or views of it, are two

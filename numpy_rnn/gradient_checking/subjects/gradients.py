@@ -1,15 +1,15 @@
 """Where the gradients are after a backward pass: in what it returned, or in attributes and variables.
 
-What backward returns is in the order of forward's arguments, or has names, or is nested as the arguments are, and the
-gradients of parameters may follow those of the arguments. What it leaves behind is found by name; see leaves.py.
+What backward returns has names, or gets the names of forward's arguments in their order; the gradients of parameters may
+follow those of the arguments. What it leaves behind has names too. How these belong together is in leaves.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,9 +44,8 @@ class Found(NamedTuple):
     value: Any
 
 
-Index = dict[Steps, list[Found]]  # by the steps to the tensor of which it may be the gradient
+Index = Mapping[Steps, list[Found]]  # by the steps to the tensor of which it may be the gradient
 Item = tuple[Steps, Path, Any]  # something in the root: what it is called, where it is, and its value
-Group = list[str]  # the tensors in one argument of forward, or in one attribute or variable
 
 
 def gradient_places(subject: Subject, root: Mapping[Any, Any]) -> dict[str, Path]:
@@ -76,55 +75,47 @@ class _Search:
     def returned(self) -> dict[str, Path]:
         """Return the paths to the gradients in what backward returned."""
         subject, returned, start = self.subject, self.root["returned"], (("[", "returned"),)
-        if _is_named(returned):
-            found = self._by_name(((), start, returned))
-            if found or isinstance(returned, Mapping):
-                return found
         if returned is None:
             return {}
+        if _is_named(returned):
+            found = self._by_name([((), start, returned)])
+            if found or isinstance(returned, Mapping):
+                return found
         items = _items(start, returned) if isinstance(returned, tuple | list) else [(start, returned)]
         last = items[-1][1] if items else None
-        flat = [*items[:-1], *_items(*items[-1])] if isinstance(last, tuple | list) else items
-        slots = self._groups(self.inputs)
-        by_argument = {self.leaves[group[0]].paths[0][1][1]: group for group in slots}
-        arguments = [by_argument.get(name, []) for name in self.root["args"]]
-        plain = [group for group in slots if len(self.leaves[group[0]].paths[0]) == 2]  # the others may be settings
-        own = self._groups([name for name in self.own if not self.leaves[name].is_number])
+        flat = [*items[:-1], *_items(items[-1][0], last)] if isinstance(last, tuple | list) else items
+        slots, own = self._holders(self.inputs), self._holders(n for n in self.own if not self.leaves[n].is_number)
+        plain = [key for key in slots if key in self.leaves]  # the others may be settings
         more = len(items) if subject.backward_callable is None else 0  # such as a new state, after the gradients
-
-        ways = [(arguments, items, 0), (slots, items, len(subject.further_inputs)), (plain, items, 0)]
-        fitting = self._in_order(ways)
         names = returned_names(subject.backward_callable or subject.forward_callable)
-        if subject.backward_callable is None:
+        if more:
             names = [name for k, name in enumerate(names) if k not in subject.calls.outputs]
-        if len(names) == len(items):
-            named = [((name,), *item) for name, item in zip(names, items, strict=True) if not _is_named(item[1])]
-            fitting.append(self._by_name(*named))
+        ways = [([*self.root["args"]], items, 0), (slots, items, len(subject.further_inputs)), (plain, items, 0)]
+        ways += [(names, items, 0)]
         for some in (slots, plain, []):
-            ways = [([*some, *own], items, more), ([*some, *own], flat, 0)]  # dx, dW, db, or dx, (dW, db)
-            fitting += self._in_order(ways + [(some, items, 1)] * _is_named(last))  # dx, {"W": dW}
+            ways += [([*some, *own], items, more), ([*some, *own], flat, 0)]  # dx, dW, db, or dx, (dW, db)
+            ways += [(some, items, 1)] * _is_named(last)  # dx, {"W": dW}
+        fitting = [(keys, row) for keys, row, extra in ways if 0 <= len(row) - len(keys) <= extra]
         if not fitting and (more or len(items) < len(slots)):
-            fitting = self._in_order([(slots[: len(items)], items, more)])
-        if slots and not any(fitting) and any(value is not None for _, value in items):
+            fitting = [(slots, items)]
+        called = [[((key,), *item) for key, item in zip(*both, strict=False)] for both in fitting]
+        found = max(map(self._by_name, called), key=self._score, default={})
+        found = self._by_name([((), *item) for item in items if _is_named(item[1])]) | found
+        if slots and not found and any(value is not None for _, value in items):
             raise ValueError(
                 f"backward of {subject.label} returned {len(items)} gradients, expected {len(slots)}: "
-                f"{', '.join(by_argument)} (or a dictionary by name)"
+                f"{', '.join(slots)} (or a dictionary by name)"
             )
-        best = max(fitting, key=self._score, default={})
-        for path, value in items:
-            if _is_named(value):
-                best = self._by_name(((), path, value)) | best
-        return best
+        return found
 
     def left_behind(self, found: Mapping[str, Path]) -> dict[str, Path]:
         """Return the paths to the gradients in attributes and variables, of the tensors that have none yet."""
         left: dict[str, Path] = {}
-        indexes = {part: _indexed(*self._holders(part)) for part in parts_of(self.root)}
         taken = {id(follow(self.root, self.leaves[name].paths[0])) for name in self.subject.depends}
+        index = cache(lambda part: _indexed(self._offered(part)))
 
         def look(name: str, part: Any, spellings: Iterable[Steps]) -> Found | None:
-            called_so = [f for f in _called(indexes[part], spellings) if f.rank and id(f.value) not in taken]
-            best = self._best(name, called_so)
+            best = self._best(name, index(part), spellings, lambda f: f.rank and id(f.value) not in taken)
             return best if best and (isinstance(best.value, np.ndarray) or self._fits(name, best.value)) else None
 
         def take(name: str, best: Found | None) -> None:
@@ -132,10 +123,9 @@ class _Search:
                 left[name] = best.path
                 taken.add(id(best.value))
 
-        for place in (None, *list(indexes)[1:]):  # first where the tensor is, then in the objects and variables
-            for name, leaf in self.leaves.items():
-                if name not in found and name not in left:
-                    take(name, look(name, leaf.part if place is None else place, self._spellings(name)))
+        for place in (None, *parts_of(self.root)[1:]):  # first where the tensor is, then in the objects and variables
+            for name in [name for name in self.leaves if name not in found and name not in left]:
+                take(name, look(name, self.leaves[name].part if place is None else place, self._spellings(name)))
         inputs: list[Steps] = [(word,) for word in OF_THE_INPUT]
         for names, spellings in ((self.inputs, inputs), (self.own, [()])):  # dinputs, grad
             without = [name for name in names if name not in found and name not in left]
@@ -144,8 +134,8 @@ class _Search:
                 take(*fitting[0])
         return left
 
-    def _holders(self, part: Any) -> Iterator[Item]:
-        """Yield a part of the root, and what the classes there offer: attributes, properties, methods like `grads()`."""
+    def _offered(self, part: Any) -> Iterator[Item]:
+        """Yield a part of the root, and what classes there offer: attributes, properties, methods like `grads()`."""
         start: Path = (("[", part),)
         yield (), start, self.root[part]
         paths = [path for leaf in self.leaves.values() for path in leaf.paths if path[0] == start[0]]
@@ -157,32 +147,15 @@ class _Search:
                     path = (*place, (".", name))
                     yield tuple(key for _, key in path[1:]), path, follow(self.root, path)
 
-    def _groups(self, names: list[str]) -> list[Group]:
-        """Return the tensors by the argument, attribute or variable in which they are."""
-        return [[*group] for _, group in itertools.groupby(names, lambda name: self.leaves[name].paths[0][:2])]
+    def _holders(self, names: Iterable[str]) -> list[Any]:
+        """Return the arguments, attributes or variables in which the tensors are."""
+        return [key for _, key in dict.fromkeys(self.leaves[name].paths[0][:2][-1] for name in names)]
 
-    def _in_order(self, ways: list[tuple[list[Group], list[tuple[Path, Any]], int]]) -> list[dict[str, Path]]:
-        """Read the items in each of the orders that has as many groups, or so many fewer."""
-        found = []
-        for order, items, more in ways:
-            if 0 <= len(items) - len(order) <= more:
-                pairs = zip(order, items, strict=False)
-                found.append({n: p for group, item in pairs for n in group if (p := self._within(n, *item))})
-        return found
-
-    def _within(self, name: str, path: Path, value: Any) -> Path | None:
-        """Return the path to a tensor's gradient in that of its argument, which is nested in the same way."""
-        rest = self.leaves[name].paths[0][2:]
-        if not rest:
-            return None if value is None or isinstance(value, Mapping) else path
-        best = self._best(name, _called(_indexed(((), path, value)), _exact(rest)))
-        return best.path if best else None
-
-    def _by_name(self, *items: Item) -> dict[str, Path]:
-        """Look each tensor up under its steps."""
-        index = _indexed(*items)
-        found = {name: self._best(name, _called(index, self._spellings(name))) for name in [*self.inputs, *self.own]}
-        return {name: best.path for name, best in found.items() if best}
+    def _by_name(self, items: Iterable[Item]) -> dict[str, Path]:
+        """Return the paths to what is called like the tensors, or like their gradients."""
+        index = _indexed(items)
+        best = {name: self._best(name, index, self._spellings(name)) for name in [*self.inputs, *self.own]}
+        return {name: found.path for name, found in best.items() if found}
 
     def _spellings(self, name: str) -> list[Steps]:
         """Return the steps by which a tensor may be called: all, or fewer of them if no other tensor has these."""
@@ -190,12 +163,16 @@ class _Search:
         exact = [steps for path in paths for steps in _exact(path)]
         return exact + [short for short in _shortened(paths[0]) if self.counts[short] == 1]
 
-    def _best(self, name: str, found: list[Found]) -> Found | None:
+    def _best(
+        self, name: str, index: Index, spellings: Iterable[Steps], allowed: Callable[[Found], bool] = bool
+    ) -> Found | None:
+        """Return what has the shape of the tensor, or else the first, by its most usual name."""
+        found = [f for steps in spellings for f in sorted(index.get(steps, ()), key=lambda f: f.rank) if allowed(f)]
         return next((f for f in found if self._fits(name, f.value)), found[0] if found else None)
 
     def _fits(self, name: str, value: Any) -> bool:
         try:
-            return np.shape(value) == self.subject.shapes[name]
+            return bool(np.shape(value) == self.subject.shapes[name])
         except ValueError:  # rows of several lengths
             return False
 
@@ -213,19 +190,16 @@ def _shortened(path: Path) -> list[Steps]:
     return [short for s in _exact(path) if s for short in (s[1:], *(s[:k] + s[-1:] for k in range(len(s) - 1)))]
 
 
-def _indexed(*items: Item) -> Index:
-    """Return everything in some items that may be a gradient, by the steps to the tensor that it may belong to."""
-    index: Index = defaultdict(list)
+def _indexed(items: Iterable[Item]) -> Index:
+    """Return the numbers in some items, and the items themselves, by the steps to the tensor that they may belong to."""
+    index: dict[Steps, list[Found]] = defaultdict(list)
     for keys, start, item in items:
         for path, value in walk(item):
-            if isinstance(value, np.ndarray | np.number | float | int) or is_rows(value):
+            is_item = keys and not (path or value is None or isinstance(value, Mapping))
+            if is_item or isinstance(value, np.ndarray | np.number | float | int) or is_rows(value):
                 for steps, rank in readings((*keys, *(key for _, key in path))):
                     index[steps].append(Found(rank, (*start, *path), value))
     return index
-
-
-def _called(index: Index, spellings: Iterable[Steps]) -> list[Found]:
-    return [found for steps in spellings for found in sorted(index.get(steps, ()), key=lambda found: found.rank)]
 
 
 def _items(path: Path, values: Iterable[Any]) -> list[tuple[Path, Any]]:
@@ -233,9 +207,8 @@ def _items(path: Path, values: Iterable[Any]) -> list[tuple[Path, Any]]:
 
 
 def _is_named(value: Any) -> bool:
-    is_record = dataclasses.is_dataclass(value) or hasattr(value, "_fields")
-    is_object = hasattr(value, "__dict__") and not callable(value) and not isinstance(value, np.ndarray)
-    return isinstance(value, Mapping) or is_record or is_object
+    is_record = isinstance(value, Mapping) or dataclasses.is_dataclass(value) or hasattr(value, "_fields")
+    return is_record or (hasattr(value, "__dict__") and not callable(value) and not isinstance(value, np.ndarray))
 
 
 def as_gradient(name: str, value: Any, label: str) -> Array:

@@ -190,7 +190,9 @@ def restorers(root: Any) -> list[Callable[[], None]]:
             found.append(partial(setattr, value.bit_generator, "state", value.bit_generator.state))
         elif isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
             found.append(partial(value.setstate, value.getstate()))
-        containers = [c for c in (value, getattr(value, "__dict__", None)) if isinstance(c, dict | list | deque | set)]
+        containers = [
+            c for c in (value, getattr(value, "__dict__", None)) if isinstance(c, dict | list | deque | set)
+        ]
         found += [partial(_refill, c, dict(c) if isinstance(c, dict) else list(c)) for c in containers]
         if not isinstance(value, tuple | partial | types.MethodType):
             found += [partial(object.__setattr__, value, name, getattr(value, name)) for name in _slots(value)]

@@ -4,16 +4,13 @@
     outputs, cache = forward(*inputs)           gradients = backward(*upstream, cache)
     loss, gradients = f(*inputs)
 
-Each argument of backward is given what its name says (a cache, a learning rate, an input of forward), and otherwise the
-upstream gradients of the outputs in order. A loss starts the backward pass with 1.
+Each argument of backward is given what its name says (a cache, a learning rate, an input of forward), and otherwise
+the upstream gradients of the outputs in order. A loss starts the backward pass with 1.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,64 +18,16 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.leaves import without_d
+from numpy_rnn.gradient_checking.subjects.signatures import Signature, returned_names, signature_of
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
 
-__all__ = [
-    "Calls", "Signature", "arrays_in", "as_list", "is_number", "output_names", "plan", "returned_names", "signature_of",
-]  # fmt: skip
+__all__ = ["RATES", "Calls", "arrays_in", "as_list", "is_number", "output_names", "plan"]
 
 CACHES = ("cache", "tape", "ctx", "context", "saved", "memory", "caches", "state_cache")
 RATES = ("learning_rate", "lr", "eta", "alpha", "rate", "step_size")
 OUTPUTS = ("output", "outputs", "out", "result", "y", "a", "h", "s", "p")  # names of what forward computes
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The positional arguments of a function."""
-
-    names: list[str]
-    more: bool = False  # *arguments
-    optional: list[str] = field(default_factory=list)  # those that are None unless given, such as an initial state
-    default: list[str] = field(default_factory=list)  # those with any default
-    keywords: list[str] = field(default_factory=list)  # arguments by keyword alone
-
-
-def signature_of(function: Callable[..., Any] | None) -> Signature:
-    """Return the positional arguments; those of a built-in function without a signature may be any."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return Signature([], True)
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    default = [p.name for p in named if p.default is not p.empty]
-    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return Signature([p.name for p in named], more, [p.name for p in named if p.default is None], default, keywords)
-
-
-def returned_names(function: Callable[..., Any]) -> list[str]:
-    """Return the names in the only `return a, b, c` of a function, "" where it is no name; [] if that is unclear."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    if not tree.body or not isinstance(definition := tree.body[0], ast.FunctionDef):
-        return []
-    inner = [node for node in ast.walk(definition) if isinstance(node, ast.FunctionDef | ast.Lambda)]
-    others = {id(node) for other in inner if other is not definition for node in ast.walk(other)}
-    returns = [n.value for n in ast.walk(definition) if isinstance(n, ast.Return) and n.value and id(n) not in others]
-    lists = [[_name_of(item) for item in (v.elts if isinstance(v, ast.Tuple | ast.List) else [v])] for v in returns]
-    return lists[0] if lists and all(names == lists[0] for names in lists) else []
-
-
-def _name_of(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        return str(node.slice.value)
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def is_number(value: Any) -> bool:
@@ -97,7 +46,7 @@ class Calls:
         The positions of the outputs among the values that forward returns.
     attribute : str or None
         The attribute in which forward leaves its output, if it returns None.
-    arguments : list of (str, value)
+    arguments : dict of str to (str, value)
         For each argument of backward: ("upstream", k), ("cache", position), ("input", name) or ("rate", name).
     whole : bool
         Whether an output that is a list of arrays has one upstream gradient, a list too.
@@ -105,13 +54,18 @@ class Calls:
 
     outputs: list[int]
     attribute: str | None = None
-    arguments: list[tuple[str, Any]] = field(default_factory=list)
+    arguments: dict[str, tuple[str, Any]] = field(default_factory=dict)
     whole: bool = False
 
     @property
-    def upstreams(self) -> list[int]:
-        """The numbers of the outputs whose upstream gradients backward takes."""
-        return [what for kind, what in self.arguments if kind == "upstream"]
+    def upstreams(self) -> dict[int, str]:
+        """The numbers of the outputs whose upstream gradients backward takes, and the names of these arguments."""
+        return {what: name for name, (kind, what) in self.arguments.items() if kind == "upstream"}
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether backward takes a learning rate."""
+        return any(kind == "rate" for kind, _ in self.arguments.values())
 
     def items(self, returned: Any, owner: Any) -> list[Any]:
         """Return the outputs, each as forward returned it."""
@@ -121,7 +75,7 @@ class Calls:
         return [items[k] for k in self.outputs]
 
     def arranged(self, items: list[Any], upstream: list[Array]) -> list[Any]:
-        """Return the upstream gradients of all arrays in `items` as backward takes them; that of a loss is a number."""
+        """Return the upstream gradients of the arrays in `items` as backward takes them; one number for a loss."""
         numbers = iter([u.item() if u.ndim == 0 else u for u in upstream])
         return [_rebuilt(item, numbers) for item in items] if self.whole else list(numbers)
 
@@ -151,20 +105,9 @@ def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
         name for k, name in enumerate(signature.names) if name not in roles
         and (k == 0 or name not in signature.default or (name in signature.optional and name not in CACHES))
     ]  # fmt: skip
-    last, is_pair = len(items) - 1, not subject.is_layer
     cached = {what for kind, what in roles.values() if kind == "cache"} - {0}
-    if last and not cached:
-        needed = [name for name in ups if name not in signature.default] or ups
-        least = 1 if is_number(items[0]) and not roles else 2  # backward(cache) of a loss, backward(dout, cache)
-        is_passed = len(needed) >= least if is_pair else len(needed) == len(items) and not _is_array(items[last])
-        if is_pair and signature.more:
-            cached, roles["*"] = {last}, ("cache", last)
-        elif is_passed:
-            taker = needed[0 if subject.params_first else -1]
-            cached, roles[taker] = {last}, ("cache", last)
-            ups.remove(taker)
-        elif (is_pair and len(ups) < len(items)) or not _is_array(items[last]):
-            cached = {last}  # by convention, though backward may do without it
+    if len(items) > 1 and not cached:
+        cached = _convention(subject, signature, items, ups, roles)
     calls = Calls([k for k in range(len(items)) if k not in cached], attribute)
     chosen = [items[k] for k in calls.outputs]
     count = sum(len(arrays_in(item)) for item in chosen)
@@ -182,13 +125,33 @@ def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
         if len(set(named) & set(calls.outputs)) == len(ups):
             numbers = [calls.outputs.index(k) for k in named]
     roles |= {name: ("upstream", k) for name, k in zip(ups, numbers, strict=True)}
-    calls.arguments = [roles[name] for name in signature.names if name in roles]
-    if signature.more:
-        calls.arguments += [("upstream", k) for k in range(len(ups), available)]
-        calls.arguments += [roles["*"]] if "*" in roles else []
-    if subject.params_first:
-        calls.arguments.sort(key=lambda argument: argument[0] != "cache")
+    more = {f"*{k}": ("upstream", k) for k in range(len(ups), available)} if signature.more else {}
+    names = sorted(signature.names, key=lambda name: not (subject.params_first and roles.get(name, "")[0] == "cache"))
+    names = [*(name for name in names if name in roles), *more, *({"*"} & set(roles))]
+    calls.arguments = {name: (roles | more)[name] for name in names}
     return calls
+
+
+def _convention(
+    subject: Subject, signature: Signature, items: list[Any], ups: list[str], roles: dict[str, tuple[str, Any]]
+) -> set[int]:
+    """Hand the last value that forward returned to backward if it is a cache; return its position, if so.
+
+    A pair of functions passes the cache on; a layer that returns one may also keep it. No layer's cache is an array.
+    """
+    last, is_pair = len(items) - 1, not subject.is_layer
+    needed = [name for name in ups if name not in signature.default] or ups
+    least = 1 if is_number(items[0]) and not roles else 2  # backward(cache) of a loss, or backward(dout, cache)
+    is_cache = is_pair or not _is_array(items[last])
+    if is_pair and signature.more:
+        roles["*"] = ("cache", last)
+    elif is_cache and len(needed) >= (least if is_pair else len(items)):
+        taker = needed[0 if subject.params_first else -1]
+        roles[taker] = ("cache", last)
+        ups.remove(taker)
+    elif is_pair and _is_array(items[last]) and len(ups) >= len(items):
+        return set()
+    return {last} if is_cache else set()
 
 
 def _loss_among(label: str, items: list[Any]) -> int:
@@ -232,10 +195,9 @@ def _told_by_names(
 
 def output_names(subject: Subject, count: int) -> list[str]:
     """Name each output: after the upstream gradient of a layer, `dy` for `y`; otherwise by its number."""
-    names = signature_of(subject.backward_callable).names if subject.is_layer and not subject.calls.whole else []
-    arguments = zip(names, subject.calls.arguments, strict=False)
-    found = [without_d(name) for name, (kind, _) in arguments if kind == "upstream"][:count]
-    return ["output"] if count == 1 and not found else found + [f"output {k}" for k in range(len(found), count)]
+    is_named = subject.is_layer and not subject.calls.whole
+    named = {k: without_d(name) for k, name in subject.calls.upstreams.items() if is_named and name[0] != "*"}
+    return ["output"] if count == 1 and not named else [named.get(k, f"output {k}") for k in range(count)]
 
 
 def as_list(returned: Any) -> list[Any]:

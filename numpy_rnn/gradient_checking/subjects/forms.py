@@ -1,4 +1,4 @@
-"""The forms of what is checked: a layer, a pair of functions, or one function that returns a loss and its gradients."""
+"""The forms of what is checked: a layer, a pair of functions, or a function that returns a loss and its gradients."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.subjects.calls import signature_of
 from numpy_rnn.gradient_checking.subjects.leaves import is_rows
+from numpy_rnn.gradient_checking.subjects.signatures import signature_of
 from numpy_rnn.gradient_checking.subjects.state import is_floating
 from numpy_rnn.gradient_checking.subjects.subject import Subject
 

@@ -1,14 +1,14 @@
 """Where the gradients are after a backward pass: in what it returned, or in attributes and variables.
 
-What backward returns has names, or gets the names of forward's arguments in their order; the gradients of parameters may
-follow those of the arguments. What it leaves behind has names too. How these belong together is in leaves.py.
+What backward returns has names, or gets those of forward's arguments in their order, perhaps followed by those of the
+parameters. What it leaves behind has names too. Which names belong to which tensor is said in leaves.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.calls import returned_names
 from numpy_rnn.gradient_checking.subjects.leaves import (
     GRADIENTS,
     Steps,
@@ -26,6 +25,7 @@ from numpy_rnn.gradient_checking.subjects.leaves import (
     readings,
     without_d,
 )
+from numpy_rnn.gradient_checking.subjects.signatures import returned_names
 from numpy_rnn.gradient_checking.subjects.state import Path, walk
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class _Search:
         if not fitting and (more or len(items) < len(slots)):
             fitting = [(slots, items)]
         called = [[((key,), *item) for key, item in zip(*both, strict=False)] for both in fitting]
-        found = max(map(self._by_name, called), key=self._score, default={})
-        found = self._by_name([((), *item) for item in items if _is_named(item[1])]) | found
+        named = self._by_name([((), *item) for item in items if _is_named(item[1])])
+        found = max((named | self._by_name(some) for some in called), key=self._score, default=named)
         if slots and not found and any(value is not None for _, value in items):
             raise ValueError(
                 f"backward of {subject.label} returned {len(items)} gradients, expected {len(slots)}: "
@@ -115,7 +115,8 @@ class _Search:
         index = cache(lambda part: _indexed(self._offered(part)))
 
         def look(name: str, part: Any, spellings: Iterable[Steps]) -> Found | None:
-            best = self._best(name, index(part), spellings, lambda f: f.rank and id(f.value) not in taken)
+            called_so = [f for f in _called(index(part), spellings) if f.rank and id(f.value) not in taken]
+            best = self._best(name, called_so)
             return best if best and (isinstance(best.value, np.ndarray) or self._fits(name, best.value)) else None
 
         def take(name: str, best: Found | None) -> None:
@@ -154,7 +155,8 @@ class _Search:
     def _by_name(self, items: Iterable[Item]) -> dict[str, Path]:
         """Return the paths to what is called like the tensors, or like their gradients."""
         index = _indexed(items)
-        best = {name: self._best(name, index, self._spellings(name)) for name in [*self.inputs, *self.own]}
+        names = [*self.inputs, *self.own]
+        best = {name: self._best(name, _called(index, self._spellings(name))) for name in names}
         return {name: found.path for name, found in best.items() if found}
 
     def _spellings(self, name: str) -> list[Steps]:
@@ -163,11 +165,8 @@ class _Search:
         exact = [steps for path in paths for steps in _exact(path)]
         return exact + [short for short in _shortened(paths[0]) if self.counts[short] == 1]
 
-    def _best(
-        self, name: str, index: Index, spellings: Iterable[Steps], allowed: Callable[[Found], bool] = bool
-    ) -> Found | None:
-        """Return what has the shape of the tensor, or else the first, by its most usual name."""
-        found = [f for steps in spellings for f in sorted(index.get(steps, ()), key=lambda f: f.rank) if allowed(f)]
+    def _best(self, name: str, found: list[Found]) -> Found | None:
+        """Return what has the shape of the tensor, or else the first."""
         return next((f for f in found if self._fits(name, f.value)), found[0] if found else None)
 
     def _fits(self, name: str, value: Any) -> bool:
@@ -191,7 +190,7 @@ def _shortened(path: Path) -> list[Steps]:
 
 
 def _indexed(items: Iterable[Item]) -> Index:
-    """Return the numbers in some items, and the items themselves, by the steps to the tensor that they may belong to."""
+    """Return the numbers in some items, and the items themselves, by the steps to the tensors they may belong to."""
     index: dict[Steps, list[Found]] = defaultdict(list)
     for keys, start, item in items:
         for path, value in walk(item):
@@ -200,6 +199,10 @@ def _indexed(items: Iterable[Item]) -> Index:
                 for steps, rank in readings((*keys, *(key for _, key in path))):
                     index[steps].append(Found(rank, (*start, *path), value))
     return index
+
+
+def _called(index: Index, spellings: Iterable[Steps]) -> list[Found]:
+    return [found for steps in spellings for found in sorted(index.get(steps, ()), key=lambda found: found.rank)]
 
 
 def _items(path: Path, values: Iterable[Any]) -> list[tuple[Path, Any]]:

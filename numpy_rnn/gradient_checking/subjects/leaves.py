@@ -8,7 +8,7 @@ Then a tensor and its gradient read the same: `cell.W` and `cell.dW` or `dcell.W
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import ismethod
@@ -55,33 +55,25 @@ class Leaf:
 
 
 def leaves_of(root: Mapping[Any, Any], nameless: str | None = None) -> dict[str, Leaf]:
-    """Return the floating-point arrays and numbers in a root, by name; the argument `nameless` is left out of names."""
-    found: dict[Any, tuple[str, Path, Leaf]] = {}
-    for prefix, base, value in _bases(root):
-        for path, member in walk(value):
-            is_number = isinstance(member, float | np.floating)
-            if is_floating(member) or (path and (is_number or (isinstance(member, list) and is_rows(member)))):
-                key = (*prefix, *path) if is_number else id(member)  # equal numbers may be one object
-                leaf = found.setdefault(key, (base if base != nameless else "", path, Leaf("", [], is_number)))[2]
-                leaf.paths.append((*prefix, *path))
+    """Return the floating-point arrays and numbers in a root by their names, which leave out `nameless`."""
+    found: dict[Any, Leaf] = {}
+    for part in parts_of(root):
+        start: Path = (("[", part),)
+        members = [start] if part in ("self", "other") else [(*start, ("[", name)) for name in root[part]]
+        for prefix in members:
+            for path, value in walk(follow(root, prefix)):
+                is_number = isinstance(value, float | np.floating)
+                if is_floating(value) or (path and (is_number or (isinstance(value, list) and is_rows(value)))):
+                    key = (*prefix, *path) if is_number else id(value)  # equal numbers may be one object
+                    found.setdefault(key, Leaf("", [], is_number)).paths.append((*prefix, *path))
     leaves: dict[str, Leaf] = {}
-    for base, path, leaf in found.values():
-        leaf.name = _name(base, path, short=True)
-        if not leaf.name or leaf.name in leaves:
-            leaf.name = _name(base, path, short=False)
+    for leaf in found.values():
+        names = [_name(leaf.paths[0], nameless, short) for short in (True, False)]
+        leaf.name = next((name for name in names if name and name not in leaves), names[-1])
         while leaf.name in leaves:
             leaf.name += " (another)"
         leaves[leaf.name] = leaf
     return leaves
-
-
-def _bases(root: Mapping[Any, Any]) -> Iterator[tuple[Path, str, Any]]:
-    """Yield each argument, the objects, and each variable, with its path and name."""
-    for part in parts_of(root):
-        if part in ("self", "other"):
-            yield (("[", part),), "", root[part]
-        else:
-            yield from (((("[", part), ("[", name)), name, value) for name, value in root[part].items())
 
 
 def parts_of(root: Mapping[Any, Any]) -> list[Any]:
@@ -96,16 +88,18 @@ def is_rows(value: Any) -> bool:
     return isinstance(value, float | np.floating)
 
 
-def _name(base: str, path: Path, short: bool) -> str:
+def _name(path: Path, nameless: str | None, short: bool) -> str:
     """Write a path as Python would; `short`: without a container of all parameters and a final `.data`."""
-    if short and len(path) + bool(base) > 1 and path and str(path[-1][1]).lstrip("_") in VALUES:
-        path = path[:-1]
-    name, is_plain = base, not base  # `W` or `.W`, not `["W"]`
-    for k, (kind, key) in enumerate(path):
-        is_container = str(key).lstrip("_") in CONTAINERS and isinstance(path[k + 1 :] and path[k + 1][1], str)
-        if not (short and is_container):
-            name += f"[{key!r}]" if kind == "[" and not is_plain else f"{'.' * bool(name)}{key}"
-        is_plain = short and is_container
+    is_object, steps = path[0][1] in ("self", "other"), path[1:]
+    if short and len(steps) > 1 and str(steps[-1][1]).lstrip("_") in VALUES:
+        steps = steps[:-1]
+    name, is_left_out = "", False
+    for k, (kind, key) in enumerate(steps):
+        is_plain = not name or is_left_out or kind == "."  # `W` or `.W`, not `["W"]`
+        is_container = str(key).lstrip("_") in CONTAINERS and isinstance(steps[k + 1 :] and steps[k + 1][1], str)
+        is_left_out = (short and is_container) if k or is_object else key == nameless
+        if not is_left_out:
+            name += f"{'.' * bool(name)}{key}" if is_plain else f"[{key!r}]"
     return name
 
 
@@ -119,11 +113,9 @@ def follow(root: Any, path: Path) -> Any:
 def _child(where: Any, key: Any) -> Any:
     """Return the item or the attribute of that name, or None; of a method such as `gradients()`, its result."""
     try:
-        if isinstance(where, Mapping) and key in where:
+        if (key in where) if isinstance(where, Mapping) else not isinstance(key, str):
             return where[key]
-        if not isinstance(key, str):
-            return None if isinstance(where, Mapping) else where[key]
-        value = getattr(where, key, None)
+        value: Any = getattr(where, key, None)
         is_method = ismethod(value) and value.__self__ is where
         return value() if is_method and key in GRADIENTS else value
     except Exception:  # too short a list, or a property that cannot be read now
@@ -153,7 +145,7 @@ def readings(keys: Iterable[Any]) -> list[tuple[Steps, int]]:
 
 @lru_cache(maxsize=10_000)
 def _words(key: Any) -> list[tuple[Any, int]]:
-    """Return the names that a key may stand for, None if it only says "a parameter" or "a gradient"; with its rank."""
+    """Return the names that a key may stand for, with their ranks; None if it only says that it is a parameter."""
     if not isinstance(key, str):
         return [(key, 0)]
     word = key.lstrip("_")
@@ -171,7 +163,6 @@ def _words(key: Any) -> list[tuple[Any, int]]:
 
 def without_d(name: str) -> str:
     """Return the name of the tensor that a gradient belongs to: `dx`, `d_x` and `grad_x` belong to `x`."""
-    for prefix in ("grad_", "d_", "d"):
-        if name.startswith(prefix) and len(name) > len(prefix) and name not in ("delta", "data", "derivative"):
-            return name.removeprefix(prefix)
-    return name
+    is_other = name in ("delta", "data", "derivative")
+    prefix = next((prefix for prefix in ("grad_", "d_", "d") if name.startswith(prefix) and not is_other), "")
+    return name.removeprefix(prefix) or name

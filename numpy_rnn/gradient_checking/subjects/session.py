@@ -107,14 +107,14 @@ class Session:
             zero_grad()
         with self._own_variables():
             returned = self.root["backward"](*self._arguments(upstream))
-        if not any(kind == "upstream" for kind, _ in calls.arguments) and upstream[0].ndim:
+        if not calls.upstreams and upstream[0].ndim:
             return returned * upstream[0]  # f' of an elementwise f, such as tanh and 1 - tanh^2
         return returned
 
     def _arguments(self, upstream: list[Array]) -> Iterator[Any]:
         """Yield the arguments of backward."""
         arranged = self.subject.calls.arranged(self.items, upstream)
-        for kind, what in self.subject.calls.arguments:
+        for kind, what in self.subject.calls.arguments.values():
             if kind == "upstream":
                 yield arranged[what]
             elif kind == "cache":
@@ -124,7 +124,7 @@ class Session:
 
     def _learning_rate(self, name: str) -> float:
         """Return the factor of the update that backward makes, or 0: its argument, or an attribute."""
-        if any(kind == "rate" for kind, _ in self.subject.calls.arguments):
+        if self.subject.calls.has_rate:
             return 1.0
         owners = follow(self.root, self.subject.leaves[name].paths[0][:-1]), self.root["self"]
         rates = (follow(owner, ((".", rate),)) for owner in owners for rate in RATES)

@@ -211,7 +211,8 @@ def kept_randomness() -> Iterator[Callable[[], list[Callable[[], None]]]]:
     Gives a function that returns what sets back those that have been used since.
     """
     before, python_before = np.random.get_state(), random.getstate()  # noqa: NPY002
-    reset, python_reset = partial(np.random.set_state, before), partial(random.setstate, python_before)
+    reset: Callable[[], None] = partial(np.random.set_state, before)
+    python_reset: Callable[[], None] = partial(random.setstate, python_before)
 
     def used() -> list[Callable[[], None]]:
         now = np.random.get_state()  # noqa: NPY002

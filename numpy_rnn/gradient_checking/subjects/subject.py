@@ -1,7 +1,7 @@
 """What is checked, as one thing whatever its form: named tensors, forward at any values of them, and backward.
 
-A *subject* holds the layer or the functions, the arguments of forward and the variables that they read. A *session* is
-a copy of all that, in float64 or complex128, which runs. Every forward of a session starts from the same state.
+A *subject* holds the layer or the functions, the arguments of forward and the variables that they read. A *session*
+is a copy of all that, in float64 or complex128, which runs. Every forward of a session starts from the same state.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan, signature_of
+from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan
 from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, leaves_of
 from numpy_rnn.gradient_checking.subjects.session import Session, same
+from numpy_rnn.gradient_checking.subjects.signatures import signature_of
 from numpy_rnn.gradient_checking.subjects.state import Original, Path, is_floating
 from numpy_rnn.gradient_checking.subjects.variables import scopes_of
 
@@ -89,7 +90,7 @@ class Subject:
         return {name: leaves[name] for name in kept}
 
     def _find_tensors(self, rng: np.random.Generator) -> None:
-        """Run forward and backward to find out how they are called, what forward depends on, and where gradients are."""
+        """Run forward and backward to learn what forward depends on, and where the gradients are."""
         session, other = self.start(np.float64), self.start(np.float64)
         arrays = {name: np.asarray(session.read(name)) for name in self.leaves}
         before = {name: array.copy() for name, array in arrays.items()}
@@ -128,15 +129,15 @@ class Subject:
             if is_floating(y) and len(bad := np.argwhere(~np.isfinite(y))):
                 where = bad[0].tolist()
                 return (
-                    f"forward is not finite at this point ({name} is {y[tuple(where)]} at {where}), so nothing can be "
-                    "judged here: choose values for which it is, such as positive ones for a logarithm"
+                    f"forward is not finite at this point ({name} is {y[tuple(where)]} at {where}), so nothing can "
+                    "be judged here: choose values for which it is, such as positive ones for a logarithm"
                 )
         for again in (other.forward({}) for _ in range(2)):
             if not (len(again) == len(outputs) and all(map(same, again, outputs))):
                 return (
-                    "forward returns different results for the same inputs, so it has no derivative and nothing can be "
-                    "judged: draw random numbers from a numpy.random.Generator that is an argument, an attribute or a "
-                    "variable of the module, or from np.random (their states are set back), or fix the seed"
+                    "forward returns different results for the same inputs, so it has no derivative and nothing can "
+                    "be judged: draw random numbers from a numpy.random.Generator that is an argument, an attribute "
+                    "or a variable of the module, or from np.random (their states are set back), or fix the seed"
                 )
         return None
 

@@ -1,7 +1,7 @@
 """The variables that code reads outside its arguments: of modules, of enclosing functions, and of classes.
 
-A copy of an object brings its attributes along, but not the module-level arrays that its methods read. So while a copy
-runs, these variables hold the copy's values, and afterwards the user's own again.
+A copy of an object brings its attributes along, but not the module-level arrays that its methods read. So while a
+copy runs, these variables hold the copy's values, and afterwards the user's own again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OURS = (str(Path(__file__).parents[2]),)
 
 
 class Scope:
-    """Some variables of one namespace: a module's dictionary, a class, or a function's cells and default arguments."""
+    """Some variables of a module's dictionary, of a class, or of a function: its cells and default arguments."""
 
     def __init__(self, where: Any, mentioned: Collection[str] | None = None) -> None:
         values = _variables(where)
@@ -53,7 +53,7 @@ class Scope:
             for name, cell in _cells(self.where):
                 if name in values:
                     cell.cell_contents = values[name]
-            values = _variables(self.where) | values
+            values = {**_variables(self.where), **values}
             self.where.__defaults__ = tuple(values[name] for name in _with_default(self.where)) or None
             self.where.__kwdefaults__ = {name: values[name] for name in self.where.__kwdefaults__ or ()} or None
 
@@ -120,7 +120,8 @@ def scopes_of(*roots: Any) -> list[Scope]:
 
 def _code_of(roots: Iterable[Any], libraries: tuple[str, ...]) -> list[Any]:
     """Return the functions and classes that `roots` lead to, except those in files of `libraries`."""
-    waiting, seen, found = list(roots), {}, []
+    waiting, seen = list(roots), dict[int, Any]()
+    found: list[Any] = []
     while waiting:
         value = waiting.pop()
         if id(value) in seen:

@@ -62,11 +62,6 @@ class Calls:
         """The numbers of the outputs whose upstream gradients backward takes, and the names of these arguments."""
         return {what: name for name, (kind, what) in self.arguments.items() if kind == "upstream"}
 
-    @property
-    def has_rate(self) -> bool:
-        """Whether backward takes a learning rate."""
-        return any(kind == "rate" for kind, _ in self.arguments.values())
-
     def items(self, returned: Any, owner: Any) -> list[Any]:
         """Return the outputs, each as forward returned it."""
         if self.attribute is not None:

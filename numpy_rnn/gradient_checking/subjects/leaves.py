@@ -43,11 +43,6 @@ class Leaf:
         return self.paths[0][0][1]
 
     @property
-    def is_variable(self) -> bool:
-        """Whether it is in a variable outside the arguments and the object."""
-        return isinstance(self.part, int)
-
-    @property
     def last(self) -> Any:
         """The last step that isn't `.data` or the like: the name proper."""
         keys = [key for _, key in self.paths[0][1:]]

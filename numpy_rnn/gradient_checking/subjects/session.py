@@ -124,7 +124,7 @@ class Session:
 
     def _learning_rate(self, name: str) -> float:
         """Return the factor of the update that backward makes, or 0: its argument, or an attribute."""
-        if self.subject.calls.has_rate:
+        if any(kind == "rate" for kind, _ in self.subject.calls.arguments.values()):
             return 1.0
         owners = follow(self.root, self.subject.leaves[name].paths[0][:-1]), self.root["self"]
         rates = (follow(owner, ((".", rate),)) for owner in owners for rate in RATES)

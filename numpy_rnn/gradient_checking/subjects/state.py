@@ -90,14 +90,7 @@ def _unique(root: Any) -> list[Any]:
 
 
 class Original:
-    """An object that is copied in several dtypes.
-
-    Parameters
-    ----------
-    root : object
-    kept : collection of int
-        The ids of arrays that keep their dtype in every copy.
-    """
+    """An object that is copied in several dtypes; arrays whose ids are in `kept` keep theirs."""
 
     def __init__(self, root: Any, kept: Collection[int] = ()) -> None:
         self.root, found = root, _unique(root)

@@ -109,7 +109,8 @@ class Subject:
         if self.unfit:
             return
         self.depends = depended_on(other, before, outputs, rng)
-        self.leaves = {n: leaf for n, leaf in self.leaves.items() if n in self.depends or not leaf.is_variable}
+        read = {n for n, leaf in self.leaves.items() if n in self.depends or not isinstance(leaf.part, int)}
+        self.leaves = {name: leaf for name, leaf in self.leaves.items() if name in read}
         upstream = [rng.standard_normal(y.shape) if is_floating(y) else np.zeros(y.shape) for y in outputs]
         found = session.backward(upstream)
         self.reset_generators = self.used_generators()

@@ -7,6 +7,7 @@ copy runs, these variables hold the copy's values, and afterwards the user's own
 from __future__ import annotations
 
 import copy
+import dis
 import itertools
 import sys
 import sysconfig
@@ -113,8 +114,8 @@ def scopes_of(*roots: Any) -> list[Scope]:
     code = _code_of(roots, _LIBRARIES + _OURS)
     modules: dict[int, tuple[dict[str, Any], set[str]]] = {}
     for function in (value for value in code if isinstance(value, types.FunctionType)):
-        for namespace in _namespaces(function):
-            modules.setdefault(id(namespace), (namespace, set()))[1].update(_names(function.__code__))
+        for namespace, names in _namespaces(function):
+            modules.setdefault(id(namespace), (namespace, set()))[1].update(names)
     return [scope for scope in (*itertools.starmap(Scope, modules.values()), *map(Scope, code)) if scope.names]
 
 
@@ -130,8 +131,7 @@ def _code_of(roots: Iterable[Any], libraries: tuple[str, ...]) -> list[Any]:
         if isinstance(value, types.FunctionType):
             if not value.__code__.co_filename.startswith(libraries):
                 found.append(value)
-                names = _names(value.__code__)
-                waiting += [space[name] for space in _namespaces(value) for name in names if name in space]
+                waiting += [space[name] for space, names in _namespaces(value) for name in names if name in space]
                 waiting += _variables(value).values()
         elif isinstance(value, type):
             module = sys.modules.get(value.__module__)
@@ -150,18 +150,20 @@ def _code_of(roots: Iterable[Any], libraries: tuple[str, ...]) -> list[Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _names(code: types.CodeType) -> frozenset[str]:
-    """Return the variables of modules that code names, among other names, also in functions within it."""
-    within = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
-    return frozenset(code.co_names).union(*map(_names, within))
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the global variables and the attributes that code names, also in functions within it."""
+    instructions = [i for i in dis.get_instructions(code) if i.opname.endswith(("_GLOBAL", "_NAME"))]
+    within = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    variables = frozenset(i.argval for i in instructions).union(*(names for names, _ in within))
+    return variables, frozenset(code.co_names).union(*(attributes for _, attributes in within))
 
 
-def _namespaces(function: types.FunctionType) -> Iterator[dict[str, Any]]:
-    """Yield the namespace of the function's module, and those of its neighbours, as in `import settings`."""
-    yield function.__globals__
-    for name in _names(function.__code__) & set(function.__globals__):
-        module = function.__globals__[name]
-        if isinstance(module, types.ModuleType):
+def _namespaces(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield the namespace of a function's module, and those of its neighbours, with the names it mentions there."""
+    variables, attributes = _names(function.__code__)
+    yield function.__globals__, variables
+    for module in [function.__globals__.get(name) for name in variables]:
+        if isinstance(module, types.ModuleType):  # as in `import settings`
             path = getattr(module, "__file__", None) or ""
             if module.__name__ not in sys.stdlib_module_names and not path.startswith(_LIBRARIES + _OURS):
-                yield vars(module)
+                yield vars(module), attributes

@@ -47,7 +47,8 @@ class Calls:
     attribute : str or None
         The attribute in which forward leaves its output, if it returns None.
     arguments : dict of str to (str, value)
-        For each argument of backward: ("upstream", k), ("cache", position), ("input", name) or ("rate", name).
+        For each argument of backward: ("upstream", k), ("cache", position), ("input", name) or ("rate", name). Those
+        after its named arguments are called `*` and a number.
     whole : bool
         Whether an output that is a list of arrays has one upstream gradient, a list too.
     """
@@ -120,10 +121,10 @@ def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
         if len(set(named) & set(calls.outputs)) == len(ups):
             numbers = [calls.outputs.index(k) for k in named]
     roles |= {name: ("upstream", k) for name, k in zip(ups, numbers, strict=True)}
-    more = {f"*{k}": ("upstream", k) for k in range(len(ups), available)} if signature.more else {}
-    names = sorted(signature.names, key=lambda name: not (subject.params_first and roles.get(name, "")[0] == "cache"))
-    names = [*(name for name in names if name in roles), *more, *({"*"} & set(roles))]
-    calls.arguments = {name: (roles | more)[name] for name in names}
+    further = {f"*{k}": ("upstream", k) for k in range(len(ups), available)} if signature.more else {}
+    order = [*signature.names, "*", *further] if subject.params_first else [*signature.names, *further, "*"]
+    roles |= further
+    calls.arguments = {name: roles[name] for name in order if name in roles}
     return calls
 
 
@@ -168,8 +169,8 @@ def _told_by_names(
     inputs, is_single = subject.inputs, len(items) == 1 and not subject.is_layer
     required = [name for name in signature.names if name not in signature.default]
     # The first argument is an upstream gradient, unless another is, or there is none, as in loss.backward(p, target).
-    is_another = any(not (name in inputs or name in CACHES or name in RATES) for name in required[1:])
-    is_first_an_input = is_another or is_number(items[0]) or is_single
+    others = {*required} - {*signature.names[:1], *inputs, *CACHES, *RATES}
+    is_first_an_input = bool(others) or is_number(items[0]) or is_single
     roles: dict[str, tuple[str, Any]] = {}
     for k, name in enumerate(signature.names):
         if name in CACHES:

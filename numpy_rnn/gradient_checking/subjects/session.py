@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import RATES, arrays_in, as_list, is_number
 from numpy_rnn.gradient_checking.subjects.gradients import as_gradient, gradient_places
 from numpy_rnn.gradient_checking.subjects.leaves import follow, put
+from numpy_rnn.gradient_checking.subjects.signatures import signature_of
 from numpy_rnn.gradient_checking.subjects.state import is_floating, restorers
 from numpy_rnn.gradient_checking.subjects.variables import swapped_in
 
@@ -106,21 +108,24 @@ class Session:
         if callable(zero_grad := getattr(self.root["self"], "zero_grad", None)):
             zero_grad()
         with self._own_variables():
-            returned = self.root["backward"](*self._arguments(upstream))
+            returned = self._with_arguments(self.root["backward"], upstream)
         if not calls.upstreams and upstream[0].ndim:
             return returned * upstream[0]  # f' of an elementwise f, such as tanh and 1 - tanh^2
         return returned
 
-    def _arguments(self, upstream: list[Array]) -> Iterator[Any]:
-        """Yield the arguments of backward."""
-        arranged = self.subject.calls.arranged(self.items, upstream)
-        for kind, what in self.subject.calls.arguments.values():
+    def _with_arguments(self, backward: Callable[..., Any], upstream: list[Array]) -> Any:
+        """Call backward; by keyword after an argument that keeps its default."""
+        arranged, given = self.subject.calls.arranged(self.items, upstream), {}
+        for name, (kind, what) in self.subject.calls.arguments.items():
             if kind == "upstream":
-                yield arranged[what]
+                given[name] = arranged[what]
             elif kind == "cache":
-                yield as_list(self.returned)[what]
+                given[name] = as_list(self.returned)[what]
             else:
-                yield self.root["args"][what] if kind == "input" else 1.0
+                given[name] = self.root["args"][what] if kind == "input" else 1.0
+        names = [*given] if any(name.startswith("*") for name in given) else signature_of(backward).names
+        first = [given.pop(name) for name in list(itertools.takewhile(given.__contains__, names))]
+        return backward(*first, **given)
 
     def _learning_rate(self, name: str) -> float:
         """Return the factor of the update that backward makes, or 0: its argument, or an attribute."""

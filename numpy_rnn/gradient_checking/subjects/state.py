@@ -101,8 +101,11 @@ class Original:
         self.proxies = [value for value in found if isinstance(value, MappingProxyType)]
         self.records = [v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")]
         # Nor does it replace classes, as in `self.dtype = np.float32`.
-        attributes = [(value, *item) for value in found for item in _attributes(value).items()]
-        self.classes = [(v, name) for v, name, x in attributes if isinstance(x, type) and issubclass(x, np.floating)]
+        objects = [value for value in found if not isinstance(value, ATOMS)]
+        self.classes = [
+            (value, name) for value in objects for name, member in _attributes(value).items()
+            if isinstance(member, type) and issubclass(member, np.floating)
+        ]  # fmt: skip
 
     def copy(self, dtype: DTypeLike) -> Any:
         """Return a deep copy that computes in float64 or complex128; arrays that shared memory share it again.
@@ -138,7 +141,8 @@ class Original:
                 f"the layer or an argument cannot be copied, which gradcheck requires: {words}"
             ) from error
         for value, name in self.classes:
-            setattr(memo[id(value)], name, dtype.type)
+            if id(value) in memo:
+                setattr(memo[id(value)], name, dtype.type)
         return result
 
 

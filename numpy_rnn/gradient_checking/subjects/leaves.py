@@ -73,7 +73,8 @@ def leaves_of(root: Mapping[Any, Any], nameless: str | None = None) -> dict[str,
 
 def parts_of(root: Mapping[Any, Any]) -> list[Any]:
     """Return the parts of a root in which tensors may be: arguments, objects, and scopes, which have numbers."""
-    return ["args", "self", "other", *(part for part in root if isinstance(part, int))]
+    objects = ["self"] if root["self"] is root["other"] else ["self", "other"]
+    return ["args", *objects, *(part for part in root if isinstance(part, int))]
 
 
 def is_rows(value: Any) -> bool:

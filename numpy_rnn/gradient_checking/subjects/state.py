@@ -13,7 +13,7 @@ import types
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -61,13 +61,19 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def _slots(value: Any) -> list[str]:
     """Return the attributes that an object has outside its `__dict__`."""
-    if isinstance(value, partial):
+    cls: Any = type(value)
+    return [name for name in _slots_of(cls) if hasattr(value, name)]
+
+
+@lru_cache(maxsize=1000)
+def _slots_of(cls: type) -> list[str]:
+    if issubclass(cls, partial):
         return ["func", "args", "keywords"]
-    if isinstance(value, types.MethodType):
+    if issubclass(cls, types.MethodType):
         return ["__self__"]
-    slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__] + [getattr(type(value), "_fields", ())]
+    slots = [vars(base).get("__slots__", ()) for base in cls.__mro__] + [getattr(cls, "_fields", ())]
     names = [name for some in slots for name in ((some,) if isinstance(some, str) else some)]
-    return [name for name in names if name not in ("__dict__", "__weakref__") and hasattr(value, name)]
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
 def walk(root: Any) -> Iterator[tuple[Path, Any]]:

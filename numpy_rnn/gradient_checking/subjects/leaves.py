@@ -45,8 +45,8 @@ class Leaf:
     @property
     def last(self) -> Any:
         """The last step that isn't `.data` or the like: the name proper."""
-        keys = [key for _, key in self.paths[0][1:]]
-        return next((key for key in reversed(keys) if str(key).lstrip("_") not in VALUES), keys[-1])
+        path = self.paths[0]
+        return next((key for _, key in reversed(path[1:]) if str(key).lstrip("_") not in VALUES), path[-1][1])
 
 
 def leaves_of(root: Mapping[Any, Any], nameless: str | None = None) -> dict[str, Leaf]:

@@ -70,7 +70,8 @@ class _Search:
         self.subject, self.root, self.leaves = subject, root, subject.leaves
         self.inputs = [name for name, leaf in self.leaves.items() if leaf.part == "args"]
         self.own = [name for name in subject.depends if name not in self.inputs]
-        self.counts = Counter(s for leaf in self.leaves.values() for s in {*_shortened(leaf.paths[0][1:])})
+        paths = [leaf.paths[0][1:] for leaf in [*self.leaves.values(), *subject.constant_leaves]]
+        self.counts = Counter(steps for path in paths for steps in {*_exact(path), *_shortened(path)})
 
     def returned(self) -> dict[str, Path]:
         """Return the paths to the gradients in what backward returned."""

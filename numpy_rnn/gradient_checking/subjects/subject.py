@@ -83,6 +83,7 @@ class Subject:
             if not covered and constant not in self.root["options"]:
                 raise ValueError(f"constants names {constant!r}, expected one of {', '.join(leaves)}")
             excluded.update(covered)
+        self.constant_leaves = [leaves[name] for name in excluded]
         self.original = Original(self.root, [id(values[name]) for name in excluded])
         if any(array.dtype.itemsize < 8 for array in self.original.arrays):
             self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")

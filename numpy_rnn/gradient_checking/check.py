@@ -104,8 +104,10 @@ def gradcheck(
         evidence = Evidence(experiment, gradients)
         chosen = _checked_in_full(experiment, full)
         tensors = {
-            name: check_tensor(evidence, name, name in chosen, settings, streams[2]) for name in experiment.point
-        }
+            name: check_tensor(evidence, name, name in chosen, settings, streams[2])
+            if name in gradients else TensorReport(name, value.shape, "NO GRADIENT")
+            for name, value in subject.tensors.items()
+        }  # fmt: skip
         if ties := ties_between(evidence, tensors):
             for tensor in tensors.values():
                 if tensor.kinks.any():

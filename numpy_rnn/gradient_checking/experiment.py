@@ -35,7 +35,8 @@ class Experiment:
     """
 
     def __init__(self, subject: Subject, method: str | None, rng: np.random.Generator) -> None:
-        self.subject, self.notes, self.point = subject, subject.notes, subject.tensors
+        self.subject, self.notes = subject, subject.notes
+        self.point = {name: value for name, value in subject.tensors.items() if name not in subject.missing}
         self.progress = Progress(subject.label)
         self.outputs = [y.copy() for y in subject.start(np.float64).forward(copies(self.point))]
         self.upstream = self.draw_upstream(rng)

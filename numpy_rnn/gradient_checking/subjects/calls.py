@@ -76,7 +76,7 @@ class Calls:
         return [_rebuilt(item, numbers) for item in items] if self.whole else list(numbers)
 
 
-def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
+def plan(subject: Subject, returned: Any, root: Mapping[Any, Any]) -> Calls:
     """Decide, after one forward, which of the values it returned are outputs, and how backward is called.
 
     Raises
@@ -84,7 +84,7 @@ def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
     TypeError
         Forward or backward has none of these forms; the message says what was expected.
     """
-    items, attribute = as_list(returned), None
+    items, attribute, owner = as_list(returned), None, root["self"]
     if subject.backward_callable is None:
         return Calls([_loss_among(subject.label, items)])
     if returned is None:
@@ -103,11 +103,14 @@ def plan(subject: Subject, returned: Any, owner: Any) -> Calls:
     ]  # fmt: skip
     cached = {what for kind, what in roles.values() if kind == "cache"} - {0}
     if len(items) > 1 and not cached:
-        cached = _convention(subject, signature, items, ups, roles)
+        is_input = any(items[-1] is value for value in root["args"].values())
+        is_given = is_input and any(kind == "input" for kind, _ in roles.values())
+        cached = {len(items) - 1} if is_given else _convention(subject, signature, items, ups, roles)
     calls = Calls([k for k in range(len(items)) if k not in cached], attribute)
     chosen = [items[k] for k in calls.outputs]
     count = sum(len(arrays_in(item)) for item in chosen)
-    calls.whole = count > len(chosen) == len(ups)
+    are_nested = [_is_nested(list(item.values()) if isinstance(item, Mapping) else item) for item in chosen]
+    calls.whole = any(are_nested) and len(chosen) == len(ups)
     available = len(chosen) if calls.whole else count
     if extra := [name for name in ups[available:] if name not in signature.default]:
         raise TypeError(

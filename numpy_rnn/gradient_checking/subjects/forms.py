@@ -102,7 +102,4 @@ def _as_array(name: str, value: Any) -> Any:
         return value
     if value.dtype.kind == "c":
         raise TypeError(f"{name} has dtype {value.dtype}, expected real numbers")
-    if len(bad := np.argwhere(~np.isfinite(value))):
-        where = tuple(bad[0].tolist())
-        raise ValueError(f"{name} is {value[where]} at {list(where)}, expected finite values")
     return value.copy()  # so that two inputs which are one array, or views of it, are two

@@ -26,7 +26,7 @@ from numpy_rnn.gradient_checking.subjects.leaves import (
     without_d,
 )
 from numpy_rnn.gradient_checking.subjects.signatures import returned_names
-from numpy_rnn.gradient_checking.subjects.state import Path, walk
+from numpy_rnn.gradient_checking.subjects.state import Path, is_floating, walk
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
@@ -87,16 +87,18 @@ class _Search:
         flat = [*items[:-1], *_items(items[-1][0], last)] if isinstance(last, tuple | list) else items
         slots, own = self._holders(self.inputs), self._holders(n for n in self.own if not self.leaves[n].is_number)
         plain = [key for key in slots if key in self.leaves]  # the others may be settings
+        arrays = [key for key, value in subject.inputs.items() if is_floating(value)]  # constants among them
         more = len(items) if subject.backward_callable is None else 0  # such as a new state, after the gradients
         names = returned_names(subject.backward_callable or subject.forward_callable)
         if more:
             names = [name for k, name in enumerate(names) if k not in subject.calls.outputs]
         ways = [([*self.root["args"]], items, 0), (slots, items, len(subject.further_inputs)), (plain, items, 0)]
-        ways += [(names, items, 0)]
+        ways += [(arrays, items, 0), (names if any(names) else [], items, 0)]
+        ways += [(slots, [(start, returned)], 0)] * isinstance(returned, tuple | list)  # of one list of arrays
         for some in (slots, plain, []):
             ways += [([*some, *own], items, more), ([*some, *own], flat, 0)]  # dx, dW, db, or dx, (dW, db)
             ways += [(some, items, 1)] * _is_named(last)  # dx, {"W": dW}
-        fitting = [(keys, row) for keys, row, extra in ways if 0 <= len(row) - len(keys) <= extra]
+        fitting = [(keys, row) for keys, row, extra in ways if keys and 0 <= len(row) - len(keys) <= extra]
         if not fitting and (more or len(items) < len(slots)):
             fitting = [(slots, items)]
         called = [[((key,), *item) for key, item in zip(*both, strict=False)] for both in fitting]

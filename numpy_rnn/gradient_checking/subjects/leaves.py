@@ -43,6 +43,11 @@ class Leaf:
         return self.paths[0][0][1]
 
     @property
+    def is_inside(self) -> bool:
+        """Whether it is in an argument, object or variable that holds it, rather than one itself."""
+        return len(self.paths[0]) > 2
+
+    @property
     def last(self) -> Any:
         """The last step that isn't `.data` or the like: the name proper."""
         path = self.paths[0]
@@ -56,8 +61,13 @@ def leaves_of(root: Mapping[Any, Any], nameless: str | None = None) -> dict[str,
         start: Path = (("[", part),)
         members = [start] if part in ("self", "other") else [(*start, ("[", name)) for name in root[part]]
         for prefix in members:
+            rows: set[Path] = set()  # lists of numbers, whose numbers are no leaves of their own
             for path, value in walk(follow(root, prefix)):
                 is_number = isinstance(value, float | np.floating)
+                if path[:-1] in rows or (isinstance(value, list) and is_rows(value)):
+                    rows.add(path)
+                if path[:-1] in rows:
+                    continue
                 if is_floating(value) or (path and (is_number or (isinstance(value, list) and is_rows(value)))):
                     key = (*prefix, *path) if is_number else id(value)  # equal numbers may be one object
                     found.setdefault(key, Leaf("", [], is_number)).paths.append((*prefix, *path))

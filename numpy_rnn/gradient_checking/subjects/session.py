@@ -61,7 +61,7 @@ class Session:
         """Call forward in the present state."""
         args, options, keywords = self.root["args"], self.root["options"], self.subject.keywords
         for name, value in values.items():
-            if name in args:
+            if name in args and not (name in self.subject.leaves and self.subject.leaves[name].is_inside):
                 args[name] = value
             elif name in self.subject.further_inputs:
                 options[name] = value

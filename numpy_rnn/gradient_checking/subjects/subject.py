@@ -14,7 +14,12 @@ from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import Calls, output_names, plan
-from numpy_rnn.gradient_checking.subjects.dependence import depended_on, state_among, without_duplicates
+from numpy_rnn.gradient_checking.subjects.dependence import (
+    creates_parameters,
+    depended_on,
+    state_among,
+    without_duplicates,
+)  # fmt: skip
 from numpy_rnn.gradient_checking.subjects.leaves import Leaf, follow, leaves_of
 from numpy_rnn.gradient_checking.subjects.session import Session, same
 from numpy_rnn.gradient_checking.subjects.signatures import signature_of
@@ -65,7 +70,7 @@ class Subject:
         self.tensors: dict[str, Array] = {}
         self.missing: list[str] = []
         self.places: dict[str, Path] | None = None  # where the gradients are, once they have been found
-        self.calls = Calls([0])
+        self.calls, self.is_warm = Calls([0]), False
         self.used_generators, self.reset_generators = used_generators, used_generators()
         self._find_tensors(rng)
 
@@ -76,17 +81,23 @@ class Subject:
     def _leaves(self) -> dict[str, Leaf]:
         """Return every floating-point array except the options and the constants."""
         leaves = leaves_of(self.root, "params" if self.params_first else None)
+        self.known = {path for leaf in leaves.values() for path in leaf.paths}
         values = {name: follow(self.root, leaf.paths[0]) for name, leaf in leaves.items()}
-        excluded = set()
+        excluded: set[str] = set()
         for constant in self.constants:
             covered = _covered(constant, leaves)
             if not covered and constant not in self.root["options"]:
                 raise ValueError(f"constants names {constant!r}, expected one of {', '.join(leaves)}")
             excluded.update(covered)
+        excluded.update(name for name in leaves if _is_covered(values[name], [values[other] for other in excluded]))
         self.constant_leaves = [leaves[name] for name in excluded]
         self.original = Original(self.root, [id(values[name]) for name in excluded])
         if any(array.dtype.itemsize < 8 for array in self.original.arrays):
             self.notes.append("checked on a float64 copy: float32 rounding would hide errors and cause false alarms")
+        for name in (name for name in self.inputs if is_floating(values.get(name)) and name not in excluded):
+            if len(bad := np.argwhere(~np.isfinite(values[name]))):
+                where = tuple(bad[0].tolist())
+                raise ValueError(f"{name} is {values[name][where]} at {list(where)}, expected finite values")
         kept = [name for name in leaves if name not in excluded and (name in self.inputs or np.size(values[name]))]
         return {name: leaves[name] for name in kept}
 
@@ -98,7 +109,7 @@ class Subject:
         self.shapes = {name: array.shape for name, array in arrays.items()}
         session.call_forward({})
         self.reset_generators = self.used_generators()
-        self.calls = plan(self, session.returned, session.root["self"])
+        self.calls = plan(self, session.returned, session.root)
         outputs = [y.copy() for y in session.outputs()]
         self.output_names = output_names(self, len(outputs))
         _check_outputs(self.label, self.output_names, outputs)
@@ -108,6 +119,11 @@ class Subject:
         replaced = {n for n in self.leaves if not same(before[n], session.value(n))}
         self.unfit = self._unfit(outputs, other)
         if self.unfit:
+            return
+        if not self.is_warm and creates_parameters(session, self.known, rng):  # start from its state then
+            self.is_warm, self.root = True, session.root | {"args": self.inputs}
+            self.leaves = self._leaves()
+            self._find_tensors(rng)
             return
         self.depends = depended_on(other, before, outputs, rng)
         read = {n for n, leaf in self.leaves.items() if n in self.depends or not isinstance(leaf.part, int)}
@@ -149,6 +165,13 @@ def _covered(constant: str, leaves: Mapping[str, Leaf]) -> list[str]:
     exact = [name for name in leaves if name == constant or name.startswith((f"{constant}[", f"{constant}."))]
     last = [name for name, leaf in leaves.items() if leaf.last == constant]
     return exact or (last if len(last) == 1 else [])
+
+
+def _is_covered(array: Any, constants: list[Any]) -> bool:
+    """Whether an array shares all its memory with constants."""
+    arrays = [other for other in constants if isinstance(other, np.ndarray)]
+    sizes = [other.size for other in arrays if isinstance(array, np.ndarray) and np.may_share_memory(array, other)]
+    return bool(sizes) and sum(sizes) >= array.size
 
 
 def _check_outputs(label: str, names: Sequence[str], outputs: Sequence[Array]) -> None:

@@ -105,7 +105,7 @@ def gradcheck(
         chosen = _checked_in_full(experiment, full)
         tensors = {
             name: check_tensor(evidence, name, name in chosen, settings, streams[2])
-            if name in gradients else TensorReport(name, value.shape, "NO GRADIENT")
+            if name in gradients and name in experiment.point else TensorReport(name, value.shape, "NO GRADIENT")
             for name, value in subject.tensors.items()
         }  # fmt: skip
         if ties := ties_between(evidence, tensors):

@@ -30,8 +30,8 @@ NOTHING_FITS = "no known mistake gives these numbers"
 
 def diagnose(evidence: Evidence, report: GradcheckReport) -> None:
     """Set the diagnosis of each wrong tensor in the report, and the time axis of every tensor."""
-    for name, tensor in report.tensors.items():
-        tensor.time_axis = evidence.time_axis(name)
+    for name in evidence.experiment.point:
+        report.tensors[name].time_axis = evidence.time_axis(name)
     cases = {}
     for name, tensor in report.tensors.items():
         if tensor.verdict == "SHAPE" and tensor.analytic is not None:

@@ -74,7 +74,7 @@ class GradcheckReport:
                 names.setdefault(tensor.diagnosis, []).append(tensor.name)
         likely = [f"{', '.join(tensors)}: {diagnosis}" for diagnosis, tensors in names.items()]
         if close := self._with("CLOSE"):
-            rtol = 10.0 ** -min(tensor.digits for tensor in close)
+            rtol = 10.0 ** (1 - min(tensor.digits for tensor in close))
             likely.append(
                 "Differences of this size come from an epsilon, as in log(p + 1e-7), or from float32 in backward; "
                 f"rtol={rtol:.0e} (--rtol {rtol:.0e}) accepts them"

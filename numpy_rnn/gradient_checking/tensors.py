@@ -67,7 +67,7 @@ class TensorReport:
     @property
     def digits(self) -> int:
         """The number of digits in which the two gradients agree."""
-        return int(-math.log10(max(self.max_relative_error, 1e-16)))
+        return round(-math.log10(max(self.max_relative_error, 1e-16)))
 
     @property
     def is_tiny(self) -> bool:

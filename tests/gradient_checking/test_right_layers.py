@@ -135,7 +135,7 @@ def assert_all_right(report, count):
 @settings_of_few
 @given(
     rng=some.rngs, B=st.integers(1, 3), T=st.integers(2, 4), D=st.integers(2, 4), dtype=some.dtypes,
-    scale=st.sampled_from([0.01, 1]), method=st.sampled_from([None, "differences"]),
+    scale=st.sampled_from([0.01, 1, 10]), method=st.sampled_from([None, "differences"]),
     full=st.sampled_from([None, False]),
 )  # fmt: skip
 def test_a_right_layer_is_right(kind, rng, B, T, D, dtype, scale, method, full):

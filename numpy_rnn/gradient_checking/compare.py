@@ -81,8 +81,8 @@ def _compare(
     floor = 1e-2 * np.maximum.reduce(terms, initial=0, where=np.isfinite(terms))
     # The errors of many outputs add up like random numbers.
     difference_error = np.sqrt(u**2 @ J_error**2)
-    # The gradient if x moved the outputs by as much as it is itself: where far larger terms than the gradient cancel, as
-    # in a saturated softmax, their rounding errors are of this size.
+    # Where terms far larger than the gradient cancel, as in a saturated softmax, their rounding errors depend on how
+    # large the gradient would be if the outputs changed in proportion to x.
     natural = max(np.abs(u).max(initial=0), np.linalg.norm(u * experiment.y) / scale_of(x))
     precision = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * natural + 8 * difference_error
     with np.errstate(invalid="ignore"):

@@ -9,7 +9,7 @@ run: .venv/run
 	$(BIN)/numpy-rnn tutorial
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-browser: .venv/browser
 	$(BIN)/python -m pytest -m browser tests/browser

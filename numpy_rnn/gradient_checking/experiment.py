@@ -97,11 +97,7 @@ class Experiment:
         return self._function(self.subject.start(np.complex128))
 
     def _function(self, session: Session) -> Function:
-        def f(values: Mapping[str, Any]) -> Array:
-            self.progress.step()
-            return self.flat(session.forward(copies(values)))
-
-        return f
+        return lambda values: self.progress.timed(lambda: self.flat(session.forward(copies(values))))
 
     @property
     def forwards_per_direction(self) -> int:

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 __all__ = ["Progress"]
 
 EVERY = 2.0  # seconds
 
 
+Result = TypeVar("Result")
+
+
 class Progress:
-    """Counts forward passes, measures their time, and tells how many there have been."""
+    """Counts forward passes, measures their time, and tells how many there have been.
+
+    Attributes
+    ----------
+    seconds : float
+        The shortest time of a forward pass so far: what else the machine does should not decide what is checked.
+    done, planned : int
+        The number of forward passes so far, and of those that are known to come.
+    """
 
     def __init__(self, label: str) -> None:
-        self.label, self.done, self.planned = label, 0, 0
-        self.start = self.told = time.monotonic()
+        self.label, self.done, self.planned, self.seconds = label, 0, 0, 1.0
+        self.told = time.monotonic()
 
-    @property
-    def seconds(self) -> float:
-        """Seconds per forward pass."""
-        return (time.monotonic() - self.start) / max(self.done, 1)
-
-    def step(self) -> None:
-        """Count a forward pass."""
-        self.done += 1
-        if (now := time.monotonic()) - self.told >= EVERY:
+    def timed(self, forward: Callable[[], Result]) -> Result:
+        """Call a forward pass, and tell how far the check is if there has been no word for a while."""
+        start = time.monotonic()
+        result = forward()
+        now = time.monotonic()
+        self.done, self.seconds = self.done + 1, min(self.seconds, max(now - start, 1e-6))
+        if now - self.told >= EVERY:
             self.told = now
             left = max(self.planned - self.done, 0)
             more = f", about {left} to go ({left * self.seconds:.0f} s)" if left else ""
             print(f"gradcheck of {self.label}: {self.done} forward passes{more}", file=sys.stderr, flush=True)
+        return result

@@ -106,7 +106,8 @@ def test_a_slow_check_tells_how_far_it_is_every_two_seconds(clock, capsys):
     assert out == ""
     told = [int(re.match(r"gradcheck of counted: (\d+) forward passes", line)[1]) for line in lines]
     assert told == sorted(told)
-    assert all(5 <= later - earlier <= 7 for earlier, later in itertools.pairwise(told))
+    # The clock advances whenever it is read, at most twice in a forward pass.
+    assert all(3 <= later - earlier <= 7 for earlier, later in itertools.pairwise(told))
     assert told[0] <= 7
     assert count - told[-1] <= 20
     assert any(re.search(r", about \d+ to go \(\d+ s\)$", line) for line in lines)

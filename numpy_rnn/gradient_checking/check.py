@@ -148,6 +148,8 @@ def _add_notes(experiment: Experiment, tensors: Mapping[str, TensorReport]) -> N
         because = f"forward computes in {kind}" if kind else "differences are not more precise here"
         experiment.notes.append(f"relative errors below {max(limits):.0e} cannot be seen: {because}")
     for name, tensor in tensors.items():
+        if tensor.verdict == "ok" and tensor.checked_numeric.size and not tensor.checked_numeric.any():
+            experiment.notes.append(f"the gradient of {name} is zero everywhere at this point, which shows little")
         if tensor.is_tiny:
             experiment.notes.append(f"the gradient of {name} is as small as its rounding error, so it is not checked")
 

@@ -94,11 +94,12 @@ def precision(f: Function, point: Mapping[str, Array], rng: np.random.Generator)
 def _is_coarse(f: Function, point: Mapping[str, Array], name: str, v: Array) -> bool:
     """Whether tiny changes of a tensor are lost, or come in steps, since it is rounded to float32 on the way."""
     size = scale_of(point[name])
-    slope, tiny = central(f, point, name, v, 1e-3 * size), central(f, point, name, v, 1e-8 * size)
-    told = np.abs(slope) > 1e-3 * np.abs(slope).max(initial=0)
+    slope, more, less = (central(f, point, name, v, step * size) for step in (1e-3, 5e-8, 1e-8))
+    told = (np.abs(slope) > 1e-3 * np.abs(slope).max(initial=0)) & np.isfinite(more) & np.isfinite(less)
     rounding = 1e2 * EPS * (np.abs(f(point)) + 1) / (1e-8 * size)
-    off = np.abs(tiny - slope)[told] > 0.1 * np.abs(slope)[told] + rounding[told]
-    return bool(off.size and off.mean() > 0.5)
+    off = np.abs(more - less) > 0.1 * np.maximum(np.abs(more), np.abs(less)) + rounding
+    lost = (more == 0) & (less == 0) & (np.abs(slope) > rounding)
+    return bool(told.any() and (off | lost)[told].mean() > 0.5)
 
 
 def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps: float = EPS) -> tuple[Array, Array]:
@@ -113,7 +114,7 @@ def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps
         R0, R1 = (4 * D1 - D0) / 3, (4 * D2 - D1) / 3
         S = (16 * R1 - R0) / 15
         error = np.abs(S - R1) + roundoff * 4 / h
-        if best is None or error.sum() < best[1].sum():
+        if best is None or not np.isfinite(best[1]).all() or error.sum() < best[1].sum():
             best = S, error
         if error.sum() <= 1e-10 * np.abs(S).sum():
             break

@@ -15,6 +15,7 @@ from numpy_rnn.gradient_checking.derivatives import (
     complex_step,
     precision,
     richardson,
+    scale_of,
     why_not_complex,
 )
 from numpy_rnn.gradient_checking.progress import Progress
@@ -77,6 +78,18 @@ class Experiment:
     def y(self) -> Array:
         """The outputs as one vector."""
         return self.flat(self.outputs)
+
+    @cached_property
+    def spread(self) -> Array:
+        """How much the outputs change if every tensor changes by about its size; infinite if that is impossible."""
+        rng = np.random.default_rng(self.u.size)
+        far = {name: x + scale_of(x) * rng.standard_normal(x.shape) for name, x in self.point.items()}
+        try:
+            with np.errstate(all="ignore"):
+                change = np.abs(self.function(far) - self.y)
+        except Exception:  # forward may refuse such values
+            return np.full(self.u.shape, np.inf)
+        return np.where(np.isfinite(change), change, np.inf)
 
     def flat(self, outputs: list[Array]) -> Array:
         """Return the floating-point outputs, or their gradients, as one vector."""

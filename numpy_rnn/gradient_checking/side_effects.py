@@ -8,6 +8,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.experiment import Experiment, copies
+from numpy_rnn.gradient_checking.subjects.dependence import moved
 from numpy_rnn.gradient_checking.subjects.session import FLUSHES, same
 
 __all__ = ["faults_of_conduct"]
@@ -84,7 +85,7 @@ def _left_over(
     """
     session = experiment.subject.start(np.float64)
     try:
-        session.forward(copies(experiment.point))
+        session.forward({name: moved(x, rng) for name, x in experiment.point.items()})
         other = session.backward(experiment.draw_upstream(rng))
         session.call_forward(copies(experiment.point))
         if not all(map(same, session.outputs(), outputs)):

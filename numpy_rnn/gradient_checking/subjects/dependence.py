@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.subjects.calls import RATES
 from numpy_rnn.gradient_checking.subjects.leaves import follow, leaves_of
 from numpy_rnn.gradient_checking.subjects.session import Session, same
+from numpy_rnn.gradient_checking.subjects.signatures import signature_of
 from numpy_rnn.gradient_checking.subjects.state import Path, restorers
 
-__all__ = ["creates_parameters", "depended_on", "state_among", "without_duplicates"]
+__all__ = ["creates_parameters", "depended_on", "moved", "state_among", "without_duplicates"]
 
 
 def moved(x: Array, rng: np.random.Generator) -> Array:
@@ -70,13 +72,20 @@ def creates_parameters(session: Session, known: Collection[Path], rng: np.random
 
 def state_among(session: Session, names: Collection[str]) -> list[str]:
     """Return those arrays that each forward replaces by others, such as a hidden state that is carried on."""
+    subject = session.subject
+    if subject.backward_callable is None and any(
+        name in RATES for name in signature_of(subject.forward_callable).names
+    ):
+        return []  # a function like train_step(x, y, lr) updates its parameters
     session.forward({})
     first = {name: session.value(name) for name in names}
     try:
         session.call_forward({})
     except Exception:  # a layer may insist on a backward in between
         return []
-    return [name for name in names if not same(first[name], session.value(name))]
+    return [
+        name for name in names if session.read(name) is not first[name] and not same(first[name], session.read(name))
+    ]
 
 
 def without_duplicates(arrays: Mapping[str, Array], compared: Collection[str], missing: Collection[str]) -> list[str]:

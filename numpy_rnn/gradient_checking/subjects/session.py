@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLUSHES", "Session", "same"]
 
-FLUSHES = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads")
+FLUSHES = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads", "zero")
 
 
 def same(a: Any, b: Any) -> bool:

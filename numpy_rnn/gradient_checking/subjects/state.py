@@ -30,7 +30,7 @@ ATOMS = (
     type, str, bytes, int, float, complex, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc,
 )  # fmt: skip
 HOLDERS = (np.ndarray, dict, list, tuple, deque, partial, types.MethodType, MappingProxyType)
-MOST = 100_000  # objects that are looked at
+MOST = 1_000_000  # objects that are looked at, not counting texts and integers
 
 _FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
 
@@ -88,7 +88,10 @@ def walk(root: Any) -> Iterator[tuple[Path, Any]]:
         yield path, value
         if id(value) not in seen:
             seen.add(id(value))
-            waiting.extend(((*path, step), member) for step, member in steps_from(value))
+            members = (
+                (step, member) for step, member in steps_from(value) if not isinstance(member, str | bytes | int)
+            )
+            waiting.extend(((*path, step), member) for step, member in members)
 
 
 def _unique(root: Any) -> list[Any]:

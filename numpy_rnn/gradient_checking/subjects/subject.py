@@ -86,7 +86,7 @@ class Subject:
         excluded: set[str] = set()
         for constant in self.constants:
             covered = _covered(constant, leaves)
-            if not covered and constant not in self.root["options"]:
+            if not covered and constant not in {**self.inputs, **self.root["options"]}:
                 raise ValueError(f"constants names {constant!r}, expected one of {', '.join(leaves)}")
             excluded.update(covered)
         excluded.update(name for name in leaves if _is_covered(values[name], [values[other] for other in excluded]))
@@ -154,8 +154,8 @@ class Subject:
             if not (len(again) == len(outputs) and all(map(same, again, outputs))):
                 return (
                     "forward returns different results for the same inputs, so it has no derivative and nothing can "
-                    "be judged: draw random numbers from a numpy.random.Generator that is an argument, an attribute "
-                    "or a variable of the module, or from np.random (their states are set back), or fix the seed"
+                    "be judged: draw random numbers from a generator that is an argument, an attribute or a variable "
+                    "of the module, or from np.random or random (their states are set back), or fix the seed"
                 )
         return None
 

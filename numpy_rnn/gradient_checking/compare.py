@@ -81,8 +81,8 @@ def _compare(
     floor = 1e-2 * np.maximum.reduce(terms, initial=0, where=np.isfinite(terms))
     # The errors of many outputs add up like random numbers.
     difference_error = np.sqrt(u**2 @ J_error**2)
-    # Where terms far larger than the gradient cancel, as in softmax minus one-hot, their rounding errors depend on its
-    # size if the outputs changed in proportion to x, or as they do for other values of x.
+    # Where terms far larger than the gradient cancel, as in softmax minus one-hot, their rounding errors depend on
+    # its size if the outputs changed in proportion to x, or as they do for other values of x.
     usual = np.linalg.norm(np.where(u == 0, 0, u * experiment.spread)) / scale_of(x)
     natural = max(min(np.abs(u).max(initial=0), usual), np.linalg.norm(u * experiment.y) / scale_of(x))
     precision = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * natural + 8 * difference_error

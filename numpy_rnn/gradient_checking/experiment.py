@@ -110,7 +110,11 @@ class Experiment:
         return self._function(self.subject.start(np.complex128))
 
     def _function(self, session: Session) -> Function:
-        return lambda values: self.progress.timed(lambda: self.flat(session.forward(copies(values))))
+        def f(values: Mapping[str, Any]) -> Array:
+            with np.errstate(all="ignore"):  # a step may leave the domain of forward
+                return self.progress.timed(lambda: self.flat(session.forward(copies(values))))
+
+        return f
 
     @property
     def forwards_per_direction(self) -> int:

@@ -81,10 +81,11 @@ def _compare(
     floor = 1e-2 * np.maximum.reduce(terms, initial=0, where=np.isfinite(terms))
     # The errors of many outputs add up like random numbers.
     difference_error = np.sqrt(u**2 @ J_error**2)
-    # Where terms far larger than the gradient cancel, as in softmax minus one-hot, their rounding errors depend on
-    # its size if the outputs changed in proportion to x, or as they do for other values of x.
+    # Terms that cancel, as in softmax minus one-hot, are of the size of u unless all outputs are tiny; in a saturated
+    # attention their rounding errors are those of a gradient that changes y in proportion to x.
+    size_u = np.abs(u).max(initial=0)
     usual = np.linalg.norm(np.where(u == 0, 0, u * experiment.spread)) / scale_of(x)
-    natural = max(min(np.abs(u).max(initial=0), usual), np.linalg.norm(u * experiment.y) / scale_of(x))
+    natural = max(size_u if usual > 1e-6 * size_u else usual, np.linalg.norm(u * experiment.y) / scale_of(x))
     precision = 1e-10 * (np.abs(numeric) + floor) + 64 * EPS * natural + 8 * difference_error
     with np.errstate(invalid="ignore"):
         size = np.maximum(np.maximum(np.abs(a), np.abs(numeric)), np.maximum(floor, np.finfo(float).tiny))
@@ -95,9 +96,10 @@ def _compare(
     wrong = ~(error <= tolerance) & ~cannot | ~np.isfinite(a)
     kinks, ties = np.zeros(len(a), bool), None
     is_linear = experiment.method != METHODS[0] or coordinates is None or x.size > K
-    looked_at = wrong if is_linear else wrong | _at_ties(experiment, name, J)
+    rounding = 64 * EPS * natural
+    looked_at = wrong if is_linear else wrong | _at_ties(experiment, name, J, rounding)
     if looked_at.any():
-        kinks, ties = _kinks(experiment, name, a, direction, looked_at)
+        kinks, ties = _kinks(experiment, name, a, direction, looked_at, rounding)
     wrong &= ~kinks
     # Zeros prove nothing: if all inputs of a relu are zero, every nonzero derivative is at a kink.
     told = ~kinks & (np.maximum(np.abs(a), np.abs(numeric)) > precision)
@@ -127,18 +129,19 @@ def _compare(
     )
 
 
-def _at_ties(experiment: Experiment, name: str, J: Array) -> Array:
+def _at_ties(experiment: Experiment, name: str, J: Array, rounding: float) -> Array:
     """Return where the derivatives of the single elements aren't those of a linear function, as at equal maxima."""
     x = experiment.point[name]
     v = np.random.default_rng(x.size).standard_normal(x.shape)
     along, error = (column[:, 0] for column in experiment.jacobian(name, [v]))
     with np.errstate(invalid="ignore"):
-        bent = np.abs(along - J @ v.ravel()) > 1e-6 * (np.abs(J) @ np.abs(v.ravel())) + 8 * error
+        slack = 8 * error + rounding * np.abs(v).sum() / (np.abs(experiment.u).max(initial=0) or 1.0)
+        bent = np.abs(along - J @ v.ravel()) > 1e-6 * (np.abs(J) @ np.abs(v.ravel())) + slack
     return np.asarray((J[bent] != 0).any(axis=0))
 
 
 def _kinks(
-    experiment: Experiment, name: str, a: Array, direction: Callable[[int], Array], wrong: Array
+    experiment: Experiment, name: str, a: Array, direction: Callable[[int], Array], wrong: Array, rounding: float
 ) -> tuple[Array, str | None]:
     """Find where forward is not differentiable and the gradient is between the derivatives on both sides.
 
@@ -157,7 +160,7 @@ def _kinks(
     for group in sorted(group for group in tied if len(group) > 1)[:24]:
         v = np.sum([direction(k) for k in group], axis=0)
         sides = one_sided(f, point, name, v, experiment.eps) or (experiment.jacobian(name, [v])[0][:, 0],) * 2
-        if not _is_between(u, sides, float(a[list(group)].sum())):
+        if not _is_between(u, sides, float(a[list(group)].sum()), rounding * len(group)):
             places = ", ".join(str(_index(point[name].shape, direction(k))) for k in group)
             together, may = a[list(group)].sum(), u @ sides[0]
             return kinks, (
@@ -167,11 +170,11 @@ def _kinks(
     return kinks, None
 
 
-def _is_between(u: Array, sides: Sequence[Array], value: float) -> bool:
+def _is_between(u: Array, sides: Sequence[Array], value: float, rounding: float = 0.0) -> bool:
     """Whether a derivative is between those on the two sides, output by output."""
     slopes = u * np.array(sides)
     low, high = slopes.min(axis=0).sum(), slopes.max(axis=0).sum()
-    slack = 1e-3 * np.abs(slopes).sum()
+    slack = 1e-3 * np.abs(slopes).sum() + rounding
     return bool(low - slack <= value <= high + slack)
 
 

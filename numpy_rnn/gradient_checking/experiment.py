@@ -81,15 +81,18 @@ class Experiment:
 
     @cached_property
     def spread(self) -> Array:
-        """How much the outputs change if every tensor changes by about its size; infinite if that is impossible."""
+        """How much the outputs change if all tensors change by about their size; infinite where that is unknown."""
         rng = np.random.default_rng(self.u.size)
-        far = {name: x + scale_of(x) * rng.standard_normal(x.shape) for name, x in self.point.items()}
-        try:
-            with np.errstate(all="ignore"):
-                change = np.abs(self.function(far) - self.y)
-        except Exception:  # forward may refuse such values
-            return np.full(self.u.shape, np.inf)
-        return np.where(np.isfinite(change), change, np.inf)
+        v = {name: scale_of(x) * rng.standard_normal(x.shape) for name, x in self.point.items()}
+        spread = np.zeros(self.u.shape)
+        for there, back in ((1, 1), (1, -1), (0, 0), (0, 1)):
+            try:
+                y = self.function({name: there * x + back * v[name] for name, x in self.point.items()})
+            except Exception:  # forward may refuse such values
+                return np.full(self.u.shape, np.inf)
+            change = np.abs(y - self.y)
+            spread = np.maximum(spread, np.where(np.isfinite(change), change, np.inf))
+        return spread
 
     def flat(self, outputs: list[Array]) -> Array:
         """Return the floating-point outputs, or their gradients, as one vector."""

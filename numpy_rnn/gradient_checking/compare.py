@@ -96,7 +96,7 @@ def _compare(
     wrong = ~(error <= tolerance) & ~cannot | ~np.isfinite(a)
     kinks, ties = np.zeros(len(a), bool), None
     is_linear = experiment.method != METHODS[0] or coordinates is None or x.size > K
-    rounding = 64 * EPS * natural
+    rounding = 64 * EPS * float(natural)
     looked_at = wrong if is_linear else wrong | _at_ties(experiment, name, J, rounding)
     if looked_at.any():
         kinks, ties = _kinks(experiment, name, a, direction, looked_at, rounding)

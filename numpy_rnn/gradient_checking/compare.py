@@ -165,7 +165,7 @@ def _kinks(
             together, may = a[list(group)].sum(), u @ sides[0]
             return kinks, (
                 f"at ties: {places} are equal, and together they get {together:.6g}, but moved together they change "
-                f"the result by {may:.6g}: hand the gradient to one of them, or divide it"
+                f"the result by {may:.6g}: give the gradient to one of them, or split it"
             )
     return kinks, None
 
@@ -203,5 +203,5 @@ def ties_between(evidence: Evidence, tensors: Mapping[str, TensorReport]) -> str
         return None
     return (
         f"at ties between {' and '.join(bent)}: together the equal elements get {got:.6g}, but moved together they "
-        f"change the result by {experiment.u @ sides[0]:.6g}: hand the gradient to one of them, or divide it"
+        f"change the result by {experiment.u @ sides[0]:.6g}: give the gradient to one of them, or split it"
     )

@@ -35,7 +35,8 @@ def add(commands: Any) -> None:
         ("constant", "NAME", "array that needs no gradient, such as x or \"bn_param['running_mean']\""),
     ):
         words += "; can be repeated"
-        command.add_argument(f"--{option}", action="append", dest=f"{option}s", metavar=metavar, help=words)
+        names = [f"--{option}s", f"--{option}"] if option == "constant" else [f"--{option}"]
+        command.add_argument(*names, action="append", dest=f"{option}s", metavar=metavar, help=words)
     words = "accept relative errors up to R, such as 1e-6 if the code adds an epsilon or computes in float32"
     command.add_argument("--rtol", type=positive, metavar="R", help=words)
     command.add_argument("--atol", type=positive, metavar="A", help="accept absolute errors up to A")

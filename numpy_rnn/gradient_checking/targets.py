@@ -58,6 +58,9 @@ def check_named(
     """
     if isinstance(checked, type):
         signature = _signature(checked)
+        of_forward = _signature(getattr(checked, "forward", None)).parameters
+        moved = {name: inputs[name] for name in inputs if name in signature.parameters and name not in of_forward}
+        inputs, init = {name: inputs[name] for name in inputs if name not in moved}, {**moved, **init}
         call = f" for arrays, or write the call with numbers: '{target}(...)'"
         checked = checked(**_arguments(f"{checked.__name__}{signature}", signature, init, "--init", call))
     elif init:

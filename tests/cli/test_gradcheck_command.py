@@ -121,6 +121,15 @@ def test_a_class_gets_the_arguments_of_its_constructor(capsys, layers):
     assert "gradcheck of Affine: all 3 gradients right" in out
 
 
+def test_arguments_of_the_constructor_may_be_given_as_inputs(capsys, layers):
+    status, out, err = run(capsys, f"{layers}:Affine", "--input", "x=4,3", "--input", "bias=2", "--input", "W=3,2")
+    assert (status, err) == (0, "")
+    assert "all 3 gradients right" in out
+    status, out, _ = run(capsys, f"{layers}:Affine", "--input", "x=4,3", "--init", "W=3,2", "--constants", "x")
+    assert status == 0
+    assert "its gradient is right" in out
+
+
 def test_a_file_in_a_package_may_import_its_neighbours(capsys, layers, tmp_path):
     package = tmp_path / "package_of_the_user" / "inner"
     package.mkdir(parents=True)

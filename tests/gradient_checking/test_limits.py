@@ -101,3 +101,29 @@ def test_constants_may_name_arguments_that_need_no_gradient_anyway():
 
     W, labels = np.linspace(-1, 1, 12).reshape(4, 3), np.array([0, 1, 2, 1, 0])
     assert list(assert_right(loss, W, x_54, labels, constants=["x", "labels"]).tensors) == ["W"]
+
+
+class TwoGradients:
+    """`dW` is right, but an optimizer that reads `grads` gets other numbers."""
+
+    factor = 5
+
+    def __init__(self):
+        self.params = {"W": np.linspace(-1, 1, 8).reshape(4, 2)}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"]
+
+    def backward(self, d):
+        self.dW = self.x.T @ d
+        self.grads = {"W": self.factor * self.dW}
+        return d @ self.params["W"].T
+
+
+def test_a_second_gradient_with_other_numbers_is_mentioned():
+    words = "another array that is called a gradient of W differs: not checked"
+    assert words in nr.gradcheck(TwoGradients(), x_54).notes
+    same = TwoGradients()
+    same.factor = 1
+    assert words not in assert_right(same, x_54).notes

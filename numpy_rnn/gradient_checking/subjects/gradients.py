@@ -62,7 +62,10 @@ def gradient_places(subject: Subject, root: Mapping[Any, Any]) -> dict[str, Path
         known = {path[1][1] for path in places.values()} | {*subject.constants}
         if unknown := [str(key) for key in root["returned"] if not known & {key, without_d(str(key))}]:
             subject.notes.append(f"backward returns {', '.join(unknown)}, which matches no tensor being checked")
-    return places | search.left_behind(places)
+    places |= search.left_behind(places)
+    if others := search.contradicted(places):
+        subject.notes.append(f"another array that is called a gradient of {', '.join(others)} differs: not checked")
+    return places
 
 
 class _Search:
@@ -137,6 +140,17 @@ class _Search:
             if len(fitting) == 1:
                 take(*fitting[0])
         return left
+
+    def contradicted(self, places: Mapping[str, Path]) -> list[str]:
+        """Return the tensors for which the object also holds other numbers under the name of a gradient."""
+        index = _indexed(self._offered("self")) if self.root["self"] is not None else {}
+        found = []
+        for name, path in places.items():
+            value = follow(self.root, path)
+            others = [f for f in _called(index, self._spellings(name)) if f.rank and self._fits(name, f.value)]
+            if any(f.path != path and not np.allclose(f.value, value, equal_nan=True) for f in others):
+                found.append(name)
+        return found
 
     def _offered(self, part: Any) -> Iterator[Item]:
         """Yield a part of the root, and what classes there offer: attributes, properties, methods like `grads()`."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from numpy_rnn.gradient_checking.subjects.state import ATOMS, steps_from
 
-__all__ = ["Scope", "functions_of", "scopes_of", "swapped_in"]
+__all__ = ["Scope", "scopes_of", "swapped_in"]
 
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 _OURS = (str(Path(__file__).parents[2]),)
@@ -102,11 +102,6 @@ def swapped_in(scopes: Sequence[Scope], values: Sequence[dict[str, Any]]) -> Ite
             own.clear()
             own.update(scope.read())
             scope.write(old)
-
-
-def functions_of(*roots: Any) -> list[types.FunctionType]:
-    """Return the Python functions that `roots` consist of and refer to, outside installed packages."""
-    return [value for value in _code_of(roots, _LIBRARIES) if isinstance(value, types.FunctionType)]
 
 
 def scopes_of(*roots: Any) -> list[Scope]:

@@ -38,7 +38,7 @@ class Experiment:
     def __init__(self, subject: Subject, method: str | None, rng: np.random.Generator) -> None:
         self.subject, self.notes = subject, subject.notes
         self.point = {name: value for name, value in subject.tensors.items() if name not in subject.missing}
-        self.progress = Progress(subject.label)
+        self.progress, self.rng = Progress(subject.label), rng
         self.outputs = [y.copy() for y in subject.start(np.float64).forward(copies(self.point))]
         self.upstream = self.draw_upstream(rng)
         self.eps = EPS
@@ -82,8 +82,7 @@ class Experiment:
     @cached_property
     def spread(self) -> Array:
         """How much the outputs change if all tensors change by about their size; infinite where that is unknown."""
-        rng = np.random.default_rng(self.u.size)
-        v = {name: scale_of(x) * rng.standard_normal(x.shape) for name, x in self.point.items()}
+        v = {name: scale_of(x) * self.rng.standard_normal(x.shape) for name, x in self.point.items()}
         spread = np.zeros(self.u.shape)
         for there, back in ((1, 1), (1, -1), (0, 0), (0, 1)):
             try:

@@ -119,3 +119,15 @@ def test_maxima_over_few_values_pass_and_handing_all_to_each_does_not(rng, N, wi
     assert_right(row_maximum(first), x)
     has_ties = ((x == x.max(axis=1, keepdims=True)).sum(axis=1) > 1).any()
     assert nr.gradcheck(row_maximum(whole), x).ok == (not has_ties)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ties_are_found_whatever_the_random_direction(seed):
+    """A direction that moves an element up from a tie does not show it, so the opposite one is tried too."""
+    x, y = np.array([1.0, 2, 3, 4]), np.array([1.0, 5, 3, 0])
+
+    def back(d, cache):
+        x, y = cache
+        return d * (x >= y), d * (y >= x)
+
+    assert not nr.gradcheck((lambda x, y: (np.maximum(x, y), (x, y)), back), (x, y), seed=seed).ok

@@ -49,6 +49,8 @@ def add(commands: Any) -> None:
     command.add_argument("--method", choices=["complex step", "differences"], help=words)
     command.add_argument("--seed", type=seed, default=0, help="random seed for all random numbers (default: 0)")
     command.add_argument("--plot", metavar="PICTURE", help="draw the report of FILE; needs matplotlib")
+    words = "also print the source of backward, with the gradient that each line computes"
+    command.add_argument("--lines", action="store_true", help=words)
     command.set_defaults(run=_run, error_status=2)
 
 
@@ -77,6 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
     ok = True
     for report in reports:
         print(report, end="\n\n", flush=True)
+        if arguments.lines:
+            print(report.annotated(), end="\n\n", flush=True)
         ok &= report.ok
     if picture is not None:
         report.plot(picture)

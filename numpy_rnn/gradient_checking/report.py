@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.display.html import escape, paragraph, table
 from numpy_rnn.gradient_checking.experiment import Experiment
+from numpy_rnn.gradient_checking.lines.explain import Explained, Line, Suspect, annotated, explain
 from numpy_rnn.gradient_checking.plot import plot
+from numpy_rnn.gradient_checking.subjects.state import kept_randomness
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["GradcheckReport"]
@@ -28,6 +31,31 @@ class GradcheckReport:
     tensors: dict[str, TensorReport]
     faults: list[str]
     notes: list[str]
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """The line of backward that is probably wrong; None if all gradients are right, or no line can be named."""
+        return self.explained.suspect if self._with("WRONG", "SHAPE") else None
+
+    @property
+    def lines(self) -> list[Line]:
+        """Which gradient each line of backward computes."""
+        return self.explained.lines
+
+    def annotated(self) -> str:
+        """Return the source of backward, with the gradient that each line computes as a comment."""
+        return annotated(self.lines) or self.explained.note or "no line of backward computes a gradient"
+
+    @cached_property
+    def explained(self) -> Explained:
+        """What the debugger finds: it runs forward and backward once more, when it is first asked."""
+        if self.experiment is None:
+            return Explained(note=f"no line is named: {self.label} cannot be judged")
+        with kept_randomness():
+            try:
+                return explain(self.experiment, self.tensors)
+            except Exception as error:  # the verdicts must not depend on it
+                return Explained(note=f"no line is named: {type(error).__name__}: {error}")
 
     @property
     def ok(self) -> bool:
@@ -53,7 +81,8 @@ class GradcheckReport:
         rows = self._table()
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        blocks = [self._headline(), "\n".join(lines), *self._profiles(), *map(_wrap, self._sentences())]
+        suspect = [str(self.suspect)] if self.suspect else []
+        blocks = [self._headline(), *suspect, "\n".join(lines), *self._profiles(), *map(_wrap, self._sentences())]
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
@@ -61,7 +90,8 @@ class GradcheckReport:
         header, *rows = self._table()
         profiles = [f"<pre>{escape(profile)}</pre>" for profile in self._profiles()]
         sentences = [paragraph(sentence) for sentence in self._sentences()]
-        return "\n".join([paragraph(self._headline()), table(header, rows), *profiles, *sentences])
+        suspect = [f"<pre>{escape(str(self.suspect))}</pre>"] if self.suspect else []
+        return "\n".join([paragraph(self._headline()), *suspect, table(header, rows), *profiles, *sentences])
 
     def _profiles(self) -> list[str]:
         return [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
@@ -79,6 +109,8 @@ class GradcheckReport:
                 "Differences of this size come from an epsilon, as in log(p + 1e-7), or from float32 in backward; "
                 f"rtol={rtol:.0e} (--rtol {rtol:.0e}) accepts them"
             )
+        if self._with("WRONG", "SHAPE") and self.explained.note:
+            likely.append(self.explained.note)
         return likely + [f"fault: {fault}" for fault in self.faults]
 
     def _with(self, *verdicts: str) -> list[TensorReport]:

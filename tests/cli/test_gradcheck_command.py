@@ -146,3 +146,22 @@ def test_a_file_in_a_package_may_import_its_neighbours(capsys, layers, tmp_path)
 
 def test_an_expression_may_hold_a_colon(capsys, layers):
     assert run(capsys, f"{layers}:{{'cube': Square(3)}}['cube']", "--input", "x=4,3")[0] == 0
+
+
+@pytest.mark.parametrize(("what", "status"), [("Square", 0), ("Broken", 1)])
+def test_the_lines_of_backward_are_printed_with_their_gradients(capsys, layers, what, status):
+    assert "dL/d(" not in run(capsys, f"{layers}:Square", "--input", "x=4,3")[1]
+    got, out, err = run(capsys, f"{layers}:{what}", "--input", "x=4,3", "--lines")
+    assert (got, err) == (status, "")
+    rows = out[out.index("numerical") :].splitlines()
+    assert any("self.dw = np.sum(dy" in row and row.endswith("# dL/d(w)") for row in rows)
+    assert any("return beside.FACTOR" in row and row.endswith("# dL/d(x)") for row in rows)
+    assert any("2 * super().backward(dy)" in row and "# wrong" in row for row in rows) == (what == "Broken")
+
+
+def test_the_lines_of_code_without_a_source_are_not_printed_but_the_reason(capsys, layers):
+    status, out, _ = run(
+        capsys, f"{layers}:(lambda w: (w**3, w)), (lambda d, w: 3 * w**2 * d)", "--input", "w=4", "--lines"
+    )
+    assert status == 0
+    assert "no line is named: the source of" in out

@@ -1,0 +1,106 @@
+"""Which lines of backward could be wrong: those where other values would make all gradients right.
+
+Backward is linear in the values of one of its lines, as far as everything after it is concerned. So with the
+derivatives G of the returned gradients by those values, a change d of the values corrects the gradients if
+
+    G d = true gradients - returned gradients                                                              (1)
+
+A line for which (1) has no solution cannot be the only mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.tape import Operation
+from numpy_rnn.gradient_checking.lines.trace import Trace
+
+__all__ = ["Repair"]
+
+MOST = 300  # equations: of more elements of gradients, a random sample is used
+
+
+class Repair:
+    def __init__(self, trace: Trace, g: Array) -> None:
+        self.trace = trace
+        names = [n for n, ids in trace.finals.items() if ids.shape == trace.shapes[n]]
+        self.ends = np.repeat(names, [trace.finals[n].size for n in names]) if names else np.zeros(0, str)
+        self.ids = np.concatenate([trace.finals[n].ravel() for n in names] or [np.zeros(0, int)])
+        true = [trace.of_tensor(n, g).ravel() for n in names]
+        smooth = [~trace.kinks[n].ravel() for n in names]
+        got = [trace.values[n].ravel() for n in names]
+        self.error = np.concatenate([(t - v) * s for t, v, s in zip(true, got, smooth, strict=True)] or [np.zeros(0)])
+        made = [o.out.ravel() for o in trace.backward]
+        numbers = np.unique(np.concatenate([*made, self.ids, np.zeros(1, int)]))
+        self.row = np.full(trace.count, -1)
+        self.row[numbers] = np.arange(len(numbers))
+        self.size = np.abs(self.error).max(initial=0)
+        self.tried = self._sample(np.random.default_rng(0))
+        self.wanted = self.error[self.tried]
+        self.G = np.zeros((len(numbers), len(self.tried)))
+        np.add.at(self.G, (self.row[self.ids[self.tried]], np.arange(len(self.tried))), 1)
+        self.G[self.row[0]] = 0
+        for o in reversed(trace.backward):
+            self._back(o)
+
+    def _sample(self, rng: np.random.Generator) -> Array:
+        """Return which elements of the gradients are equations: half of them wrong ones, if there are many."""
+        wrong = np.abs(self.error) > 1e-7 * self.size
+        parts = [rng.permutation(np.flatnonzero(which)) for which in (wrong, ~wrong)]
+        half = max(MOST // 2, MOST - min(map(len, parts)))
+        return np.sort(np.concatenate([part[:half] for part in parts]))
+
+    def _back(self, o: Operation) -> None:
+        rows, columns = self.row[o.rows], self.row[o.columns]
+        kept = np.flatnonzero(columns >= 0)
+        kept = kept[self.G[rows[kept]].any(axis=1)]
+        if not len(kept):
+            return
+        kept = kept[np.argsort(columns[kept], kind="stable")]
+        columns = columns[kept]
+        starts = np.flatnonzero(np.r_[True, columns[1:] != columns[:-1]])
+        self.G[columns[starts]] += np.add.reduceat(o.values[kept, None] * self.G[rows[kept]], starts)
+
+    def influences(self, o: Operation) -> bool:
+        return bool(self.G[self.row[o.out.ravel()]].any())
+
+    def reached(self, o: Operation) -> set[str]:
+        """Return the tensors whose gradients depend on an operation."""
+        return set(self.ends[self.tried][self.G[self.row[o.out.ravel()]].any(axis=0)])
+
+    def possible(self, operations: Iterable[Operation]) -> bool:
+        """Whether (1) has a solution for the values of these operations."""
+        made = [o.out.ravel() for o in operations]
+        A = self.G[self.row[np.concatenate(made)]] if made else self.G[:0]
+        A = A[A.any(axis=1)]
+        if not len(A):
+            return False
+        solution = np.linalg.lstsq(A.T, self.wanted, rcond=1e-11)[0]
+        return bool(np.abs(A.T @ solution - self.wanted).max() <= 1e-6 * np.abs(self.wanted).max())
+
+    def is_special(self, o: Operation) -> bool:
+        """Whether it is telling that (1) has a solution: it usually has if there are as many values as equations."""
+        reached = self.G[self.row[o.out.ravel()]].any(axis=0)
+        wrong = np.abs(self.wanted) > 1e-7 * self.size
+        return o.out.size < reached.sum() or (0 < reached.sum() < len(reached) and np.array_equal(reached, wrong))
+
+    def needed(self, o: Operation) -> Array | None:
+        """Return the value of one operation that would solve (1), if there is one and only one."""
+        A = self.G[self.row[o.out.ravel()]]
+        change, _, rank, _ = np.linalg.lstsq(A.T, self.wanted, rcond=1e-11)
+        if rank < len(A) or np.abs(A.T @ change - self.wanted).max() > 1e-6 * np.abs(self.wanted).max():
+            return None
+        return np.asarray(o.value + change.reshape(o.value.shape))
+
+    def mended(self, new: dict[int, Array]) -> bool:
+        """Whether all gradients are right once operations have other values: id of the operation -> values."""
+        delta = np.zeros(self.trace.count)
+        for o in self.trace.backward:
+            if id(o) in new:
+                delta[o.out] = new[id(o)] - o.value
+            else:
+                np.add.at(delta, o.rows, o.values * delta[o.columns])
+        return bool(np.abs(delta[self.ids] - self.error).max(initial=0) <= 1e-6 * self.size)

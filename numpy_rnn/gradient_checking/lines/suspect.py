@@ -1,0 +1,133 @@
+"""The suspect: the line of backward whose correction is the simplest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpy_rnn.gradient_checking.lines.corrections import Correction, Corrections
+from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
+from numpy_rnn.gradient_checking.lines.tape import Operation
+
+__all__ = ["Found", "candidates", "find_suspect"]
+
+NOT_FOUND = 5.0  # the cost of a line for which no correction is known, but some value would make everything right
+RIGHT = 3.0  # more for a line that computes a gradient already
+PASSES = 1.5  # more for a line that only returns or hands on a value
+
+
+@dataclass
+class Found:
+    """An operation, what may be wrong with it, and the gradient that it should compute, if these are known."""
+
+    cost: float
+    operation: Operation
+    correction: Correction | None = None
+    target: Quantity | None = None
+    is_right: bool = False
+
+
+def find_suspect(j: Judgement) -> Found | None:
+    found = candidates(j) if j.repair.size else of_another_shape(j)
+    return found[0] if found else None
+
+
+def candidates(j: Judgement) -> list[Found]:
+    """Return the operations that may be wrong, the likeliest first."""
+    corrections, found = Corrections(j), []
+    confirmed = confirmed_operations(j)
+    for every in j.by_place.values():
+        operations = [o for o in every if j.repair.influences(o)]
+        if not operations:
+            continue
+        possible = j.repair.possible(operations)
+        if all(map(j.is_gradient_like, operations)) and not possible:
+            continue
+        is_right = all(id(o) in confirmed for o in operations)
+        reads_right = any(reads_right_values(j, o) for o in operations)
+        extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
+        extra += PASSES * all(o.passes and not o.slot for o in operations)
+        right = corrections.of(operations, every)
+        target = next((c.target for c in right if c.target), None)
+        for c in right:
+            wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)]
+            o, cost = operations[wrong[0] if wrong else 0], c.cost + extra
+            maker = to_blame(corrections, operations, c, confirmed)
+            if maker is not None:
+                o, cost = maker, c.cost
+            if not is_right and not (reads_right_values(j, maker) if maker else reads_right) and not c.words.endswith(("in place of `+`", "in place of `-`")):
+                cost += 1
+            elif c.becomes is not None and not c.target:
+                cost -= 0.6
+            found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
+        if not right and possible and j.is_visible(operations[0].node) and operations[0].given:
+            unknown = [o for o in operations if j.is_unknown(o)] or [o for o in operations if j.loses(o)]
+            if not unknown and not any(map(j.is_gradient_like, operations)):
+                unknown = [o for o in operations if not o.moves and not j.is_known_value(o.value)]
+            if unknown:
+                found.append(Found(NOT_FOUND + extra, unknown[0], None, None, is_right))
+    return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
+
+
+def to_blame(corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]) -> Operation | None:
+    """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
+    j, o = corrections.j, operations[-1]
+    if c.is_order and o.passes:
+        makers = [j.trace.backward[k] for k in np.unique(j.made_by[o.columns]) if k >= 0]
+        return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
+    if c.operand is None:
+        return None
+    maker = corrections._maker(o, c.operand)
+    if maker is None or j.line(maker) == j.line(o) or id(maker) in confirmed or not j.is_gradient_like(maker):
+        return None
+    return maker
+
+
+def confirmed_operations(j: Judgement) -> set[int]:
+    """Return the operations that are right: they compute a whole gradient every time, or serve those only that do.
+
+    Those that read something wrong do not count.
+    """
+    confirmed: set[int] = set()
+    for every in j.by_place.values():
+        operations = [o for o in every if j.repair.influences(o)]
+        telling = [o for o in operations if reads_right_values(j, o)]
+        if any(is_whole(j, o) for o in telling) and all(is_whole(j, o) or not o.value.any() for o in telling):
+            confirmed |= {id(o) for o in operations}
+    readers: dict[int, list[int]] = {}
+    for o in j.trace.backward:
+        for k in np.unique(j.made_by[o.columns]):
+            readers.setdefault(int(k), []).append(id(o))
+    ends = set(np.unique(j.made_by[j.repair.ids]).tolist())
+    for k in range(len(j.trace.backward) - 1, -1, -1):
+        if k in readers and k not in ends and all(r in confirmed for r in readers[k]):
+            confirmed.add(id(j.trace.backward[k]))
+    return confirmed
+
+
+def is_whole(j: Judgement, o: Operation) -> bool:
+    """Whether an operation computes a whole gradient, and does not only give another name to one."""
+    what = j.what[id(o)]
+    if what is None or what.kind != "total":
+        return False
+    same = any(x.shape == o.value.shape and np.array_equal(x, o.value) for x in o.given)
+    return bool(o.slot and o.passes) or not (o.moves or same)
+
+
+def reads_right_values(j: Judgement, o: Operation) -> bool:
+    """Whether the gradients that the line of an operation reads are right."""
+    return all(j.what[id(m)] is not None or not m.value.any() for m in j.makers(o) if j.is_gradient_like(m))
+
+
+def of_another_shape(j: Judgement) -> list[Found]:
+    """Return the line that made a gradient of a wrong shape."""
+    for name, ids in j.trace.finals.items():
+        k = int(j.made_by[ids].max(initial=-1))
+        if ids.shape != j.trace.shapes[name] and k >= 0:
+            o = j.trace.backward[k]
+            while o.passes and int(j.made_by[o.columns].max(initial=-1)) >= 0:
+                o = j.trace.backward[int(j.made_by[o.columns].max())]
+            return [Found(0, o, None, next((q for q in j.quantities.all if q.name == name), None))]
+    return []

@@ -21,6 +21,7 @@ from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 __all__ = ["Correction", "Corrections"]
 
 OPERATORS = {"add": ("+", "sub"), "sub": ("-", "add"), "mul": ("*", "truediv"), "truediv": ("/", "mul")}
+MOST = 20_000  # changes of one line, times the number of its steps
 REDUCTIONS = ("sum", "mean", "max", "min", "prod")
 COST = {"total": 2.0, "use": 3.0, "sum": 3.5}
 
@@ -32,6 +33,7 @@ class Series:
     words: str
     items: list[Item]
     near: bool  # it has a name in the same function
+    always: bool = True  # before the first of the operations too
 
 
 @dataclass
@@ -68,7 +70,8 @@ class Corrections:
         o = operations[0]
         found = self._mended(every, list(self._accumulations(every)))
         if all(p.value.shape == o.value.shape and len(p.given) == len(o.given) for p in operations):
-            found += self._mended(operations, [*self._targets(operations), *self._changes(operations)])
+            changes = sorted(self._changes(operations), key=lambda c: c.cost)[: MOST // len(operations)]
+            found += self._mended(operations, [*self._targets(operations), *changes])
         return found
 
     def _mended(self, operations: list[Operation], corrections: list[Correction]) -> list[Correction]:
@@ -90,7 +93,7 @@ class Corrections:
             yield Correction(1, words + "was there before", lambda now: now.value + (now.look(before[now.index]) if before[now.index] else 0))
         if name:
             for s in self._every_series(operations):
-                if s.words == f"`{name}`":
+                if s.words == f"`{name}`" and s.always:
                     yield Correction(1, f"{words}{s.words} has accumulated before", lambda now, s=s: now.value + now.look(s.items[now.index]))
 
     def _targets(self, operations: list[Operation]) -> Iterator[Correction]:
@@ -242,7 +245,7 @@ class Corrections:
             if where == function and max(found) >= 0:
                 none = np.zeros_like(events[0].value), np.zeros_like(events[0].ids)
                 items = [(events[k].value, events[k].ids) if k >= 0 else none for k in found]
-                yield Series(f"`{braced(text)}`", items, True)
+                yield Series(f"`{braced(text)}`", items, True, min(found) >= 0)
         if n > 1:
             yield Series("the value of another step", [(o.value, o.out) for o in reversed(operations)], False)
         for (kind, number), family in self.families.items():

@@ -36,8 +36,10 @@ class Judgement:
         self.maker = np.full(trace.count, -1)  # the node that made a number
         self.made_by = np.full(trace.count, -1)  # the position of that operation
         self.was_read = np.zeros(trace.count, bool)
+        self.read_by: list[list[int]] = []  # the positions of the operations that made what an operation reads
         for k, o in enumerate(trace.backward):
             self.was_read[o.columns] = True
+            self.read_by.append([p for p in np.unique(self.made_by[o.columns]).tolist() if p >= 0])
             self.maker[o.out], self.made_by[o.out] = o.node, k
 
     def _depends_on_upstream(self) -> Array:
@@ -164,15 +166,15 @@ class Judgement:
         return node.filename, node.line
 
     def makers(self, o: Operation) -> list[Operation]:
-        """Return the operations of backward that made what an operation of its line reads."""
-        found, waiting = [], [o]
+        """Return the operations of other lines of backward that made what an operation, or its line before it, reads."""
+        found, waiting, seen = [], [self.position[id(o)]], {self.position[id(o)]}
         while waiting:
-            for index in np.unique(self.made_by[waiting.pop().columns]):
-                maker = self.trace.backward[index] if index >= 0 else None
-                if maker is not None and self.line(maker) == self.line(o):
-                    waiting.append(maker)
-                elif maker is not None:
-                    found.append(maker)
+            for k in self.read_by[waiting.pop()]:
+                if k not in seen:
+                    seen.add(k)
+                    same_line = self.line(self.trace.backward[k]) == self.line(o)
+                    waiting += [k] * same_line
+                    found += [] if same_line else [self.trace.backward[k]]
         return found
 
     def sources(self, o: Operation) -> set[int]:

@@ -15,7 +15,7 @@ __all__ = ["Found", "candidates", "find_suspect"]
 
 NOT_FOUND = 5.0  # the cost of a line for which no correction is known, but some value would make everything right
 RIGHT = 3.0  # more for a line that computes a gradient already
-PASSES = 1.5  # more for a line that only returns or hands on a value
+PASSES = 2.5  # more for a line that only returns or hands on a value
 
 
 @dataclass
@@ -31,7 +31,14 @@ class Found:
 
 def find_suspect(j: Judgement) -> Found | None:
     found = candidates(j) if j.repair.size else of_another_shape(j)
-    return found[0] if found else None
+    if not found:
+        return None
+    line = j.line(found[0].operation)
+    here = [f for f in found if j.line(f.operation) == line]
+    reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
+    best = next((f for f in here if f.target is not None and f.operation is found[0].operation), found[0])
+    best.correction = reason if reason is None or best is found[0] or reason.cost < 3 else None
+    return best
 
 
 def candidates(j: Judgement) -> list[Found]:
@@ -57,15 +64,15 @@ def candidates(j: Judgement) -> list[Found]:
             maker = to_blame(corrections, operations, c, confirmed)
             if maker is not None:
                 o, cost = maker, c.cost
-            if not is_right and not (reads_right_values(j, maker) if maker else reads_right) and not c.words.endswith(("in place of `+`", "in place of `-`")):
+            if is_right or (reads_right_values(j, maker) if maker else reads_right):
+                cost -= 0.6 * (c.becomes is not None and not c.target)
+            elif not c.words.endswith(("in place of `+`", "in place of `-`")):
                 cost += 1
-            elif c.becomes is not None and not c.target:
-                cost -= 0.6
             found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
         if not right and possible and j.is_visible(operations[0].node) and operations[0].given:
             unknown = [o for o in operations if j.is_unknown(o)] or [o for o in operations if j.loses(o)]
             if not unknown and not any(map(j.is_gradient_like, operations)):
-                unknown = [o for o in operations if not o.moves and not j.is_known_value(o.value)]
+                unknown = [o for o in operations if (not o.moves or o.where is not None) and not j.is_known_value(o.value)]
             if unknown:
                 found.append(Found(NOT_FOUND + extra, unknown[0], None, None, is_right))
     return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
@@ -97,12 +104,14 @@ def confirmed_operations(j: Judgement) -> set[int]:
         if any(is_whole(j, o) for o in telling) and all(is_whole(j, o) or not o.value.any() for o in telling):
             confirmed |= {id(o) for o in operations}
     readers: dict[int, list[int]] = {}
-    for o in j.trace.backward:
-        for k in np.unique(j.made_by[o.columns]):
-            readers.setdefault(int(k), []).append(id(o))
+    for k, made in enumerate(j.read_by):
+        for maker in made:
+            readers.setdefault(maker, []).append(k)
+    whole = [is_whole(j, o) for o in j.trace.backward]
     ends = set(np.unique(j.made_by[j.repair.ids]).tolist())
-    for k in range(len(j.trace.backward) - 1, -1, -1):
-        if k in readers and k not in ends and all(r in confirmed for r in readers[k]):
+    for k in range(len(whole) - 1, -1, -1):
+        if k in readers and k not in ends and all(whole[r] for r in readers[k]):
+            whole[k] = True
             confirmed.add(id(j.trace.backward[k]))
     return confirmed
 

@@ -11,7 +11,7 @@ from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
 from numpy_rnn.gradient_checking.lines.suspect import Found
 
-__all__ = ["explanation", "is_related", "name_of", "step_of"]
+__all__ = ["explanation", "name_of", "step_of"]
 
 
 def name_of(j: Judgement, q: Quantity) -> str:
@@ -41,26 +41,19 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
 
 
 def explanation(j: Judgement, found: Found) -> str:
-    o, target = found.operation, found.target
-    is_now = what_it_is(j, found)
+    o, target, reason = found.operation, found.target, found.correction
+    said = [reason.words] if reason else []
     if target is None:
-        if found.why == "first":
-            return f"what it reads is right, but its value is no gradient{is_now}"
-        return f"what it reads is right, and with another value here all gradients would be right{is_now}"
+        return ". ".join(said) or f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
     words = f"this should be {name_of(j, target)}"
     partial = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.missing]
     if partial and (missing := set(partial[0].missing) - (set(target.missing) if target.kind != "total" else set())):
         paths = [j.trace.nodes[n] for n in sorted(missing)]
         lines = " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in paths[:3])
-        return f"{words}, but the path through {lines} is missing"
-    return words + (is_now or uses(j, target))
-
-
-def is_related(j: Judgement, found: Found) -> bool:
-    """Whether more is known of a value than what it should be: a multiple of that, a part, another gradient."""
-    return found.target is not None and not explanation(j, found).endswith(
-        f"this should be {name_of(j, found.target)}{uses(j, found.target)}"
-    )
+        words = f"{words}, but the path through {lines} is missing"
+    elif not said:
+        words += what_it_is(j, found) or uses(j, target)
+    return ". ".join([words, *said])
 
 
 def what_it_is(j: Judgement, found: Found) -> str:

@@ -63,7 +63,9 @@ class Corrections:
             self.families["value", o.node].append((o.value, o.out))
             for k, slope in enumerate(j.slopes(o)):
                 self.families[f"slope {k}", o.node].append((slope, np.zeros(slope.shape, int)))
-        self.sizes = sorted({n for shape in self.trace.shapes.values() for n in shape if n > 1})
+        shapes = [o.value.shape for o in self.trace.forward] + list(self.trace.shapes.values())
+        found = {n for shape in shapes for n in shape} | {int(np.prod(shape[:2])) for shape in shapes}
+        self.sizes = sorted(n for n in found if n > 2)[:12]
 
     def of(self, operations: list[Operation], every: list[Operation]) -> list[Correction]:
         """Return the changes that make every gradient right: of those operations of one place that have an effect."""
@@ -187,6 +189,7 @@ class Corrections:
         for n in (2, *self.sizes):
             yield 2, f"the factor {n} is missing", lambda now, v, n=n: v * n
             yield 2, f"the factor 1/{n} is missing", lambda now, v, n=n: v / n
+        yield 1.5, "1 minus it belongs here", lambda now, v: 1 - v
         if len(shape) == 2 and shape[0] == shape[1]:
             yield 1.5, "it should be transposed", lambda now, v: v.T
         for axis in (a for a, n in enumerate(shape) if n > 1):
@@ -221,7 +224,7 @@ class Corrections:
         return f"`{self.trace.nodes[made.node].text}`" if made else "an operand"
 
     def _time(self, o: Operation) -> int:
-        return len(self.trace.forward) + self.j.position[id(o)]
+        return o.index
 
     def _series(self, operations: list[Operation]) -> Iterator[Series]:
         seen = set()
@@ -254,8 +257,8 @@ class Corrections:
             words = f"the derivative of {words}" if kind.startswith("slope") else words
             if len(family) == 1:
                 yield Series(words, family * n, False)
-            elif kind == "note" or len(family) == n:
-                for start in range(-1, len(family) - n + 2) if kind == "note" else [0]:
+            elif kind in ("note", "read") or len(family) == n:
+                for start in range(-1, len(family) - n + 2) if kind == "note" else range(max(1, len(family) - n + 1)):
                     window = [family[k % len(family)] for k in range(start, start + n)]
                     at = "" if len(family) == n and start == 0 else " of another step"
                     yield Series(words + at, window[::-1], False)

@@ -32,7 +32,7 @@ class Judgement:
         for o in trace.backward:
             self.by_place[o.node, o.slot].append(o)
             self.by_node[o.node].append(o)
-        self.known_values = self._known_values()
+        self.passed_on = self._passed_on()
         self.maker = np.full(trace.count, -1)  # the node that made a number
         self.made_by = np.full(trace.count, -1)  # the position of that operation
         self.was_read = np.zeros(trace.count, bool)
@@ -48,11 +48,26 @@ class Judgement:
         for ids in self.trace.upstream:
             depends[ids] = True
         start = not depends.any()
+        self.known_values = self._known_values()
         for o in self.trace.backward:
             depends[o.rows[depends[o.columns]]] = True
-            if start and self.what[id(o)] is not None:
+            if start and (self.what[id(o)] is not None or self.has_effect(o)):
                 depends[o.out] = True
         return depends
+
+    def has_effect(self, o: Operation) -> bool:
+        """Whether an operation, which is no value of forward, contributes to a gradient."""
+        return bool(o.given) and self.repair.influences(o) and not self.is_known_value(o.value)
+
+    def _passed_on(self) -> Array:
+        """Return for every number whether it is an element of the upstream gradient, perhaps moved."""
+        passed = np.zeros(self.trace.count, bool)
+        for ids in self.trace.upstream:
+            passed[ids] = True
+        for o in self.trace.backward:
+            if o.moves:
+                passed[o.rows[passed[o.columns]]] = True
+        return passed
 
     def is_gradient_like(self, o: Operation) -> bool:
         return bool(self.depends[o.out].any())
@@ -69,6 +84,8 @@ class Judgement:
 
     def is_double(self, o: Operation) -> bool:
         """Whether another operation computes the same, and not only because it passes this value on."""
+        if o.moves:
+            return False
         for p in self.trace.backward:
             if p.node != o.node and not p.moves and p.value.shape == o.value.shape and close(p.value, o.value):
                 is_sum = len(np.unique(p.of_input)) > 1

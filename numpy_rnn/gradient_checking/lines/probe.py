@@ -83,7 +83,8 @@ class Probe(Recorder):
         """A copy, so that the line that names or returns an array is an operation of its own."""
         if not isinstance(value, np.ndarray) or type(value) is not np.ndarray or not is_float(value):
             return value
-        if self.copies < (1 if safe else 2) or not (plain or value.base is not None):
+        is_new = not plain and value.base is None and self.tape and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
+        if self.copies < (1 if safe else 2) or (is_new and self.nodes[self.tape[-1].node].line == self.nodes[node].line):
             return value
         result = value.copy()
         self.move(node, [value], lambda ids: [ids[0]], [result])
@@ -127,8 +128,10 @@ class Probe(Recorder):
         )  # fmt: skip
         o = self.tape[-1]
         o.where, o.f, o.given = (x, index), f, [given]
-        if where is index:
-            o.lost, o.before = region, old
+        o.lost, o.before = region, old
+        if where is ...:
+            o.lost, o.before = np.zeros_like(sources), np.zeros_like(given)
+            o.lost[index], o.before[index] = region, old
 
     def element(self, x: Any, index: Any) -> Any:
         try:

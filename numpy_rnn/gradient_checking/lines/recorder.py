@@ -108,5 +108,5 @@ class Recorder:
         of_input: Array, moves: bool = False,
     ) -> None:  # fmt: skip
         time = self.times[node]
-        self.tape.append(Operation(node, time, out, value, inputs, rows, columns, values, of_input, moves))
+        self.tape.append(Operation(node, len(self.tape), time, out, value, inputs, rows, columns, values, of_input, moves))
         self.times[node] += 1

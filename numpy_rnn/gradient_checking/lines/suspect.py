@@ -13,7 +13,8 @@ from numpy_rnn.gradient_checking.lines.tape import Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
-NOT_FOUND = 5.0  # the cost of a line for which no correction is known, but some value would make everything right
+SPECIAL = 2.5
+NOT_FOUND = 3.8  # the cost of a line for which no correction is known, but some value would make everything right
 RIGHT = 3.0  # more for a line that computes a gradient already
 PASSES = 2.5  # more for a line that only returns or hands on a value
 
@@ -53,7 +54,8 @@ def candidates(j: Judgement) -> list[Found]:
         if all(map(j.is_gradient_like, operations)) and not possible:
             continue
         is_right = all(id(o) in confirmed for o in operations)
-        reads_right = any(reads_right_values(j, o) for o in operations)
+        wrong = [o for o in operations if not is_whole(j, o)] or operations
+        reads_right = any(reads_right_values(j, o) for o in wrong if o.value.any() or len(wrong) == 1)
         extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
         extra += PASSES * all(o.passes and not o.slot for o in operations)
         right = corrections.of(operations, every)
@@ -64,17 +66,19 @@ def candidates(j: Judgement) -> list[Found]:
             maker = to_blame(corrections, operations, c, confirmed)
             if maker is not None:
                 o, cost = maker, c.cost
+            explicit = c.words.endswith(("in place of `+`", "in place of `-`")) or (" factor " in c.words and c.cost < 1.8)
             if is_right or (reads_right_values(j, maker) if maker else reads_right):
                 cost -= 0.6 * (c.becomes is not None and not c.target)
-            elif not c.words.endswith(("in place of `+`", "in place of `-`")):
-                cost += 1
+            elif not explicit:
+                cost += 2 if c.target else 1
             found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
         if not right and possible and j.is_visible(operations[0].node) and operations[0].given:
             unknown = [o for o in operations if j.is_unknown(o)] or [o for o in operations if j.loses(o)]
             if not unknown and not any(map(j.is_gradient_like, operations)):
                 unknown = [o for o in operations if (not o.moves or o.where is not None) and not j.is_known_value(o.value)]
             if unknown:
-                found.append(Found(NOT_FOUND + extra, unknown[0], None, None, is_right))
+                special = all(map(j.repair.is_special, operations))
+                found.append(Found((SPECIAL if special else NOT_FOUND) + extra + (not reads_right), unknown[0], None, None, is_right))
     return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
 
 
@@ -87,7 +91,9 @@ def to_blame(corrections: Corrections, operations: list[Operation], c: Correctio
     if c.operand is None:
         return None
     maker = corrections._maker(o, c.operand)
-    if maker is None or j.line(maker) == j.line(o) or id(maker) in confirmed or not j.is_gradient_like(maker):
+    if maker is None or j.line(maker) == j.line(o) or id(maker) in confirmed:
+        return None
+    if not j.is_gradient_like(maker) and not (maker.slot and not maker.value.any()):
         return None
     return maker
 
@@ -107,7 +113,7 @@ def confirmed_operations(j: Judgement) -> set[int]:
     for k, made in enumerate(j.read_by):
         for maker in made:
             readers.setdefault(maker, []).append(k)
-    whole = [is_whole(j, o) for o in j.trace.backward]
+    whole = [is_whole(j, o) and j.is_visible(o.node) for o in j.trace.backward]
     ends = set(np.unique(j.made_by[j.repair.ids]).tolist())
     for k in range(len(whole) - 1, -1, -1):
         if k in readers and k not in ends and all(whole[r] for r in readers[k]):
@@ -119,10 +125,14 @@ def confirmed_operations(j: Judgement) -> set[int]:
 def is_whole(j: Judgement, o: Operation) -> bool:
     """Whether an operation computes a whole gradient, and does not only give another name to one."""
     what = j.what[id(o)]
-    if what is None or what.kind != "total":
+    if what is None or what.kind != "total" or j.passed_on[o.out].all() or j.is_double(o):
         return False
-    same = any(x.shape == o.value.shape and np.array_equal(x, o.value) for x in o.given)
-    return bool(o.slot and o.passes) or not (o.moves or same)
+    if o.slot and o.passes:
+        return True
+    if o.moves:
+        makers = j.read_by[j.position[id(o)]]
+        return any(j.line(m) == j.line(o) and is_whole(j, m) for m in (j.trace.backward[k] for k in makers))
+    return not any(x.shape == o.value.shape and np.array_equal(x, o.value) for x in o.given)
 
 
 def reads_right_values(j: Judgement, o: Operation) -> bool:

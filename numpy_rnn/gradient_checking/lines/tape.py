@@ -20,6 +20,7 @@ class Operation:
     """One operation: y = f(inputs), with the derivatives that are not zero, dy[rows] / dx[columns]."""
 
     node: int
+    index: int  # on the whole tape
     time: int  # how often the node was reached before
     out: Array  # numbers of the outputs, in their shape
     value: Array

@@ -97,15 +97,19 @@ def _run(
         names = ", ".join(without_source) or "forward and backward"
         raise CannotFollow(f"the source of {names} is not available")
     seeds = _seeds(probe, outputs, experiment.upstream, probe.events[:events_after_forward], probe.events)
-    if len(probe.tape) == after_forward:  # forward and backward in one body
-        after_forward = 1 + max((k for k, o in enumerate(probe.tape) if _leads_to(o, seeds)), default=-1)
-        events_after_forward = sum(e.position <= after_forward for e in probe.events)
-    if len(probe.tape) == after_forward:
+    forward, backward = probe.tape[:after_forward], probe.tape[after_forward:]
+    forward_events, backward_events = probe.events[:events_after_forward], probe.events[events_after_forward:]
+    if not backward:  # forward and backward in one body: what leads to the loss is forward
+        leads = _leads_to(probe, seeds)
+        forward = [o for o in probe.tape if leads[o.out].any()]
+        backward = [o for o in probe.tape if not leads[o.out].any()]
+        forward_events = [e for e in probe.events if leads[e.ids].any()]
+        backward_events = probe.events
+    if not backward:
         names = ", ".join(without_source) or "backward"
         raise CannotFollow(f"the source of {names} is not available")
     trace = Trace(
-        probe.nodes, probe.tape[:after_forward], probe.tape[after_forward:], probe.events[:events_after_forward],
-        probe.events[events_after_forward:], probe.shadow.count, seeds, {}, {}, gradients, {},
+        probe.nodes, forward, backward, forward_events, backward_events, probe.shadow.count, seeds, {}, {}, gradients, {},
         {n: t.shape for n, t in tensors.items()}, {n: t.spread(t.kinks) == 1 for n, t in tensors.items()},
         [ids for u in experiment.upstream if u.ndim for ids in _places(probe, u)]
         + [np.array([n]) for n in probe.shadow.constants.values()],
@@ -125,8 +129,15 @@ def _run(
     return trace, same
 
 
-def _leads_to(o: Operation, seeds: list[tuple[Array, Array]]) -> bool:
-    return any(np.isin(o.out, ids).any() for ids, _ in seeds)
+def _leads_to(probe: Probe, seeds: list[tuple[Array, Array]]) -> Array:
+    """Return for every number whether the outputs depend on it."""
+    leads = np.zeros(probe.shadow.count, bool)
+    for ids, _ in seeds:
+        leads[ids] = True
+    for o in reversed(probe.tape):
+        leads[o.columns[leads[o.rows]]] = True
+    leads[0] = False
+    return leads
 
 
 def _seeds(

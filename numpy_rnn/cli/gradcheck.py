@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from numpy_rnn.gradient_checking.targets import check_named, check_shipped
+    from numpy_rnn.cli.gradcheck_targets import check_named, check_shipped
 
     target, picture = arguments.target, arguments.plot
     texts = {"--input": arguments.inputs, "--param": arguments.params, "--init": arguments.inits}

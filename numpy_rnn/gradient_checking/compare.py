@@ -113,20 +113,10 @@ def _compare(
     else:
         verdict = "NOT FINITE" if cannot.any() else "ok"
     return TensorReport(
-        name,
-        x.shape,
-        verdict,
-        analytic=analytic,
-        coordinates=coordinates,
-        checked_analytic=a,
-        checked_numeric=numeric,
-        absolute_error=np.where(kinks, 0, error),
-        relative_error=np.where(kinks, 0, relative),
-        tolerance=tolerance,
-        precision=precision,
-        kinks=kinks,
-        diagnosis=ties,
-    )
+        name, x.shape, verdict, analytic=analytic, coordinates=coordinates, checked_analytic=a,
+        checked_numeric=numeric, absolute_error=np.where(kinks, 0, error), tolerance=tolerance, precision=precision,
+        relative_error=np.where(kinks, 0, relative), kinks=kinks, diagnosis=ties,
+    )  # fmt: skip
 
 
 def _at_ties(experiment: Experiment, name: str, J: Array, rounding: float) -> Array:
@@ -162,15 +152,11 @@ def _kinks(
             kinks[k] = _is_between(u, sides, float(a[k]))
     tied = {tuple(k for k in bent if kinks[k] and bent[k][m]) for m in range(len(u))}
     for group in sorted(group for group in tied if len(group) > 1)[:24]:
-        v = np.sum([direction(k) for k in group], axis=0)
-        sides = one_sided(f, point, name, v, experiment.eps) or (experiment.jacobian(name, [v])[0][:, 0],) * 2
-        if not _is_between(u, sides, float(a[list(group)].sum()), rounding * len(group)):
-            places = ", ".join(str(_index(point[name].shape, direction(k))) for k in group)
-            together, may = a[list(group)].sum(), u @ sides[0]
-            return kinks, (
-                f"at ties: {places} are equal, and together they get {together:.6g}, but moved together they change "
-                f"the result by {may:.6g}: give the gradient to one of them, or split it"
-            )
+        v = {name: np.sum([direction(k) for k in group], axis=0)}
+        places = ", ".join(str(np.argwhere(direction(k))[0].tolist()) for k in group)
+        words = f"at ties: {places} are equal, and together they get"
+        if diagnosis := _unlike_one(experiment, v, float(a[list(group)].sum()), words, rounding * len(group)):
+            return kinks, diagnosis
     return kinks, None
 
 
@@ -182,30 +168,34 @@ def _is_between(u: Array, sides: Sequence[Array], value: float, rounding: float 
     return bool(low - slack <= value <= high + slack)
 
 
-def _index(shape: tuple[int, ...], v: Array) -> list[int]:
-    return [int(i) for i in np.unravel_index(int(np.argmax(np.abs(v))), shape)]
+def _unlike_one(
+    experiment: Experiment, moved: Mapping[str, Array], got: float, words: str, rounding: float = 0.0
+) -> str | None:
+    """Say whether the gradient of tied elements is no derivative along `moved`, which moves all of them."""
+    point, size = experiment.point, min(scale_of(experiment.point[name]) for name in moved)
+
+    def together(values: Mapping[str, Array]) -> Array:
+        step = values["step"] - size
+        return experiment.function({**point, **{name: point[name] + step * v for name, v in moved.items()}})
+
+    start, one = {"step": np.array(size)}, np.ones(())
+    sides = one_sided(together, start, "step", one, experiment.eps)
+    if sides is None:
+        sides = (richardson(together, start, "step", one, experiment.eps)[0],) * 2
+    if _is_between(experiment.u, sides, got, rounding):
+        return None
+    return (
+        f"{words} {got:.6g}, but moved together they change the result by {experiment.u @ sides[0]:.6g}: give the "
+        "gradient to one of them, or split it"
+    )
 
 
 def ties_between(evidence: Evidence, tensors: Mapping[str, TensorReport]) -> str | None:
     """Say whether equal elements of several tensors, as in np.maximum(x, y), get more than one of them may."""
-    experiment = evidence.experiment
     bent = {name: tensor for name, tensor in tensors.items() if tensor.kinks.any() and evidence.is_full(name)}
     if len(bent) < 2:
         return None
     moved = {name: tensor.kinks.reshape(tensor.shape) for name, tensor in bent.items()}
-
-    def together(values: Mapping[str, Array]) -> Array:
-        point = experiment.point
-        return experiment.function({**point, **{name: point[name] + values["step"] * v for name, v in moved.items()}})
-
-    start, one = {"step": np.zeros(())}, np.ones(())
-    sides = one_sided(together, start, "step", one, experiment.eps)
-    if sides is None:
-        sides = (richardson(together, start, "step", one, experiment.eps)[0],) * 2
     got = sum(float(tensor.checked_analytic[tensor.kinks].sum()) for tensor in bent.values())
-    if _is_between(experiment.u, sides, got):
-        return None
-    return (
-        f"at ties between {' and '.join(bent)}: together the equal elements get {got:.6g}, but moved together they "
-        f"change the result by {experiment.u @ sides[0]:.6g}: give the gradient to one of them, or split it"
-    )
+    words = f"at ties between {' and '.join(bent)}: together the equal elements get"
+    return _unlike_one(evidence.experiment, moved, got, words)

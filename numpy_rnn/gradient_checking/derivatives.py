@@ -32,16 +32,8 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = [
-    "Function",
-    "complex_step",
-    "one_hot",
-    "one_sided",
-    "precision",
-    "richardson",
-    "scale_of",
-    "why_not_complex",
-]
+__all__ = ["Function", "complex_step", "one_hot", "one_sided", "precision", "richardson"]
+__all__ += ["scale_of", "why_not_complex"]
 
 Function = Callable[[Mapping[str, Any]], Array]  # from the values of the tensors to one vector of all outputs
 
@@ -104,21 +96,19 @@ def _is_coarse(f: Function, point: Mapping[str, Array], name: str, v: Array) -> 
 
 def richardson(f: Function, point: Mapping[str, Array], name: str, v: Array, eps: float = EPS) -> tuple[Array, Array]:
     """Return S(h), equation (4), for the best of several h, and an estimate of its error."""
-    best: tuple[Array, Array] | None = None
+    best = np.zeros(0), np.array(np.inf)
     steps = RELATIVE_STEPS if eps == EPS else np.concatenate([[0.125], RELATIVE_STEPS])
     size = scale_of(point[name]) / max(float(np.sqrt(np.mean(v[v != 0] ** 2))) if v.any() else 1.0, EPS)
     roundoff = eps * (np.abs(f(point)) + 1)  # + 1: terms may cancel in f, as in a loss close to 0
-    for step in steps:
-        h = size * step
+    for h in size * steps:
         D0, D1, D2 = (central(f, point, name, v, h / 2**k) for k in range(3))
         R0, R1 = (4 * D1 - D0) / 3, (4 * D2 - D1) / 3
         S = (16 * R1 - R0) / 15
         error = np.abs(S - R1) + roundoff * 4 / h
-        if best is None or not np.isfinite(best[1]).all() or error.sum() < best[1].sum():
+        if not np.isfinite(best[1]).all() or error.sum() < best[1].sum():
             best = S, error
         if error.sum() <= 1e-10 * np.abs(S).sum():
             break
-    assert best is not None
     return best
 
 
@@ -137,14 +127,13 @@ def one_sided(
         ahead, behind = (f({**point, name: point[name] + s * h * v}) for s in (1, -1))
         return (here - behind) / h, (ahead - here) / h
 
-    left, right = sides(small)
-    near = float(np.abs(right - left).max(initial=0))
-    size_of_slopes = max(float(np.abs(side).max(initial=0)) for side in (left, right))
-    rounding = 8 * eps * float(np.abs(here).max(initial=0)) / small
-    if not near > 1e-3 * size_of_slopes + rounding:
+    near = sides(small)
+    gap = np.abs(near[1] - near[0]).max(initial=0)
+    rounding = 8 * eps * np.abs(here).max(initial=0) / small
+    if not gap > 1e-3 * np.abs(near).max(initial=0) + rounding:
         return None
-    far_left, far_right = sides(100 * small)
-    return (left, right) if near > 0.1 * float(np.abs(far_right - far_left).max(initial=0)) else None
+    far = sides(100 * small)
+    return near if gap > 0.1 * np.abs(far[1] - far[0]).max(initial=0) else None
 
 
 def why_not_complex(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.derivatives import (
@@ -19,7 +20,6 @@ from numpy_rnn.gradient_checking.derivatives import (
     why_not_complex,
 )
 from numpy_rnn.gradient_checking.progress import Progress
-from numpy_rnn.gradient_checking.subjects.session import Session
 from numpy_rnn.gradient_checking.subjects.state import is_floating
 from numpy_rnn.gradient_checking.subjects.subject import Subject
 
@@ -71,12 +71,10 @@ class Experiment:
 
     @property
     def u(self) -> Array:
-        """The upstream gradients as one vector."""
         return self.flat(self.upstream)
 
     @property
     def y(self) -> Array:
-        """The outputs as one vector."""
         return self.flat(self.outputs)
 
     @cached_property
@@ -105,13 +103,15 @@ class Experiment:
 
     @cached_property
     def function(self) -> Function:
-        return self._function(self.subject.start(np.float64))
+        return self._function(np.float64)
 
     @cached_property
     def complex_function(self) -> Function:
-        return self._function(self.subject.start(np.complex128))
+        return self._function(np.complex128)
 
-    def _function(self, session: Session) -> Function:
+    def _function(self, dtype: DTypeLike) -> Function:
+        session = self.subject.start(dtype)
+
         def f(values: Mapping[str, Any]) -> Array:
             with np.errstate(all="ignore"):  # a step may leave the domain of forward
                 return self.progress.timed(lambda: self.flat(session.forward(copies(values))))
@@ -124,17 +124,16 @@ class Experiment:
         return 1 if self.method == METHODS[0] else 14
 
     def affordable(self) -> int:
-        """Return how many more directions take about a second."""
+        """Return how many directions take about a second."""
         return max(1, int(1 / (self.progress.seconds * self.forwards_per_direction)))
 
     def jacobian(self, name: str, directions: Iterable[Array]) -> tuple[Array, Array]:
         """Return dy/d`name` times each of K directions, as columns (M, K), and an estimate of their errors."""
         if self.method == METHODS[0]:
-            f = self.complex_function
-            columns = [(column := complex_step(f, self.point, name, v), 0 * column) for v in directions]
+            steps = (complex_step(self.complex_function, self.point, name, v) for v in directions)
+            columns = [(step, 0 * step) for step in steps]
         else:
-            f = self.function
-            columns = [richardson(f, self.point, name, v, self.eps) for v in directions]
+            columns = [richardson(self.function, self.point, name, v, self.eps) for v in directions]
         J, errors = np.reshape(columns, (len(columns), 2, self.u.size)).transpose(1, 2, 0)
         return J, errors
 

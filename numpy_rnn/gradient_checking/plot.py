@@ -25,8 +25,6 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
 
     Parameters
     ----------
-    label, tensors, experiment
-        Those of the report.
     target : path or sequence of three matplotlib axes, optional
         A file to write, or the axes to draw on. Default: a new figure.
 
@@ -41,14 +39,11 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
     worst = max(compared, key=lambda t: (t.verdict != "ok", t.max_relative_error))
     with figures() as Figure:
         is_path = isinstance(target, str | os.PathLike)
-        if target is None or is_path:
-            figure = Figure(figsize=(15, 4.6))
-            axes = figure.subplots(1, 3)
-        else:
-            axes = list(target)
-            if len(axes) != 3:
-                raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
-            figure = axes[0].figure
+        is_new = target is None or is_path
+        axes = list(Figure(figsize=(15, 4.6)).subplots(1, 3) if is_new else target)
+        if len(axes) != 3:
+            raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
+        figure = axes[0].figure
         _scatter(axes[0], label, compared)
         _heatmap(axes[1], worst)
         _error_by_step(axes[2], experiment, worst)
@@ -58,18 +53,12 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
 
 
 def _scatter(axes: Any, label: str, compared: list[TensorReport]) -> None:
-    every = [np.zeros(1)]
-    for verdict, marker, words in (("ok", ".", "right"), ("WRONG", "x", "wrong")):
-        drawn = [t for t in compared if t.verdict == verdict]
-        for t in drawn:
-            axes.plot(t.checked_numeric, t.checked_analytic, marker, color=COLOURS[verdict], alpha=0.6)
-            every += [t.checked_numeric, t.checked_analytic]
-        if drawn:
-            names = ", ".join(t.name for t in drawn[:3]) + f" and {len(drawn) - 3} more" * (len(drawn) > 3)
-            axes.plot([], [], marker, color=COLOURS[verdict], label=f"{words}: {names}")
-    low, high = np.nanmin(np.concatenate(every)), np.nanmax(np.concatenate(every))
-    axes.plot([low, high], [low, high], "-", color=GREY, linewidth=1, zorder=0)
-    axes.legend(loc="best", fontsize="small")
+    axes.axline((0, 0), slope=1, color=GREY, linewidth=1, zorder=0)
+    for t in compared:
+        style = {"marker": "." if t.verdict == "ok" else "x", "color": COLOURS[t.verdict], "alpha": 0.6}
+        axes.plot(t.checked_numeric, t.checked_analytic, linestyle="", label=f"{t.name}: {t.verdict}", **style)
+    if len(compared) <= 8:
+        axes.legend(loc="best", fontsize="small")
     axes.set(title=f"{label}: gradients", xlabel="numerical", ylabel="backward")
 
 
@@ -77,18 +66,14 @@ def _heatmap(axes: Any, tensor: TensorReport) -> None:
     errors = tensor.spread(np.maximum(tensor.absolute_error, 1e-17))
     if tensor.time_axis is not None:
         errors = np.moveaxis(errors, tensor.time_axis, 0)
-    if errors.ndim == 0:
-        errors = errors.reshape(1, 1)
-    rows = errors.reshape(errors.shape[0], -1) if errors.ndim > 1 else errors.reshape(1, -1)
+    rows = errors.reshape(len(errors) if errors.ndim > 1 else 1, -1)
     image = axes.imshow(np.log10(rows), aspect="auto", cmap="magma", interpolation="nearest", vmin=-17, vmax=0)
     axes.figure.colorbar(image, ax=axes, label="log10 |backward - numerical|")
-    vertical = "time step, from 0" if tensor.time_axis is not None else "axis 0" if errors.ndim > 1 else ""
-    horizontal = "the other axes, flattened" if errors.ndim > 2 else f"axis {max(errors.ndim - 1, 0)}"
-    axes.set(title=f"{tensor.name} {tensor.shape}: error by place", xlabel=horizontal, ylabel=vertical)
+    vertical = "time step, from 0" if tensor.time_axis is not None else "axis 0"
+    title = f"{tensor.name} {tensor.shape}: error by place"
+    axes.set(title=title, xlabel="the other axes, flattened", ylabel=vertical)
     for axis in (axes.xaxis, axes.yaxis):
         axis.get_major_locator().set_params(integer=True)
-    if len(rows) == 1:
-        axes.set_yticks([])
 
 
 def _error_by_step(axes: Any, experiment: Experiment, tensor: TensorReport) -> None:
@@ -97,10 +82,7 @@ def _error_by_step(axes: Any, experiment: Experiment, tensor: TensorReport) -> N
     v = np.random.default_rng(0).standard_normal(tensor.shape)
     v /= np.linalg.norm(v)
     f, point = experiment.function, experiment.point
-    if experiment.method == METHODS[0]:
-        truth = u @ complex_step(experiment.complex_function, point, name, v)
-    else:
-        truth = u @ experiment.jacobian(name, [v])[0][:, 0]
+    truth = u @ experiment.jacobian(name, [v])[0][:, 0]
 
     def relative(derivative: Any) -> float:
         return max(float(abs(derivative - truth)) / (abs(float(truth)) or 1.0), 1e-17)

@@ -5,32 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+
+from numpy_rnn.checks import Array
 
 __all__ = ["Progress"]
 
 EVERY = 2.0  # seconds
 
 
-Result = TypeVar("Result")
-
-
 class Progress:
-    """Counts forward passes, measures their time, and tells how many there have been.
-
-    Attributes
-    ----------
-    seconds : float
-        The shortest time of a forward pass so far: what else the machine does should not decide what is checked.
-    done, planned : int
-        The number of forward passes so far, and of those that are known to come.
-    """
+    """Counts forward passes, measures their time, and tells how many there have been."""
 
     def __init__(self, label: str) -> None:
-        self.label, self.done, self.planned, self.seconds = label, 0, 0, 1.0
+        self.label, self.done, self.planned = label, 0, 0  # forward passes so far, and those that are known to come
+        self.seconds = 1.0  # for the fastest: what else the machine does should not decide what is checked
         self.told = time.monotonic()
 
-    def timed(self, forward: Callable[[], Result]) -> Result:
+    def timed(self, forward: Callable[[], Array]) -> Array:
         """Call a forward pass, and tell how far the check is if there has been no word for a while."""
         start = time.monotonic()
         result = forward()

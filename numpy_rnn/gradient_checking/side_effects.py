@@ -8,29 +8,26 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.experiment import Experiment, copies
-from numpy_rnn.gradient_checking.subjects.dependence import moved
-from numpy_rnn.gradient_checking.subjects.session import FLUSHES, same
+from numpy_rnn.gradient_checking.subjects.session import FLUSHES, moved, same
 
 __all__ = ["faults_of_conduct"]
 
 
 def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: np.random.Generator) -> list[str]:
     """Return one sentence per fault; `gradients` are those of the experiment's upstream gradients."""
-    subject, upstream, names = experiment.subject, experiment.upstream, experiment.subject.output_names
+    subject, upstream, point = experiment.subject, experiment.upstream, experiment.point
+    inputs = [name for name in point if subject.leaves[name].is_argument]
     session, used = subject.start(np.float64), [u.copy() for u in upstream]
-    returned = session.forward(copies(experiment.point))
-    outputs = dict(zip(names, [y.copy() for y in returned], strict=True))
-    before = {name: session.value(name) for name in experiment.point}
-    inputs = {n: x for n, x in before.items() if subject.leaves[n].paths[0][0] == ("[", "args")}
-    faults = _changed("forward modifies its input", inputs, experiment.point)
-
+    returned = session.forward(copies(point))
+    outputs = [y.copy() for y in returned]
+    before = {name: session.value(name) for name in point}
     first = session.backward(used)
-    after = {name: session.value(name) for name in experiment.point}
-    faults += _changed("backward modifies", {name: after[name] for name in inputs}, before)
-    faults += _changed("backward modifies what forward returned,", dict(zip(names, returned, strict=True)), outputs)
-    dnames = [f"d{name}" for name in names]
-    was = dict(zip(dnames, upstream, strict=True))
-    faults += _changed("backward modifies the upstream gradient", dict(zip(dnames, used, strict=True)), was)
+    after = {name: session.value(name) for name in point}
+    faults = [f"forward modifies its input {name}" for name in inputs if not same(before[name], point[name])]
+    faults += [f"backward modifies {name}" for name in inputs if not same(after[name], before[name])]
+    for name, y, was, d, d_was in zip(subject.output_names, returned, outputs, used, upstream, strict=True):
+        faults += [f"backward modifies what forward returned, {name}"] * (not same(y, was))
+        faults += [f"backward modifies the upstream gradient d{name}"] * (not same(d, d_was))
     if any(not _close(first[name], gradients[name]) for name in gradients):
         faults.append(
             "two fresh copies return different gradients: backward draws random numbers or uses global state"
@@ -44,10 +41,11 @@ def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: 
     except Exception:
         experiment.notes.append("backward can be called only once per forward")
         second = first
+    # An input with a `.grad` is another one in each call.
+    told = [n for n in first if not (subject.leaves[n].is_argument and subject.leaves[n].is_inside)]
     is_flushed = any(hasattr(session.root["self"], name) for name in FLUSHES)
-    repeated = [name for name in first if not (is_flushed or _close(first[name], second[name]))]
-    repeated = [n for n in repeated if not (subject.leaves[n].part == "args" and subject.leaves[n].is_inside)]
-    stale, added = _left_over(experiment, first, list(outputs.values()), rng)
+    repeated = [name for name in told if not (is_flushed or _close(first[name], second[name]))]
+    stale, added = _left_over(experiment, {name: first[name] for name in told}, outputs, rng)
     if added:
         faults.append(
             f"gradients accumulate from call to call: backward adds to {', '.join(added)} (assign instead, or define "
@@ -94,8 +92,6 @@ def _left_over(
     except Exception:
         return [], []
     stale = [name for name in first if not _close(first[name], after[name])]
-    leaves = experiment.subject.leaves  # an input with a `.grad` is another one in each call
-    stale = [name for name in stale if not (leaves[name].part == "args" and leaves[name].is_inside)]
     added = [name for name in stale if after[name].shape == other[name].shape == first[name].shape]
     return stale, [name for name in added if _close(after[name], first[name] + other[name])]
 
@@ -104,7 +100,3 @@ def _close(a: Array, b: Array) -> bool:
     # The same operations on the same numbers, but BLAS may round differently if memory is aligned differently.
     size = np.abs(a).max(initial=0, where=np.isfinite(a))
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-12, atol=1e-14 * size, equal_nan=True))
-
-
-def _changed(words: str, now: Mapping[str, Array], before: Mapping[str, Array]) -> list[str]:
-    return [f"{words} {name}" for name, value in now.items() if not same(value, before[name])]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from numpy_rnn.gradient_checking import targets
+from numpy_rnn.cli import gradcheck_targets as targets
 from tests.cli.user_layers import run
 
 

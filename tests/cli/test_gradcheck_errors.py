@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
+from numpy_rnn.cli import gradcheck_targets as targets
 from numpy_rnn.cli import main, user_file
-from numpy_rnn.gradient_checking import targets
 from tests.cli.user_layers import LAYERS, error
 
 

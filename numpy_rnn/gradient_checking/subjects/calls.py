@@ -18,16 +18,19 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.leaves import without_d
-from numpy_rnn.gradient_checking.subjects.signatures import Signature, returned_names, signature_of
+from numpy_rnn.gradient_checking.subjects.signatures import returned_names, signature_of
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
 
-__all__ = ["RATES", "Calls", "arrays_in", "as_list", "is_number", "output_names", "plan"]
+__all__ = ["RATES", "Calls", "arrays_in", "as_list", "is_number", "plan"]
 
 CACHES = ("cache", "tape", "ctx", "context", "saved", "memory", "caches", "state_cache")
 RATES = ("learning_rate", "lr", "eta", "alpha", "rate", "step_size")
 OUTPUTS = ("output", "outputs", "out", "result", "y", "a", "h", "s", "p")  # names of what forward computes
+
+# What each argument of backward is given: ("upstream", k), ("cache", position), ("input", name) or ("rate", name).
+Roles = dict[str, tuple[str, Any]]
 
 
 def is_number(value: Any) -> bool:
@@ -38,25 +41,12 @@ def is_number(value: Any) -> bool:
 
 @dataclass
 class Calls:
-    """How the values that forward returns are read, and what backward is given.
+    """How the values that forward returns are read, and what backward is given."""
 
-    Attributes
-    ----------
-    outputs : list of int
-        The positions of the outputs among the values that forward returns.
-    attribute : str or None
-        The attribute in which forward leaves its output, if it returns None.
-    arguments : dict of str to (str, value)
-        For each argument of backward: ("upstream", k), ("cache", position), ("input", name) or ("rate", name). Those
-        after its named arguments are called `*` and a number.
-    whole : bool
-        Whether an output that is a list of arrays has one upstream gradient, a list too.
-    """
-
-    outputs: list[int]
-    attribute: str | None = None
-    arguments: dict[str, tuple[str, Any]] = field(default_factory=dict)
-    whole: bool = False
+    outputs: list[int]  # their positions among the values that forward returns
+    attribute: str | None = None  # in which forward leaves its output, if it returns None
+    arguments: Roles = field(default_factory=dict)
+    whole: bool = False  # whether an output that is a list of arrays has one upstream gradient, a list too
 
     @property
     def upstreams(self) -> dict[int, str]:
@@ -65,25 +55,19 @@ class Calls:
 
     def items(self, returned: Any, owner: Any) -> list[Any]:
         """Return the outputs, each as forward returned it."""
-        if self.attribute is not None:
-            return [getattr(owner, self.attribute)]
-        items = as_list(returned)
-        return [items[k] for k in self.outputs]
+        values = as_list(returned if self.attribute is None else [getattr(owner, self.attribute)])
+        return [values[k] for k in self.outputs]
 
-    def arranged(self, items: list[Any], upstream: list[Array]) -> list[Any]:
-        """Return the upstream gradients of the arrays in `items` as backward takes them; one number for a loss."""
+    def given(self, returned: Any, items: list[Any], upstream: list[Array], inputs: Any) -> dict[str, Any]:
+        """Return the arguments of backward; the upstream gradient of a loss is one number."""
         numbers = iter([u.item() if u.ndim == 0 else u for u in upstream])
-        return [_rebuilt(item, numbers) for item in items] if self.whole else list(numbers)
+        arranged = [_arranged(item, numbers) for item in items] if self.whole else list(numbers)
+        source = {"upstream": arranged, "cache": as_list(returned), "input": inputs}
+        return {name: source[kind][what] if kind in source else 1.0 for name, (kind, what) in self.arguments.items()}
 
 
 def plan(subject: Subject, returned: Any, root: Mapping[Any, Any]) -> Calls:
-    """Decide, after one forward, which of the values it returned are outputs, and how backward is called.
-
-    Raises
-    ------
-    TypeError
-        Forward or backward has none of these forms; the message says what was expected.
-    """
+    """Decide, after one forward, which of the values it returned are outputs, and how backward is called."""
     items, attribute, owner = as_list(returned), None, root["self"]
     if subject.backward_callable is None:
         return Calls([_loss_among(subject.label, items)])
@@ -96,21 +80,18 @@ def plan(subject: Subject, returned: Any, root: Mapping[Any, Any]) -> Calls:
         items = [getattr(owner, attribute)]
     signature, returns = signature_of(subject.backward_callable), returned_names(subject.forward_callable)
     returns = returns if len(returns) == len(items) else [""] * len(items)
-    roles = _told_by_names(subject, signature, items, returns)
+    roles = _told_by_names(subject, items, returns)
     ups = [
         name for k, name in enumerate(signature.names) if name not in roles
         and (k == 0 or name not in signature.default or (name in signature.optional and name not in CACHES))
     ]  # fmt: skip
     cached = {what for kind, what in roles.values() if kind == "cache"} - {0}
     if len(items) > 1 and not cached:
-        is_input = any(items[-1] is value for value in root["args"].values())
-        is_given = is_input and any(kind == "input" for kind, _ in roles.values())
-        cached = {len(items) - 1} if is_given else _convention(subject, signature, items, ups, roles)
+        cached = _by_convention(subject, items, ups, roles)
     calls = Calls([k for k in range(len(items)) if k not in cached], attribute)
     chosen = [items[k] for k in calls.outputs]
     count = sum(len(arrays_in(item)) for item in chosen)
-    are_nested = [_is_nested(list(item.values()) if isinstance(item, Mapping) else item) for item in chosen]
-    calls.whole = any(are_nested) and len(chosen) == len(ups)
+    calls.whole = len(chosen) == len(ups) and any(map(_is_nested, chosen))
     available = len(chosen) if calls.whole else count
     if extra := [name for name in ups[available:] if name not in signature.default]:
         raise TypeError(
@@ -126,19 +107,41 @@ def plan(subject: Subject, returned: Any, root: Mapping[Any, Any]) -> Calls:
     roles |= {name: ("upstream", k) for name, k in zip(ups, numbers, strict=True)}
     further = {f"*{k}": ("upstream", k) for k in range(len(ups), available)} if signature.more else {}
     order = [*signature.names, "*", *further] if subject.params_first else [*signature.names, *further, "*"]
-    roles |= further
-    calls.arguments = {name: roles[name] for name in order if name in roles}
+    calls.arguments = {name: (roles | further)[name] for name in order if name in roles | further}
     return calls
 
 
-def _convention(
-    subject: Subject, signature: Signature, items: list[Any], ups: list[str], roles: dict[str, tuple[str, Any]]
-) -> set[int]:
+def _told_by_names(subject: Subject, items: list[Any], returns: list[str]) -> Roles:
+    """Return what the arguments of backward are given that their names tell: the others are upstream gradients."""
+    signature, inputs = signature_of(subject.backward_callable), subject.inputs
+    is_single = len(items) == 1 and not subject.is_layer
+    # The first argument is an upstream gradient, unless another is, or there is none, as in loss.backward(p, target).
+    others = {*signature.required} - {*signature.names[:1], *inputs, *CACHES, *RATES}
+    is_first_an_input = bool(others) or is_number(items[0]) or is_single
+    roles: Roles = {}
+    for k, name in enumerate(signature.names):
+        if name in CACHES:
+            if len(items) > 1 and (name in signature.required or not _is_array(items[-1])):
+                roles[name] = ("cache", len(items) - 1)
+        elif k == 0 and not (is_first_an_input and name in inputs):
+            continue
+        elif name in RATES:
+            roles[name] = ("rate", name)
+        elif name in returns:
+            roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
+        elif name in inputs and name in signature.required:
+            roles[name] = ("input", name)
+        elif name in OUTPUTS and k and is_single:
+            roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
+    return roles
+
+
+def _by_convention(subject: Subject, items: list[Any], ups: list[str], roles: Roles) -> set[int]:
     """Hand the last value that forward returned to backward if it is a cache; return its position, if so.
 
     A pair of functions passes the cache on; a layer that returns one may also keep it. No layer's cache is an array.
     """
-    last, is_pair = len(items) - 1, not subject.is_layer
+    signature, last, is_pair = signature_of(subject.backward_callable), len(items) - 1, not subject.is_layer
     needed = [name for name in ups if name not in signature.default] or ups
     least = 1 if is_number(items[0]) and not roles else 2  # backward(cache) of a loss, or backward(dout, cache)
     is_cache = is_pair or not _is_array(items[last])
@@ -148,8 +151,6 @@ def _convention(
         taker = needed[0 if subject.params_first else -1]
         roles[taker] = ("cache", last)
         ups.remove(taker)
-    elif is_pair and _is_array(items[last]) and len(ups) >= len(items):
-        return set()
     return {last} if is_cache else set()
 
 
@@ -165,40 +166,6 @@ def _loss_among(label: str, items: list[Any]) -> int:
     return losses[0]
 
 
-def _told_by_names(
-    subject: Subject, signature: Signature, items: list[Any], returns: list[str]
-) -> dict[str, tuple[str, Any]]:
-    """Return what the arguments of backward are given that their names tell: the others are upstream gradients."""
-    inputs, is_single = subject.inputs, len(items) == 1 and not subject.is_layer
-    required = [name for name in signature.names if name not in signature.default]
-    # The first argument is an upstream gradient, unless another is, or there is none, as in loss.backward(p, target).
-    others = {*required} - {*signature.names[:1], *inputs, *CACHES, *RATES}
-    is_first_an_input = bool(others) or is_number(items[0]) or is_single
-    roles: dict[str, tuple[str, Any]] = {}
-    for k, name in enumerate(signature.names):
-        if name in CACHES:
-            if len(items) > 1 and (name in required or not _is_array(items[-1])):
-                roles[name] = ("cache", len(items) - 1)
-        elif k == 0 and not (is_first_an_input and name in inputs):
-            continue
-        elif name in RATES:
-            roles[name] = ("rate", name)
-        elif name in returns:
-            roles[name] = ("cache", returns.index(name))  # out, z = forward(x) and backward(dout, z)
-        elif name in inputs and name in required:
-            roles[name] = ("input", name)
-        elif name in OUTPUTS and k and is_single:
-            roles[name] = ("cache", 0)  # the output itself: tanh' is 1 - y^2
-    return roles
-
-
-def output_names(subject: Subject, count: int) -> list[str]:
-    """Name each output: after the upstream gradient of a layer, `dy` for `y`; otherwise by its number."""
-    is_named = subject.is_layer and not subject.calls.whole
-    named = {k: without_d(name) for k, name in subject.calls.upstreams.items() if is_named and name[0] != "*"}
-    return ["output"] if count == 1 and not named else [named.get(k, f"output {k}") for k in range(count)]
-
-
 def as_list(returned: Any) -> list[Any]:
     """Return one value or several as a list."""
     return list(returned) if isinstance(returned, tuple | list) else [returned]
@@ -206,23 +173,21 @@ def as_list(returned: Any) -> list[Any]:
 
 def arrays_in(item: Any) -> list[Any]:
     """Return the arrays in an output that is a tuple, list or dictionary of them, or else the output alone."""
-    if isinstance(item, Mapping) and item:
-        item = list(item.values())
-    return [y for member in item for y in arrays_in(member)] if _is_nested(item) else [item]
+    return [*(item.values() if isinstance(item, Mapping) else item)] if _is_nested(item) else [item]
 
 
-def _rebuilt(item: Any, arrays: Iterator[Any]) -> Any:
+def _arranged(item: Any, arrays: Iterator[Any]) -> Any:
     """Return the next of `arrays` in the arrangement of `item`."""
-    if isinstance(item, Mapping) and _is_nested(list(item.values())):
-        return {key: _rebuilt(member, arrays) for key, member in item.items()}
+    if isinstance(item, Mapping) and _is_nested(item):
+        return {key: next(arrays) for key in item}
     if _is_nested(item):
-        members = [_rebuilt(member, arrays) for member in item]
-        return tuple(members) if isinstance(item, tuple) else members
+        return (tuple if isinstance(item, tuple) else list)(next(arrays) for _ in item)
     return next(arrays)
 
 
 def _is_nested(item: Any) -> bool:
-    return isinstance(item, tuple | list) and any(isinstance(y, np.ndarray | tuple | list) for y in item)
+    members = list(item.values()) if isinstance(item, Mapping) else item
+    return isinstance(members, tuple | list) and any(isinstance(y, np.ndarray) for y in members)
 
 
 def _is_array(value: Any) -> bool:

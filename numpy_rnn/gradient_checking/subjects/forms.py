@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.subjects.leaves import is_rows
 from numpy_rnn.gradient_checking.subjects.signatures import signature_of
-from numpy_rnn.gradient_checking.subjects.state import is_floating
+from numpy_rnn.gradient_checking.subjects.state import UsedGenerators, is_floating, is_rows
 from numpy_rnn.gradient_checking.subjects.subject import Subject
 
 __all__ = ["as_subject"]
@@ -24,60 +23,51 @@ FACES = (
 
 def as_subject(
     checked: Any, inputs: tuple[Any, ...], options: Mapping[str, Any], constants: Collection[str],
-    used_generators: Callable[[], list[Callable[[], None]]], rng: np.random.Generator,
+    used_generators: UsedGenerators, rng: np.random.Generator,
 ) -> Subject:  # fmt: skip
-    """Return what is checked as a subject.
+    """Return what is checked as a subject; a TypeError says why not, if it has none of these forms."""
+    is_pair = isinstance(checked, tuple | list)
+    if is_pair and (len(checked) != 2 or not all(map(callable, checked))):
+        raise TypeError("a pair must be two functions, (forward, backward)")
+    if is_pair and options:
+        raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}")
+    forward, backward = checked if is_pair else _methods(checked)
+    is_layer = not is_pair and backward is not None
+    owner = checked if is_layer else forward
+    label = getattr(owner, "__name__", type(owner).__name__)
+    has_params = is_pair and len(inputs) == 2 and isinstance(inputs[1], Mapping)
+    given: Any = inputs[0] if is_pair and (len(inputs) == 1 or has_params) else inputs
+    given = given if isinstance(given, Mapping | tuple | list) else (given,)
+    if has_params and isinstance(given, Mapping):
+        given = {[*signature_of(forward).names, "input 0"][0]: inputs[1], **given}
+    elif has_params:
+        given = (inputs[1], *given)
+    named = _named(label, forward, given)
+    return Subject(label, forward, backward, named, options, constants, used_generators, rng, is_layer, has_params)
 
-    Raises
-    ------
-    TypeError
-        It has none of these forms, or its inputs do not fit.
-    """
-    more: dict[str, Any] = {
-        "options": options,
-        "constants": constants,
-        "used_generators": used_generators,
-        "rng": rng,
-    }
-    if isinstance(checked, tuple | list):
-        return _pair(checked, inputs, **more)
+
+def _methods(checked: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """Return forward and backward of a layer, or a function that returns a loss and its gradients, and None."""
     label = checked.__name__ if isinstance(checked, type) else type(checked).__name__
-    if isinstance(checked, type) and not any(
-        isinstance(inspect.getattr_static(checked, name, None), staticmethod | classmethod)
-        for name in ("forward", "loss")
-    ):
+    own = [inspect.getattr_static(checked, name, None) for name in ("forward", "loss")]
+    if isinstance(checked, type) and not any(isinstance(method, staticmethod | classmethod) for method in own):
         raise TypeError(f"{label} is a class: expected a layer, {label}(...)")
     for names in FACES:
         forward, backward = (getattr(checked, name, None) for name in names)
         if callable(forward) and callable(backward):
-            return Subject(label, forward, backward, _named(label, forward, inputs), is_layer=True, **more)
+            return forward, backward
     if not callable(checked):
         raise TypeError(
             f"{label} has no methods forward and backward: "
             "expected a layer, a pair (forward, backward), or a function that returns a loss and its gradients"
         )
-    label = getattr(checked, "__name__", label)
-    return Subject(label, checked, None, _named(label, checked, inputs), **more)
+    return checked, None
 
 
-def _pair(checked: Any, inputs: tuple[Any, ...], **more: Any) -> Subject:
-    if len(checked) != 2 or not all(map(callable, checked)):
-        raise TypeError("a pair must be two functions, (forward, backward)")
-    if more["options"]:
-        raise TypeError(f"a pair takes no further arguments, got {', '.join(more['options'])}")
-    forward, backward = checked
-    label = getattr(forward, "__name__", type(forward).__name__)
-    has_params = len(inputs) == 2 and isinstance(inputs[1], Mapping)
-    given = inputs[0] if len(inputs) == 1 or has_params else inputs
-    given = given if isinstance(given, Mapping | tuple | list) else (given,)
-    named = _named(label, forward, given, *inputs[1:] if has_params else ())
-    return Subject(label, forward, backward, named, params_first=has_params, **more)
-
-
-def _named(label: str, forward: Callable[..., Any], inputs: Any, *params: Any) -> dict[str, Any]:
-    """Return the inputs by the names of forward's arguments, in their order; params come first."""
+def _named(label: str, forward: Callable[..., Any], inputs: Any) -> dict[str, Any]:
+    """Return the inputs by the names of forward's arguments, in their order."""
     signature = signature_of(forward)
-    names = signature.names[len(params) :]
+    names = signature.names
     if not isinstance(inputs, Mapping):
         if len(inputs) > len(names) and not signature.more:
             raise TypeError(f"forward of {label} takes {len(names)} inputs, got {len(inputs)}")
@@ -88,8 +78,7 @@ def _named(label: str, forward: Callable[..., Any], inputs: Any, *params: Any) -
         raise TypeError(f"{label} takes {', '.join(names)}, got {', '.join(unknown)}")
     if set(inputs) <= set(names):
         inputs = {name: inputs[name] for name in names if name in inputs}
-    named = dict(zip(["params"], params, strict=False)) | dict(inputs)
-    return {name: _as_array(name, value) for name, value in named.items()}
+    return {name: _as_array(name, value) for name, value in inputs.items()}
 
 
 def _as_array(name: str, value: Any) -> Any:

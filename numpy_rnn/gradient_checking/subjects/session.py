@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +13,13 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.subjects.calls import RATES, arrays_in, as_list, is_number
 from numpy_rnn.gradient_checking.subjects.gradients import as_gradient, gradient_places
 from numpy_rnn.gradient_checking.subjects.leaves import follow, put
-from numpy_rnn.gradient_checking.subjects.signatures import signature_of
 from numpy_rnn.gradient_checking.subjects.state import is_floating, restorers
 from numpy_rnn.gradient_checking.subjects.variables import swapped_in
 
 if TYPE_CHECKING:
     from numpy_rnn.gradient_checking.subjects.subject import Subject
 
-__all__ = ["FLUSHES", "Session", "same"]
+__all__ = ["FLUSHES", "Session", "moved", "same"]
 
 FLUSHES = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "reset_gradients", "clear_grads", "zero")
 
@@ -29,6 +27,12 @@ FLUSHES = ("zero_grad", "zero_grads", "zero_gradients", "flush_gradients", "rese
 def same(a: Any, b: Any) -> bool:
     """Whether two arrays are equal, bit for bit, nan included."""
     return np.shape(a) == np.shape(b) and np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc")
+
+
+def moved(x: Array, rng: np.random.Generator) -> Array:
+    """Return other numbers, close to those of an array."""
+    size = float(np.abs(x[np.isfinite(x)]).max(initial=0)) or 1.0
+    return np.asarray(x + 1e-3 * size * rng.standard_normal(x.shape))
 
 
 class Session:
@@ -59,26 +63,32 @@ class Session:
 
     def call_forward(self, values: Mapping[str, Any]) -> None:
         """Call forward in the present state."""
-        args, options, keywords = self.root["args"], self.root["options"], self.subject.keywords
+        leaves, args = self.subject.leaves, self.root["args"]
         for name, value in values.items():
-            if name in args and not (name in self.subject.leaves and self.subject.leaves[name].is_inside):
+            if name not in leaves or (leaves[name].is_argument and not leaves[name].is_inside):
                 args[name] = value
-            elif name in self.subject.further_inputs:
-                options[name] = value
             elif isinstance(old := self.read(name), np.ndarray):
                 old[...] = value
             else:  # a number, or a list of numbers
                 new = value.tolist() if isinstance(old, list) else value.dtype.type(value)
-                put(self.root, self.subject.leaves[name].paths[0], new)
+                put(self.root, leaves[name].paths[0], new)
         for name in FLUSHES:  # as a training loop does between two steps
             if callable(flush := getattr(self.root["self"], name, None)):
                 flush()
-        given = {name: args[name] for name in keywords if name in args} | options
-        with self._own_variables():
-            self.returned = self.root["forward"](*(v for n, v in args.items() if n not in keywords), **given)
+        self.returned = self._call("forward", args)
 
-    def _own_variables(self) -> AbstractContextManager[None]:
-        return swapped_in(self.subject.scopes, [self.root[k] for k in range(len(self.subject.scopes))])
+    def _call(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Call forward or backward; by keyword after an argument that keeps its default.
+
+        The names of those after its named arguments, as in `*inputs`, are no identifiers.
+        """
+        names = self.subject.argument_names[name]
+        if further := [key for key in given if not key.isidentifier()]:
+            names = [key for key in given if key in names or key in further]
+        first = [*itertools.takewhile(given.__contains__, names)]
+        keywords = {key: value for key, value in given.items() if key not in first}
+        with swapped_in(self.subject.scopes, [self.root[k] for k in range(len(self.subject.scopes))]):
+            return self.root[name](*(given[key] for key in first), **keywords)
 
     def outputs(self) -> list[Array]:
         """Return the arrays that the last forward returned, or left in an attribute."""
@@ -107,30 +117,14 @@ class Session:
             return rest[0] if len(rest) == 1 and not isinstance(rest[0], np.ndarray) else rest or None
         if callable(zero_grad := getattr(self.root["self"], "zero_grad", None)):
             zero_grad()
-        with self._own_variables():
-            returned = self._with_arguments(self.root["backward"], upstream)
-        if not calls.upstreams and upstream[0].ndim:
-            return returned * upstream[0]  # f' of an elementwise f, such as tanh and 1 - tanh^2
-        return returned
-
-    def _with_arguments(self, backward: Callable[..., Any], upstream: list[Array]) -> Any:
-        """Call backward; by keyword after an argument that keeps its default."""
-        arranged, given = self.subject.calls.arranged(self.items, upstream), {}
-        for name, (kind, what) in self.subject.calls.arguments.items():
-            if kind == "upstream":
-                given[name] = arranged[what]
-            elif kind == "cache":
-                given[name] = as_list(self.returned)[what]
-            else:
-                given[name] = self.root["args"][what] if kind == "input" else 1.0
-        names = [*given] if any(name.startswith("*") for name in given) else signature_of(backward).names
-        first = [given.pop(name) for name in list(itertools.takewhile(given.__contains__, names))]
-        return backward(*first, **given)
+        returned = self._call("backward", calls.given(self.returned, self.items, upstream, self.root["args"]))
+        is_slope = not calls.upstreams and upstream[0].ndim  # of an elementwise function, such as 1 - tanh^2
+        return returned * upstream[0] if is_slope else returned
 
     def _learning_rate(self, name: str) -> float:
         """Return the factor of the update that backward makes, or 0: its argument, or an attribute."""
         if any(kind == "rate" for kind, _ in self.subject.calls.arguments.values()):
             return 1.0
         owners = follow(self.root, self.subject.leaves[name].paths[0][:-1]), self.root["self"]
-        rates = (follow(owner, ((".", rate),)) for owner in owners for rate in RATES)
+        rates = (follow(owner, (rate,)) for owner in owners for rate in RATES)
         return next((float(rate) for rate in rates if is_number(rate)), 0.0)

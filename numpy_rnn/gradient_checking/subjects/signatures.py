@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
@@ -22,8 +21,12 @@ class Signature(NamedTuple):
     more: bool  # whether any number may follow, as *arguments
     keywords: list[str]  # those by keyword alone
 
+    @property
+    def required(self) -> list[str]:
+        return [name for name in self.names if name not in self.default]
 
-def signature_of(function: Callable[..., Any]) -> Signature:
+
+def signature_of(function: Any) -> Signature:
     """Return the names of the arguments; a built-in function without a signature may take any."""
     try:
         parameters = inspect.signature(function).parameters.values()

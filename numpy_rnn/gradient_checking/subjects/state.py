@@ -10,10 +10,10 @@ import copy
 import random
 import sys
 import types
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -22,9 +22,12 @@ from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
 
-__all__ = ["ATOMS", "Original", "Path", "is_floating", "kept_randomness", "restorers", "steps_from", "walk"]
+__all__ = ["ATOMS", "Attribute", "Original", "Path", "UsedGenerators"]
+__all__ += ["can_be_copied", "is_floating", "is_rows", "kept_randomness"]
+__all__ += ["restorers", "steps_from", "walk"]
 
-Path = tuple[tuple[str, Any], ...]  # steps such as (".", "cell"), (".", "params"), ("[", "W")
+UsedGenerators = Callable[[], list[Callable[[], None]]]  # see kept_randomness
+Path = tuple[Any, ...]  # the keys that lead to something: of dictionaries and sequences, and attributes
 
 ATOMS = (
     type, str, bytes, int, float, complex, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc,
@@ -35,23 +38,35 @@ MOST = 1_000_000  # objects that are looked at, not counting texts and integers
 _FLOATS = [np.dtype(kind) for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)]
 
 
+class Attribute(str):
+    """A key in a path that is the name of an attribute."""
+
+    __slots__ = ()
+
+
 def is_floating(value: Any) -> bool:
     """Whether `value` is an array of real or complex floating-point numbers."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
 
 
-def steps_from(value: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
-    """Yield what a container or an object holds, each with the step that leads there: an attribute or an item."""
-    if value is None or isinstance(value, ATOMS):
+def is_rows(value: Any) -> bool:
+    """Whether a list holds floating-point numbers, or lists of them in equal lengths; or it is such a number."""
+    if isinstance(value, list):
+        return bool(value) and all(map(is_rows, value)) and len({np.shape(row) for row in value}) == 1
+    return isinstance(value, float | np.floating)
+
+
+def steps_from(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a container or an object holds, each with its key; a list of numbers is taken as a whole."""
+    if value is None or isinstance(value, ATOMS) or is_rows(value):
         return
     if isinstance(value, dict | MappingProxyType):
-        yield from ((("[", key), member) for key, member in value.items())
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        yield from ((("[", k), value[k]) for k in np.ndindex(value.shape))
+        yield from value.items()
+    elif isinstance(value, np.ndarray):
+        yield from np.ndenumerate(value) if value.dtype == object else ()
     elif isinstance(value, list | tuple | deque) and not hasattr(type(value), "_fields"):
-        yield from ((("[", k), member) for k, member in enumerate(value))
-    yield from (((".", name), getattr(value, name)) for name in _slots(value))
-    yield from (((".", name), member) for name, member in _attributes(value).items())
+        yield from enumerate(value)
+    yield from ((Attribute(name), member) for name, member in (_slots(value) | _attributes(value)).items())
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -59,24 +74,18 @@ def _attributes(value: Any) -> dict[str, Any]:
     return attributes if isinstance(attributes, dict) else {}
 
 
-def _slots(value: Any) -> list[str]:
+def _slots(value: Any) -> dict[str, Any]:
     """Return the attributes that an object has outside its `__dict__`."""
-    cls: Any = type(value)
-    return [name for name in _slots_of(cls) if hasattr(value, name)]
+    if isinstance(value, partial | types.MethodType):
+        names = ["func", "args", "keywords"] if isinstance(value, partial) else ["__self__"]
+        return {name: getattr(value, name) for name in names}
+    if hasattr(type(value), "_asdict"):
+        return dict(value._asdict())
+    state = object.__getstate__(value)  # a pair if there are slots
+    return state[1] if isinstance(state, tuple) else {}
 
 
-@lru_cache(maxsize=1000)
-def _slots_of(cls: type) -> list[str]:
-    if issubclass(cls, partial):
-        return ["func", "args", "keywords"]
-    if issubclass(cls, types.MethodType):
-        return ["__self__"]
-    slots = [vars(base).get("__slots__", ()) for base in cls.__mro__] + [getattr(cls, "_fields", ())]
-    names = [name for some in slots for name in ((some,) if isinstance(some, str) else some)]
-    return [name for name in names if name not in ("__dict__", "__weakref__")]
-
-
-def walk(root: Any) -> Iterator[tuple[Path, Any]]:
+def walk(root: Any, steps: Callable[[Any], Iterator[tuple[Any, Any]]] = steps_from) -> Iterator[tuple[Path, Any]]:
     """Yield `root` and everything in it with the path to it, nearest first; what has several paths, by each of them.
 
     Only the first path is followed further.
@@ -88,10 +97,8 @@ def walk(root: Any) -> Iterator[tuple[Path, Any]]:
         yield path, value
         if id(value) not in seen:
             seen.add(id(value))
-            members = (
-                (step, member) for step, member in steps_from(value) if not isinstance(member, str | bytes | int)
-            )
-            waiting.extend(((*path, step), member) for step, member in members)
+            members = (step for step in steps(value) if not isinstance(step[1], str | bytes | int))
+            waiting.extend(((*path, key), member) for key, member in members)
 
 
 def _unique(root: Any) -> list[Any]:
@@ -104,46 +111,26 @@ class Original:
     def __init__(self, root: Any, kept: Collection[int] = ()) -> None:
         self.root, found = root, _unique(root)
         self.arrays = [value for value in found if is_floating(value) and id(value) not in kept]
-        self.shared = Counter(id(_owner(array)) for array in self.arrays)
-        self.fixed = [value for value in found if not _can_be_copied(value)]
-        # deepcopy knows no proxies, and asks for the attribute `__deepcopy__`, which may be an item of a dictionary.
-        self.proxies = [value for value in found if isinstance(value, MappingProxyType)]
+        self.fixed = [value for value in found if _is_opaque(value) and not can_be_copied(value)]
+        # deepcopy cannot copy dictionaries whose items are attributes: it asks for the attribute `__deepcopy__`.
         self.records = [v for v in found if isinstance(v, dict) and hasattr(type(v), "__getattr__")]
         # Nor does it replace classes, as in `self.dtype = np.float32`.
-        objects = [value for value in found if not isinstance(value, ATOMS)]
         self.classes = [
-            (value, name) for value in objects for name, member in _attributes(value).items()
-            if isinstance(member, type) and issubclass(member, np.floating)
+            (value, name) for value in found for name, member in _attributes(value).items()
+            if not isinstance(value, ATOMS) and isinstance(member, type) and issubclass(member, np.floating)
         ]  # fmt: skip
 
     def copy(self, dtype: DTypeLike) -> Any:
-        """Return a deep copy that computes in float64 or complex128; arrays that shared memory share it again.
-
-        Raises
-        ------
-        TypeError
-            Something cannot be copied.
-        """
-        dtype = np.dtype(dtype)
+        """Return a deep copy that computes in float64 or complex128; arrays that shared memory share it again."""
+        dtype, owners = np.dtype(dtype), dict[int, Array]()
         # Each dtype is a single object, so the memo can replace it too: `layer.dtype` changes with the arrays.
         memo: dict[int, Any] = {id(other): dtype for other in _FLOATS} | {id(value): value for value in self.fixed}
-        flat: dict[int, Array] = {}
-        for array in self.arrays:
-            owner = _owner(array)
-            is_plain = type(array) is np.ndarray and owner.dtype == array.dtype and owner.flags.c_contiguous
-            if self.shared[id(owner)] > 1 and is_plain:
-                converted = flat.setdefault(id(owner), owner.astype(dtype).reshape(-1))
-                memo[id(array)] = _same_view(array, owner, converted)
-            else:
-                memo[id(array)] = array.astype(dtype)
-                _attributes(memo[id(array)]).update(_attributes(array))  # of a subclass
-        contents: list[dict[Any, Any]] = [{} for _ in self.proxies] + [type(v).__new__(type(v)) for v in self.records]
-        memo |= {id(value): inside for value, inside in zip([*self.proxies, *self.records], contents, strict=True)}
-        memo |= {id(value): MappingProxyType(memo[id(value)]) for value in self.proxies}
+        memo |= {id(array): _converted(array, dtype, owners) for array in self.arrays}
+        memo |= {id(value): dict.__new__(type(value)) for value in self.records}
         try:
             result = copy.deepcopy(self.root, memo)
-            for value, inside in zip([*self.proxies, *self.records], contents, strict=True):
-                dict.update(inside, copy.deepcopy(dict(value), memo))
+            for value in self.records:
+                dict.update(memo[id(value)], copy.deepcopy(dict(value), memo))
         except Exception as error:
             words = (str(error).splitlines() or [""])[0]
             raise TypeError(
@@ -155,11 +142,29 @@ class Original:
         return result
 
 
-def _can_be_copied(value: Any) -> bool:
-    """Whether `copy.deepcopy` can copy something that holds nothing, unlike modules, files, locks and iterators."""
+def _converted(array: Array, dtype: np.dtype[Any], owners: dict[int, Array]) -> Array:
+    """Return a copy of an array in another dtype; of a view, the same view of the copy of its owner."""
+    owner = array if array.base is None else array.base
+    if type(array) is not np.ndarray or type(owner) is not np.ndarray or owner.dtype != array.dtype:
+        result = array.astype(dtype)
+        _attributes(result).update(_attributes(array))  # of a subclass
+        return result
+    flat = owners.setdefault(id(owner), owner.ravel(order="K").astype(dtype))
+    offset = (array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // array.itemsize
+    strides = [stride // array.itemsize * dtype.itemsize for stride in array.strides]
+    return np.ndarray(array.shape, dtype, flat.data, offset * dtype.itemsize, strides)
+
+
+def _is_opaque(value: Any) -> bool:
+    """Whether nothing is known of what a value holds."""
+    if isinstance(value, ATOMS + HOLDERS):
+        return isinstance(value, types.ModuleType)
     is_library = type(value).__module__.partition(".")[0] in sys.stdlib_module_names
-    if isinstance(value, ATOMS + HOLDERS) or (not is_library and any(True for _ in steps_from(value))):
-        return not isinstance(value, types.ModuleType)
+    return is_library or not any(True for _ in steps_from(value))
+
+
+def can_be_copied(value: Any) -> bool:
+    """Whether `copy.deepcopy` copies a value, unlike modules, files, locks and iterators."""
     try:
         copy.deepcopy(value)
     except Exception:
@@ -167,25 +172,10 @@ def _can_be_copied(value: Any) -> bool:
     return True
 
 
-def _owner(array: Array) -> Array:
-    """Return the array that owns the memory of a view."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def _same_view(array: Array, owner: Array, flat: Array) -> Array:
-    """Return the view of `flat`, a converted copy of `owner`, that `array` is of `owner`."""
-    size = owner.itemsize
-    start = (array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // size
-    strides = [stride // size * flat.itemsize for stride in array.strides]
-    return np.lib.stride_tricks.as_strided(flat[start:], array.shape, strides)
-
-
-def restorers(root: Any) -> list[Callable[[], None]]:
-    """Return functions that put everything in `root` back to its present state: contents, numbers, generators."""
+def restorers(objects: Iterable[Any]) -> list[Callable[[], None]]:
+    """Return functions that put everything in some objects back to its present state."""
     found: list[Callable[[], None]] = []
-    for value in _unique(root):
+    for value in _unique(objects):
         if isinstance(value, ATOMS):
             continue
         if isinstance(value, np.ndarray) and value.flags.writeable:
@@ -196,37 +186,38 @@ def restorers(root: Any) -> list[Callable[[], None]]:
             found.append(partial(setattr, value.bit_generator, "state", value.bit_generator.state))
         elif isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
             found.append(partial(value.setstate, value.getstate()))
-        containers = [
-            c for c in (value, getattr(value, "__dict__", None)) if isinstance(c, dict | list | deque | set)
-        ]
-        found += [partial(_refill, c, dict(c) if isinstance(c, dict) else list(c)) for c in containers]
+        for container in (value, getattr(value, "__dict__", None)):
+            if isinstance(container, dict):
+                found.append(partial(_refill, container, container.update, dict(container)))
+            elif isinstance(container, list | deque | set):
+                add = container.update if isinstance(container, set) else container.extend
+                found.append(partial(_refill, container, add, list(container)))
         if not isinstance(value, tuple | partial | types.MethodType):
-            found += [partial(object.__setattr__, value, name, getattr(value, name)) for name in _slots(value)]
+            found += [partial(object.__setattr__, value, name, member) for name, member in _slots(value).items()]
     return found
 
 
-def _refill(container: Any, contents: Any) -> None:
+def _refill(container: Any, add: Callable[[Any], None], contents: Any) -> None:
     container.clear()
-    (container.extend if isinstance(container, list | deque) else container.update)(contents)
+    add(contents)
 
 
 @contextmanager
-def kept_randomness() -> Iterator[Callable[[], list[Callable[[], None]]]]:
-    """Leave the generators of `np.random` and `random` as they were.
+def kept_randomness() -> Iterator[UsedGenerators]:
+    """Leave the generators of `np.random` and `random` as they are now.
 
-    Gives a function that returns what sets back those that have been used since.
+    Gives a function that returns what puts back those that have been used since.
     """
-    before, python_before = np.random.get_state(), random.getstate()  # noqa: NPY002
-    reset: Callable[[], None] = partial(np.random.set_state, before)
-    python_reset: Callable[[], None] = partial(random.setstate, python_before)
+    modules: tuple[Any, ...] = (np.random, random)
+    generators = [module.random.__self__ for module in modules]
+    before = [(restorers([generator]), repr(generator.__getstate__())) for generator in generators]
 
     def used() -> list[Callable[[], None]]:
-        now = np.random.get_state()  # noqa: NPY002
-        moved = not all(map(np.array_equal, now, before))
-        return [reset] * moved + [python_reset] * (random.getstate() != python_before)
+        now = [repr(generator.__getstate__()) for generator in generators]
+        return [reset for (resets, old), new in zip(before, now, strict=True) if new != old for reset in resets]
 
     try:
         yield used
     finally:
-        reset()
-        python_reset()
+        for reset in used():
+            reset()

@@ -6,24 +6,22 @@ copy runs, these variables hold the copy's values, and afterwards the user's own
 
 from __future__ import annotations
 
-import copy
 import dis
 import itertools
 import sys
 import sysconfig
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from numpy_rnn.gradient_checking.subjects.state import ATOMS, steps_from
+from numpy_rnn.gradient_checking.subjects.state import ATOMS, can_be_copied, steps_from, walk
 
 __all__ = ["Scope", "scopes_of", "swapped_in"]
 
-_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-_OURS = (str(Path(__file__).parents[2]),)
+_LIBRARIES = (*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[2]))
 
 
 class Scope:
@@ -51,25 +49,25 @@ class Scope:
             for name, value in values.items():
                 setattr(self.where, name, value)
         else:
-            for name, cell in _cells(self.where):
+            for name, cell in _cells(self.where).items():
                 if name in values:
                     cell.cell_contents = values[name]
-            values = {**_variables(self.where), **values}
-            self.where.__defaults__ = tuple(values[name] for name in _with_default(self.where)) or None
-            self.where.__kwdefaults__ = {name: values[name] for name in self.where.__kwdefaults__ or ()} or None
+            now, keywords = _variables(self.where) | values, self.where.__kwdefaults__
+            self.where.__defaults__ = tuple(now[name] for name in _with_default(self.where)) or None
+            self.where.__kwdefaults__ = keywords and {name: now[name] for name in keywords}
 
 
-def _variables(where: Any) -> Mapping[str, Any]:
+def _variables(where: Any) -> dict[str, Any]:
     """Return all variables of a namespace."""
     if isinstance(where, types.FunctionType):
-        values = {name: cell.cell_contents for name, cell in _cells(where) if cell != types.CellType()}
+        values = {name: cell.cell_contents for name, cell in _cells(where).items() if cell != types.CellType()}
         values |= zip(_with_default(where), where.__defaults__ or (), strict=True)
         return values | (where.__kwdefaults__ or {})
-    return vars(where) if isinstance(where, type) else where
+    return dict(vars(where)) if isinstance(where, type) else where
 
 
-def _cells(function: types.FunctionType) -> Iterator[tuple[str, types.CellType]]:
-    return zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+def _cells(function: types.FunctionType) -> dict[str, types.CellType]:
+    return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
 
 
 def _with_default(function: types.FunctionType) -> Sequence[str]:
@@ -80,13 +78,8 @@ def _with_default(function: types.FunctionType) -> Sequence[str]:
 
 def _is_data(value: Any) -> bool:
     """Whether the value of a variable is no code and can be copied."""
-    if isinstance(value, type | types.ModuleType | types.BuiltinFunctionType) or hasattr(type(value), "__get__"):
-        return False
-    try:
-        copy.deepcopy(value)
-    except Exception:
-        return False
-    return True
+    is_code = isinstance(value, type | types.ModuleType | types.BuiltinFunctionType)
+    return not is_code and not hasattr(type(value), "__get__") and can_be_copied(value)
 
 
 @contextmanager
@@ -106,7 +99,7 @@ def swapped_in(scopes: Sequence[Scope], values: Sequence[dict[str, Any]]) -> Ite
 
 def scopes_of(*roots: Any) -> list[Scope]:
     """Return the variables outside their arguments that the functions of `roots` may read or set."""
-    code = _code_of(roots, _LIBRARIES + _OURS)
+    code = [value for value in {id(v): v for _, v in walk(roots, _inside)}.values() if _is_own(value)]
     modules: dict[int, tuple[dict[str, Any], set[str]]] = {}
     for function in (value for value in code if isinstance(value, types.FunctionType)):
         for namespace, names in _namespaces(function):
@@ -114,34 +107,31 @@ def scopes_of(*roots: Any) -> list[Scope]:
     return [scope for scope in (*itertools.starmap(Scope, modules.values()), *map(Scope, code)) if scope.names]
 
 
-def _code_of(roots: Iterable[Any], libraries: tuple[str, ...]) -> list[Any]:
-    """Return the functions and classes that `roots` lead to, except those in files of `libraries`."""
-    waiting, seen = list(roots), dict[int, Any]()
-    found: list[Any] = []
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen[id(value)] = value
-        if isinstance(value, types.FunctionType):
-            if not value.__code__.co_filename.startswith(libraries):
-                found.append(value)
-                waiting += [space[name] for space, names in _namespaces(value) for name in names if name in space]
-                waiting += _variables(value).values()
-        elif isinstance(value, type):
-            module = sys.modules.get(value.__module__)
-            path = getattr(module, "__file__", None) or value.__module__  # a file that runpy runs is no module
-            if not (value.__module__ == "builtins" or path.startswith(libraries)):
-                found.append(value)
-                waiting += value.__mro__[1:]
-                for member in vars(value).values():  # functions, also in class methods and properties
-                    inside = (getattr(member, name, None) for name in ("__func__", "fget", "__wrapped__"))
-                    waiting += [f for f in (member, *inside) if isinstance(f, types.FunctionType)]
-        elif isinstance(value, types.MethodType):
-            waiting += [value.__func__, value.__self__]
-        elif not isinstance(value, ATOMS):
-            waiting += [type(value), *(member for _, member in steps_from(value))]
-    return found
+def _inside(value: Any) -> Iterator[tuple[None, Any]]:
+    """Yield what code may use by using a value: what it holds, and of functions and classes, what they mention."""
+    members: list[Any] = []
+    if isinstance(value, types.MethodType):
+        members = [value.__func__, value.__self__]
+    elif isinstance(value, types.FunctionType) and _is_own(value):
+        mentioned = [space[name] for space, names in _namespaces(value) for name in names if name in space]
+        members = [*mentioned, *_variables(value).values()]
+    elif isinstance(value, type) and _is_own(value):
+        own = list(vars(value).values())  # functions, also in class methods and properties
+        own += [getattr(member, name, None) for member in own for name in ("__func__", "fget", "__wrapped__")]
+        members = [*value.__mro__[1:], *(member for member in own if isinstance(member, types.FunctionType))]
+    elif not isinstance(value, ATOMS):
+        members = [type(value), *(member for _, member in steps_from(value))]
+    yield from ((None, member) for member in members)
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a value is a function or class of the user's, rather than of a library."""
+    if isinstance(value, types.FunctionType):
+        return not value.__code__.co_filename.startswith(_LIBRARIES)
+    if not isinstance(value, type) or value.__module__ == "builtins":
+        return False
+    path = getattr(sys.modules.get(value.__module__), "__file__", None) or ""  # a file that runpy runs is no module
+    return not path.startswith(_LIBRARIES)
 
 
 @lru_cache(maxsize=10_000)
@@ -160,5 +150,5 @@ def _namespaces(function: types.FunctionType) -> Iterator[tuple[dict[str, Any], 
     for module in [function.__globals__.get(name) for name in variables]:
         if isinstance(module, types.ModuleType):  # as in `import settings`
             path = getattr(module, "__file__", None) or ""
-            if module.__name__ not in sys.stdlib_module_names and not path.startswith(_LIBRARIES + _OURS):
+            if module.__name__ not in sys.stdlib_module_names and not path.startswith(_LIBRARIES):
                 yield vars(module), attributes

@@ -15,6 +15,8 @@ from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftma
 
 __all__ = ["check_named", "check_shipped"]
 
+EMPTY = inspect.Parameter.empty
+
 
 def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
     """Check every layer of this package, with shapes in which all lengths differ."""
@@ -37,24 +39,13 @@ def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
 
 
 def check_named(
-    checked: Any,
-    target: str,
-    inputs: Mapping[str, Any],
-    params: Mapping[str, Any],
-    init: Mapping[str, Any],
+    checked: Any, target: str, inputs: Mapping[str, Any], params: Mapping[str, Any], init: Mapping[str, Any],
     **options: Any,
-) -> GradcheckReport:
-    """Check a layer, a class, a function, a method or a pair of these, with arguments given by name.
+) -> GradcheckReport:  # fmt: skip
+    """Check a layer, a class, a function, a method or a pair of these: the value of `target`, "file.py:expression".
 
-    Parameters
-    ----------
-    checked : object
-        The value of `target`, "file.py:expression".
-    inputs, params, init : mappings from names to arrays
-        The arguments of forward, the members of a dictionary that is one of these arguments, and the arguments of the
-        constructor if `checked` is a class.
-    **options
-        Those of `gradcheck`.
+    The arguments of forward, the members of a dictionary that is one of them, and the arguments of the constructor if
+    `checked` is a class, are given by name. The options are those of `gradcheck`.
     """
     if isinstance(checked, type):
         signature = _signature(checked)
@@ -78,16 +69,14 @@ def check_named(
     names = list(signature.parameters)
     if names[:1] == ["self"]:
         raise ValueError(f"{label} is a method without its object: write {label.replace('.', '(...).')}")
-    if not params:
-        values = _arguments(label, signature, inputs, "--input", otherwise)
-        return gradcheck(checked, *([values] if pair else values.values()), **options)
-    free = [n for n, p in signature.parameters.items() if n not in inputs and (p.default is p.empty or "param" in n)]
-    if not free:
-        raise ValueError(f"--param fills a dictionary, as in f(params, x), but {label} takes {', '.join(names)}")
-    values = _arguments(label, signature, {free[0]: params, **inputs}, "--input", otherwise)
-    if pair and free[0] == names[0]:
-        del values[free[0]]
-        return gradcheck(checked, values, params, **options)
+    if params:
+        free = [n for n in names if n not in inputs and (signature.parameters[n].default is EMPTY or "param" in n)]
+        if not free:
+            raise ValueError(f"--param fills a dictionary, as in f(params, x), but {label} takes {', '.join(names)}")
+        inputs = {free[0]: params, **inputs}
+    values = _arguments(label, signature, inputs, "--input", otherwise)
+    if params and pair and free[0] == names[0]:
+        return gradcheck(checked, {name: values[name] for name in values if name != free[0]}, params, **options)
     return gradcheck(checked, *([values] if pair else values.values()), **options)
 
 
@@ -106,7 +95,7 @@ def _arguments(
     names, unknown = list(parameters), [name for name in given if name not in parameters]
     if unknown and len(names) == len(signature.parameters):
         raise ValueError(f"{label} takes {', '.join(names) or 'no arguments'}, got {option} {', '.join(unknown)}")
-    if missing := [n for n, p in parameters.items() if p.default is p.empty and n not in given]:
+    if missing := [n for n, p in parameters.items() if p.default is EMPTY and n not in given]:
         fix = " ".join(f"{option} {name}=SHAPE" for name in missing)
         raise ValueError(f"{label} needs {', '.join(missing)}: add {fix}{otherwise}")
     last = max((names.index(name) for name in given if name in parameters), default=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import operator
 from bisect import bisect_right
@@ -16,7 +17,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.replay import Change, Item, Now, Replay
-from numpy_rnn.gradient_checking.lines.tape import Event, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Group, Operation
 
 __all__ = ["Correction", "Corrections"]
 
@@ -94,7 +95,7 @@ class Corrections:
         if len(operations) > 1 and sum(b is not None for b in before) >= len(before) - 3:
             yield Correction(1, words + "was there before", lambda now: now.value + (now.look(before[now.index]) if before[now.index] else 0))
         if name:
-            for s in self._every_series(operations):
+            for s in self._every_series(*self._where(operations)):
                 if s.words == f"`{name}`" and s.always:
                     yield Correction(1, f"{words}{s.words} has accumulated before", lambda now, s=s: now.value + now.look(s.items[now.index]))
 
@@ -109,7 +110,9 @@ class Corrections:
 
     def _changes(self, operations: list[Operation]) -> Iterator[Correction]:
         o, shape = operations[0], operations[0].value.shape
-        every = list(self._series(operations))
+        every = list(self._series(*self._where(operations)))
+        if len(operations) > 1:
+            every.append(Series("the value of another step", [(p.value, p.out) for p in reversed(operations)], False))
         for s in [s for s in every if s.near and 1 < s.items[0][0].ndim < 5]:
             for axes in (a for r in (1, 2) for a in itertools.combinations(range(s.items[0][0].ndim), r)):
                 if s.items[0][0].sum(axis=axes).shape == shape:
@@ -118,7 +121,7 @@ class Corrections:
                         if np.shape(o.given[k]) == shape:
                             yield Correction(2, f"{words} belongs in place of {{{k}}}", lambda now, k=k, s=s, axes=axes: self._with(now, k, now.look(s.items[now.index]).sum(axis=axes)))
         for cost, words, f in self._of_value(shape, every):
-            explicit = 0.3 * (o.name in ("mul", "truediv") and "factor" in words and any(np.ndim(x) == 0 for x in o.given + [0] * (len(o.given) == 1)))
+            explicit = 0.3 * (o.name in ("mul", "truediv") and "factor" in words and any(np.ndim(x) == 0 for x in o.given))
             yield Correction(cost - explicit, words, lambda now, f=f: f(now, now.value), is_order=" axis " in words)
         if o.name in OPERATORS and len(o.given) == 2:
             symbol, other = OPERATORS[o.name]
@@ -150,7 +153,8 @@ class Corrections:
                 yield Correction(2, "the order of {%d} over the steps should be reversed" % k, lambda now, k=k, order=order: self._with(now, k, now.look(order[now.index])))
             for s in every:
                 if s.items[0][0].shape == np.shape(x):
-                    yield Correction(1.5 if s.near else 2, f"{s.words} belongs in place of {{{k}}}", lambda now, k=k, look=self._look(s): self._with(now, k, look(now)))
+                    same = s.words.startswith(f"{self._input(o, k)} (line")
+                    yield Correction(1.5 if s.near else 2 + same, f"{s.words} belongs in place of {{{k}}}", lambda now, k=k, look=self._look(s): self._with(now, k, look(now)))
             yield from self._other_reductions(operations, k)
             for axes in (a for r in range(1, np.ndim(x) + 1) for a in itertools.combinations(range(np.ndim(x)), r)):
                 name = o.name if o.name in REDUCTIONS else "sum"
@@ -213,12 +217,19 @@ class Corrections:
     def _with(self, now: Now, k: int, new: Array) -> Any:
         return now.operation.f([*now.inputs[:k], new, *now.inputs[k + 1 :]])[0]
 
+    def _where(self, operations: list[Operation]) -> tuple[str, list[int]]:
+        return self.trace.nodes[operations[0].node].function, [self._time(o) for o in operations]
+
     def _input(self, o: Operation, k: int) -> str:
-        """Return the name of an operand: of the array with the same numbers, or of the expression that made it."""
-        ids = o.inputs[k]
+        """Return the source of an operand."""
+        texts = operands(self.trace.nodes[o.node].text)
+        return f"`{texts[k]}`" if len(texts) == len(o.given) else self._name(o.inputs[k], self._time(o))
+
+    def _name(self, ids: Array, time: int) -> str:
+        """Return the name of an array with these numbers, or the expression that made it."""
         for events in (self.trace.backward_events, self.trace.forward_events):
             for e in reversed(events):
-                if e.kind != "append" and e.position <= self._time(o) and np.array_equal(e.ids, ids):
+                if e.kind != "append" and e.position <= time and np.array_equal(e.ids, ids):
                     return f"`{self.trace.nodes[e.node].text}`"
         made = next((p for p in self.trace.backward + self.trace.forward if np.array_equal(p.out, ids)), None)
         return f"`{self.trace.nodes[made.node].text}`" if made else "an operand"
@@ -226,9 +237,36 @@ class Corrections:
     def _time(self, o: Operation) -> int:
         return o.index
 
-    def _series(self, operations: list[Operation]) -> Iterator[Series]:
+    def of_reading(self, groups: list[Group]) -> list[Correction]:
+        """Return what should be read in place of arrays of forward."""
+        shapes = [[ids.shape for _, ids in g.items] for g in groups]
+        if any(shape != shapes[0] for shape in shapes):
+            return []
+        given = [k for k, (_, ids) in enumerate(groups[0].items) if ids.size and (self.j.made_by[ids] < 0).all()]
+        every: list[tuple[float, str, list[list[Array]]]] = []
+        old = [[v for v, _ in g.items] for g in groups]
+        n, text = len(groups), self.trace.nodes[groups[0].node].text
+        elements = groups[0].elements
+        if given and len(elements) > 1 and all([v.shape for v in e] == shapes[0] for e in elements):
+            size = len(elements)
+            for step in (1, -1):
+                for words, places in (("at the wrong step", [g.place + step for g in groups]), ("in the wrong order", range(n)[::step])):
+                    every.append((1.6, f"`{text}` is read {words}", [groups[i].elements[p % size] for i, p in enumerate(places)]))
+        for k in given:
+            name = self._name(groups[0].items[k][1], groups[-1].position + 1)
+            for s in self._series(self.trace.nodes[groups[0].node].function, [g.position for g in groups]):
+                if s.items[0][0].shape == shapes[0][k]:
+                    new = [[s.items[i][0] if m == k else v for m, v in enumerate(values)] for i, values in enumerate(old)]
+                    cost, words = 1.7 if s.near else 2.2, f"{s.words} belongs in place of {name}"
+                    if s.words.startswith(f"`{text}` (line"):
+                        cost, words = 1.3, f"this `{text}` is not {s.words}: forward keeps another array in its place"
+                    every.append((cost + 0.3 * (len(given) > 1), words, new))
+        right = self.replay.mended_by_reading(groups, [new for _, _, new in every]) if given else []
+        return [Correction(every[k][0], every[k][1].replace("{{", "{").replace("}}", "}"), lambda now: now.value) for k in right]
+
+    def _series(self, function: str, times: list[int]) -> Iterator[Series]:
         seen = set()
-        for s in self._every_series(operations):
+        for s in self._every_series(function, times):
             shape = s.items[0][0].shape
             key = b"".join(np.asarray(v).tobytes() for v, _ in s.items), shape
             if any(v.shape != shape for v, _ in s.items) or key in seen:
@@ -238,10 +276,9 @@ class Corrections:
             if len(shape) == 2:
                 yield Series(f"{s.words}.T", [(v.T, ids.T) for v, ids in s.items], s.near)
 
-    def _every_series(self, operations: list[Operation]) -> Iterator[Series]:
-        """Yield the named values of the function, as they are when the operations run, and then those of forward."""
-        function, n = self.trace.nodes[operations[0].node].function, len(operations)
-        times = [self._time(o) for o in operations]
+    def _every_series(self, function: str, times: list[int]) -> Iterator[Series]:
+        """Yield the named values of a function, as they are at these times, and then those of forward."""
+        n = len(times)
         for (where, text), events in self.environment.items():
             positions = [e.position for e in events]
             found = [bisect_right(positions, t) - 1 for t in times]
@@ -249,8 +286,6 @@ class Corrections:
                 none = np.zeros_like(events[0].value), np.zeros_like(events[0].ids)
                 items = [(events[k].value, events[k].ids) if k >= 0 else none for k in found]
                 yield Series(f"`{braced(text)}`", items, True, min(found) >= 0)
-        if n > 1:
-            yield Series("the value of another step", [(o.value, o.out) for o in reversed(operations)], False)
         for (kind, number), family in self.families.items():
             node = self.trace.nodes[number]
             words = f"`{braced(node.text)}` (line {node.line})"
@@ -264,6 +299,21 @@ class Corrections:
                     yield Series(words + at, window[::-1], False)
                     if n > 1:
                         yield Series(words + at, window, False)
+
+
+def operands(text: str) -> list[str]:
+    """Return the operands of an operation, in order."""
+    statement = ast.parse(text).body[0]
+    if isinstance(statement, ast.AugAssign):
+        return [ast.unparse(statement.target), ast.unparse(statement.value)]
+    node = statement.value if isinstance(statement, ast.Expr) else statement
+    if isinstance(node, ast.BinOp):
+        return [ast.unparse(node.left), ast.unparse(node.right)]
+    if isinstance(node, ast.UnaryOp):
+        return [ast.unparse(node.operand)]
+    if isinstance(node, ast.Call):
+        return [ast.unparse(a) for a in node.args if not isinstance(a, ast.Constant)]
+    return []
 
 
 def braced(text: str) -> str:

@@ -101,9 +101,9 @@ def _suspect(experiment: Experiment, j: Judgement) -> Suspect | None:
     found = find_suspect(j)
     if found is None:
         return None
-    node = j.trace.nodes[found.operation.node]
+    filename, line = found.line(j)
     step = step_of(j, found.target) if found.target is not None else None
-    return Suspect(node.filename, node.line, linecache.getline(node.filename, node.line).strip(), step, explanation(j, found))
+    return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found))
 
 
 def _lines(j: Judgement, suspect: Suspect | None) -> list[Line]:

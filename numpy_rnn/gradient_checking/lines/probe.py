@@ -10,7 +10,7 @@ import numpy as np
 from numpy_rnn.gradient_checking.lines.local import OPERATORS, floats_in, is_float
 from numpy_rnn.gradient_checking.lines.recorder import Recorder
 from numpy_rnn.gradient_checking.lines.shadow import owner
-from numpy_rnn.gradient_checking.lines.tape import is_leaf, is_written
+from numpy_rnn.gradient_checking.lines.tape import Group, is_leaf, is_written
 
 __all__ = ["Probe"]
 
@@ -27,6 +27,7 @@ class Probe(Recorder):
         f = OPERATORS[name]
         result = f(*operands)
         if is_float(result) and any(self.has_ids(x) for x in operands):
+            operands = tuple(float(x) if type(x) is int else x for x in operands)
             self.record(node, f, operands, {}, [result], elementwise=name != "matmult")
         return result
 
@@ -71,6 +72,8 @@ class Probe(Recorder):
 
     def item(self, node: int, x: Any, index: Any) -> Any:
         result = x[index]
+        if not is_float(x):
+            self.read_group(node, result, x, index)
         if is_float(x) and is_float(result):
             if not isinstance(result, np.ndarray):
                 self.shadow.set(result, self.shadow.ids(x)[index])
@@ -78,6 +81,15 @@ class Probe(Recorder):
                 self.move(node, [x], lambda ids: [ids[0][index]], [result])
             self.event(node, result, "read")
         return result
+
+    def read_group(self, node: int, value: Any, owner: Any = None, index: Any = None) -> None:
+        """Note the arrays in something that is read: it may be the wrong element of a list."""
+        if found := arrays_in(value):
+            items = [(np.array(v), self.shadow.ids(v).copy()) for v in found]
+            group = Group(node, items, len(self.tape))
+            if isinstance(owner, list | tuple) and isinstance(index, int | np.integer):
+                group.place, group.elements = int(index) % len(owner), [arrays_in(e) for e in owner]
+            self.groups.append(group)
 
     def alias(self, node: int, safe: bool, passes: bool, plain: bool, value: Any, slot: int = 0) -> Any:
         """A copy, so that the line that names or returns an array is an operation of its own."""
@@ -89,6 +101,18 @@ class Probe(Recorder):
         result = value.copy()
         self.move(node, [value], lambda ids: [ids[0]], [result])
         self.tape[-1].passes, self.tape[-1].slot = passes, slot
+        return result
+
+    def unpack(self, node: int, value: Any) -> Any:
+        """Let two names for one array, out of a cache, be two arrays."""
+        if not self.copies or type(value) not in (tuple, list):
+            return value
+        seen: set[int] = set()
+        result = []
+        for v in value:
+            again = isinstance(v, np.ndarray) and id(v) in seen
+            seen.add(id(v))
+            result.append(self.alias(node, True, True, True, v) if again else v)
         return result
 
     def slice(self, node: int, *ends: Any) -> slice:
@@ -151,6 +175,7 @@ class Probe(Recorder):
         old = x.copy()
         numbers = self.shadow.ids(x).copy()
         np.copyto(x, f(x, value), casting="same_kind")
+        value = float(value) if type(value) is int else value
         self.record(node, f, (old, value), {}, [x], name != "matmult", ids={id(old): numbers})
         self.tape[-1].part = np.array(value) if name == "add" else None
         self.event(node, x, "note")
@@ -174,6 +199,7 @@ class Probe(Recorder):
     def note(self, node: int, value: Any) -> None:
         if is_float(value):
             self.event(node, value, "note")
+            self.read_group(node, value)
 
     def leave(self, node: int, value: Any) -> Any:
         for v in floats_in([value, getattr(value, "__dict__", None)]):
@@ -184,3 +210,7 @@ class Probe(Recorder):
 def is_fancy(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(part, np.ndarray | list) for part in parts)
+
+
+def arrays_in(value: Any) -> list[Any]:
+    return [v for v in floats_in([value, getattr(value, "__dict__", None)]) if isinstance(v, np.ndarray)]

@@ -33,6 +33,7 @@ class Quantity:
     missing: list[int] = field(default_factory=list)  # "sum", "use": the nodes of the others
     name: str = ""  # of a tensor
     variable: bytes = b""
+    ids: Array | None = None  # "total": the numbers of what it is the gradient of
 
 
 def close(a: Array, b: Array) -> bool:
@@ -72,11 +73,11 @@ class Quantities:
                 self._add(Quantity("total", -1, 0, gradient, name=name, variable=variable(trace.leaves[name][0])))
         named = sorted(trace.forward_events, key=lambda e: ("note", "read", "append", "return").index(e.kind))
         for e in (e for e in named if e.kind == "note"):
-            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids)))
+            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), ids=e.ids))
         for o in trace.forward:
-            self._add(Quantity("total", o.node, o.time, g[o.out], variable=variable(o.out)))
+            self._add(Quantity("total", o.node, o.time, g[o.out], variable=variable(o.out), ids=o.out))
         for e in (e for e in named if e.kind != "note"):
-            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids)))
+            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), ids=e.ids))
 
     def _add(self, q: Quantity) -> None:
         """The same quantity at other times belongs to the same family."""

@@ -11,7 +11,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.local import MOVES, derivatives, floats_in, is_float, substituted
 from numpy_rnn.gradient_checking.lines.rewrite import Node
 from numpy_rnn.gradient_checking.lines.shadow import Shadow
-from numpy_rnn.gradient_checking.lines.tape import Event, Operation, floats_or_complex
+from numpy_rnn.gradient_checking.lines.tape import Event, Group, Operation, floats_or_complex
 
 __all__ = ["Recorder", "TooLarge"]
 
@@ -28,6 +28,7 @@ class Recorder:
         self.shadow = Shadow()
         self.tape: list[Operation] = []
         self.events: list[Event] = []
+        self.groups: list[Group] = []
         self.times: Counter[int] = Counter()
         self.events_times: Counter[tuple[int, str]] = Counter()
         self.work = 0

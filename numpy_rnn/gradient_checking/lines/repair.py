@@ -33,7 +33,7 @@ class Repair:
         smooth = [~trace.kinks[n].ravel() for n in names]
         got = [trace.values[n].ravel() for n in names]
         self.error = np.concatenate([(t - v) * s for t, v, s in zip(true, got, smooth, strict=True)] or [np.zeros(0)])
-        made = [o.out.ravel() for o in trace.backward]
+        made = [o.out.ravel() for o in trace.backward] + [ids.ravel() for r in trace.groups for _, ids in r.items]
         numbers = np.unique(np.concatenate([*made, self.ids, np.zeros(1, int)]))
         self.row = np.full(trace.count, -1)
         self.row[numbers] = np.arange(len(numbers))

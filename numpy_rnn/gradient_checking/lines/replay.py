@@ -13,7 +13,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
-from numpy_rnn.gradient_checking.lines.tape import Operation
+from numpy_rnn.gradient_checking.lines.tape import Group, Operation
 
 __all__ = ["Change", "Now", "Replay"]
 
@@ -43,6 +43,36 @@ class Replay:
         for position in np.unique(made[made >= 0]):
             here = made == position
             self.settled[int(position)] = self.row[self.repair.ids[here]], self.repair.error[here]
+
+    def mended_by_reading(self, groups: list[Group], changes: list[list[list[Array]]]) -> list[int]:
+        """Return which changes of what is read make every gradient right: for each group, its new values."""
+        alive = list(range(len(changes)))
+        delta = np.zeros((self.repair.G.shape[0] + 1, len(alive)))
+        waiting = list(range(len(groups)))
+        for position, o in enumerate(self.trace.backward):
+            wrong = np.zeros(len(alive), bool)
+            while waiting and groups[waiting[0]].position <= o.index:
+                i = waiting.pop(0)
+                for before in groups[i - 1 : i] if i else []:
+                    for _, ids in before.items:
+                        delta[self.row[ids.ravel()]] = 0
+                for column, k in enumerate(alive):
+                    for (old, ids), new in zip(groups[i].items, changes[k][i], strict=True):
+                        delta[self.row[ids.ravel()], column] = (new - old).ravel()
+            self._advance(o, delta, wrong)
+            delta, alive = self._without_wrong(position, delta, alive, wrong)
+            if not alive:
+                return []
+        return self._all_right(delta, alive)
+
+    def _without_wrong(self, position: int, delta: Array, alive: list[int], wrong: Array) -> tuple[Array, list[int]]:
+        """Drop the changes with which a gradient that is made at a position is not right."""
+        if position in self.settled:
+            rows, errors = self.settled[position]
+            wrong |= ~(np.abs(delta[rows] - errors[:, None]).max(axis=0) <= 1e-6 * self.repair.size)
+        if not wrong.any():
+            return delta, alive
+        return delta[:, ~wrong], [k for k, w in zip(alive, wrong, strict=True) if not w]
 
     def mended(self, operations: list[Operation], changes: list[Change]) -> list[int]:
         """Return which changes of these operations make every gradient right."""
@@ -89,11 +119,10 @@ class Replay:
                     delta[self.row[o.out.ravel()], column] = 0 if d is None else d
             else:
                 self._advance(o, delta, wrong)
-            if position in self.settled:
-                rows, errors = self.settled[position]
-                wrong |= ~(np.abs(delta[rows] - errors[:, None]).max(axis=0) <= 1e-6 * self.repair.size)
-            if wrong.any():
-                delta, alive = delta[:, ~wrong], [k for k, w in zip(alive, wrong, strict=True) if not w]
+            delta, alive = self._without_wrong(position, delta, alive, wrong)
+        return self._all_right(delta, alive)
+
+    def _all_right(self, delta: Array, alive: list[int]) -> list[int]:
         error = np.abs(delta[self.row[self.repair.ids]] - self.repair.error[:, None]).max(axis=0, initial=0)
         return [k for k, e in zip(alive, error, strict=True) if e <= 1e-6 * self.repair.size]
 

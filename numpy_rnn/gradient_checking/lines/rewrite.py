@@ -60,7 +60,9 @@ class Rewriter(ast.NodeTransformer):
         self.functions.append(node.name)
         self.changed.append(changed_in_place(node))
         self.parameters.append({a.arg for a in node.args.args})
-        node.body = self.block(node.body)
+        notes = [as_statement(self.probe("note", a, ast.Name(a.arg, ast.Load()), text=a.arg)) for a in node.args.args]
+        head = [node.body[0]] if is_docstring(node.body[0]) else []
+        node.body = [*head, *notes, *self.block(node.body[len(head) :])]
         self.functions.pop()
         self.changed.pop()
         self.parameters.pop()
@@ -142,7 +144,10 @@ class Rewriter(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> Any:
         text = ast.unparse(node)
         names = {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+        is_unpacked = isinstance(node.targets[0], ast.Tuple | ast.List) and not isinstance(node.value, ast.Tuple)
         node.value = self.bound(node.value, node, text, safe=not names & self.changed[-1])
+        if is_unpacked:
+            node.value = self.probe("unpack", node, node.value, text=text)
         after: list[ast.stmt] = []
         targets = []
         for target in node.targets:
@@ -213,6 +218,10 @@ def changed_in_place(function: ast.FunctionDef) -> set[str]:
 def has_item(index: ast.AST) -> bool:
     """Whether an index is itself an element of something, such as `targets[t]`."""
     return any(isinstance(n, ast.Subscript) for n in ast.walk(index))
+
+
+def is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def as_statement(call: ast.Call) -> ast.stmt:

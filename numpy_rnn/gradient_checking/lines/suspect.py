@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 from dataclasses import dataclass
 
 import numpy as np
 
 from numpy_rnn.gradient_checking.lines.corrections import Correction, Corrections
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes, step_count
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
-from numpy_rnn.gradient_checking.lines.tape import Operation
+from numpy_rnn.gradient_checking.lines.tape import Group, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
+MISTAKE = 1.6  # the cost of a line that computes what forward's tape gives with one mistake
+JACOBIAN = 2.1
 SPECIAL = 2.5
 NOT_FOUND = 3.8  # the cost of a line for which no correction is known, but some value would make everything right
 RIGHT = 3.0  # more for a line that computes a gradient already
@@ -28,14 +33,18 @@ class Found:
     correction: Correction | None = None
     target: Quantity | None = None
     is_right: bool = False
+    mistake: Mistake | None = None
+    place: tuple[str, int] | None = None  # where, if it is not at the operation
+
+    def line(self, j: Judgement) -> tuple[str, int]:
+        return self.place or j.line(self.operation)
 
 
 def find_suspect(j: Judgement) -> Found | None:
     found = candidates(j) if j.repair.size else of_another_shape(j)
     if not found:
         return None
-    line = j.line(found[0].operation)
-    here = [f for f in found if j.line(f.operation) == line]
+    here = [f for f in found if f.line(j) == found[0].line(j)]
     reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
     best = next((f for f in here if f.target is not None and f.operation is found[0].operation), found[0])
     best.correction = reason if reason is None or best is found[0] or reason.cost < 3 else None
@@ -45,6 +54,8 @@ def find_suspect(j: Judgement) -> Found | None:
 def candidates(j: Judgement) -> list[Found]:
     """Return the operations that may be wrong, the likeliest first."""
     corrections, found = Corrections(j), []
+    wrong_passes = mistakes(j.trace, j.quantities, corrections.sizes)
+    found += from_mistakes(j, wrong_passes)
     confirmed = confirmed_operations(j)
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
@@ -67,9 +78,10 @@ def candidates(j: Judgement) -> list[Found]:
             if maker is not None:
                 o, cost = maker, c.cost
             explicit = c.words.endswith(("in place of `+`", "in place of `-`")) or (" factor " in c.words and c.cost < 1.8)
-            if is_right or (reads_right_values(j, maker) if maker else reads_right):
-                cost -= 0.6 * (c.becomes is not None and not c.target)
-            elif not explicit:
+            reads = reads_right_values(j, maker) if maker else reads_right
+            if is_right or explicit or reads:
+                cost -= 0.6 * (c.becomes is not None and not c.target and (reads or " factor " in c.words))
+            else:
                 cost += 2 if c.target else 1
             found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
         if not right and possible and j.is_visible(operations[0].node) and operations[0].given:
@@ -77,9 +89,49 @@ def candidates(j: Judgement) -> list[Found]:
             if not unknown and not any(map(j.is_gradient_like, operations)):
                 unknown = [o for o in operations if (not o.moves or o.where is not None) and not j.is_known_value(o.value)]
             if unknown:
-                special = all(map(j.repair.is_special, operations))
-                found.append(Found((SPECIAL if special else NOT_FOUND) + extra + (not reads_right), unknown[0], None, None, is_right))
+                cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
+                cost = cost if any(map(j.is_gradient_like, operations)) else JACOBIAN
+                found.append(Found(cost + extra + (not reads_right), unknown[0], None, None, is_right))
+    groups: dict[int, list[Group]] = {}
+    for g in j.trace.groups:
+        groups.setdefault(g.node, []).append(g)
+    for every in groups.values():
+        readers = [o for o in j.trace.backward if o.index >= every[0].position]
+        for c in corrections.of_reading(every) if readers else ():
+            node = j.trace.nodes[every[0].node]
+            found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
     return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
+
+
+def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
+    """Return for each mistake the first operation that computes what it should with the mistake."""
+    found = []
+    for mistake in wrong_passes:
+        if mistake.step is not None:
+            found += left_out(j, mistake)
+            continue
+        changed = [q for q in j.quantities.all if q.ids is not None and not close(q.gradient, mistake.gradient[q.ids])]
+        for o in j.trace.backward:
+            what = j.what[id(o)]
+            if j.repair.influences(o) and j.is_visible(o.node) and not (o.passes and not o.slot) and not (what and what.kind == "total"):
+                q = next((q for q in changed if q.gradient.shape == o.value.shape and close(o.value, mistake.gradient[q.ids])), None)
+                if q is not None:
+                    found.append(Found(MISTAKE + 0.6 * (not reads_right_values(j, o)), o, None, q, mistake=mistake))
+                    break
+    return found
+
+
+def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
+    """Return the loop that leaves out a step: around operations of backward that run once less than forward's."""
+    steps = step_count(j.trace) - 1
+    for (number, _), operations in j.by_place.items():
+        node = j.trace.nodes[number]
+        if len(operations) == steps:
+            tree = ast.parse("".join(linecache.getlines(node.filename)))
+            loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
+            if loops:
+                return [Found(0.5, operations[0], mistake=mistake, place=(node.filename, max(n.lineno for n in loops)))]
+    return []
 
 
 def to_blame(corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]) -> Operation | None:
@@ -90,10 +142,13 @@ def to_blame(corrections: Corrections, operations: list[Operation], c: Correctio
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.operand is None:
         return None
-    maker = corrections._maker(o, c.operand)
-    if maker is None or j.line(maker) == j.line(o) or id(maker) in confirmed:
+    maker = corrections._maker(operations[0], c.operand)
+    maker = maker if maker is not None and maker.slot else corrections._maker(o, c.operand)
+    if maker is None or j.line(maker) == j.line(o):
         return None
-    if not j.is_gradient_like(maker) and not (maker.slot and not maker.value.any()):
+    if maker.slot and not maker.value.any():  # zeros are handed over
+        return maker
+    if id(maker) in confirmed or not j.is_gradient_like(maker):
         return None
     return maker
 

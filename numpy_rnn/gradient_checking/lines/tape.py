@@ -10,7 +10,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Event", "Operation", "floats_or_complex", "is_leaf", "is_written"]
+__all__ = ["Event", "Group", "Operation", "floats_or_complex", "is_leaf", "is_written"]
 
 BUILTINS = (sum, float, abs, max, min, pow, *(f for f in vars(math).values() if callable(f)))
 
@@ -52,6 +52,17 @@ class Event:
     position: int  # number of operations before it
     kind: str
     array: Any = field(repr=False, default=None)
+
+
+@dataclass
+class Group:
+    """What is read at a place at one time: an array with a name, or the arrays in an element of a list."""
+
+    node: int
+    items: list[tuple[Array, Array]]  # values and numbers
+    position: int
+    place: int = 0  # in a list
+    elements: list[list[Array]] = field(default_factory=list)  # all elements of that list
 
 
 def is_leaf(f: Any) -> bool:

@@ -15,7 +15,7 @@ from numpy_rnn.gradient_checking.lines.probe import Probe
 from numpy_rnn.gradient_checking.lines.reach import reached_functions
 from numpy_rnn.gradient_checking.lines.rewrite import Node
 from numpy_rnn.gradient_checking.lines.shadow import in_memory
-from numpy_rnn.gradient_checking.lines.tape import Event, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Group, Operation
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["CannotFollow", "Trace", "callables", "follow"]
@@ -32,6 +32,7 @@ class Trace:
     backward: list[Operation]
     forward_events: list[Event]
     backward_events: list[Event]
+    groups: list[Group]  # what backward reads
     count: int  # of numbers
     seeds: list[tuple[Array, Array]]  # numbers of the outputs, their upstream gradients
     leaves: dict[str, list[Array]]  # numbers of each tensor
@@ -109,7 +110,9 @@ def _run(
         names = ", ".join(without_source) or "backward"
         raise CannotFollow(f"the source of {names} is not available")
     trace = Trace(
-        probe.nodes, forward, backward, forward_events, backward_events, probe.shadow.count, seeds, {}, {}, gradients, {},
+        probe.nodes, forward, backward, forward_events, backward_events,
+        [r for r in probe.groups if r.position > backward[0].index or len(probe.tape) > after_forward <= r.position],
+        probe.shadow.count, seeds, {}, {}, gradients, {},
         {n: t.shape for n, t in tensors.items()}, {n: t.spread(t.kinks) == 1 for n, t in tensors.items()},
         [ids for u in experiment.upstream if u.ndim for ids in _places(probe, u)]
         + [np.array([n]) for n in probe.shadow.constants.values()],

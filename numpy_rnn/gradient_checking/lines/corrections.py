@@ -106,7 +106,7 @@ class Corrections:
             is_zero = not any(p.value.any() for p in operations)
             for window in self.j.targets(operations[len(start) :]) if is_zero or self.j.is_gradient_like(o) else ():
                 qs = start + window
-                yield Correction(1.9 if is_zero else COST[window[0].kind], "", lambda now, qs=qs: qs[now.index].gradient, qs)
+                yield Correction(1.1 if is_zero else COST[window[0].kind], "", lambda now, qs=qs: qs[now.index].gradient, qs)
 
     def _changes(self, operations: list[Operation]) -> Iterator[Correction]:
         o, shape = operations[0], operations[0].value.shape
@@ -121,8 +121,7 @@ class Corrections:
                         if np.shape(o.given[k]) == shape:
                             yield Correction(2, f"{words} belongs in place of {{{k}}}", lambda now, k=k, s=s, axes=axes: self._with(now, k, now.look(s.items[now.index]).sum(axis=axes)))
         for cost, words, f in self._of_value(shape, every):
-            explicit = 0.3 * (o.name in ("mul", "truediv") and "factor" in words and any(np.ndim(x) == 0 for x in o.given))
-            yield Correction(cost - explicit, words, lambda now, f=f: f(now, now.value), is_order=" axis " in words)
+            yield Correction(cost, words, lambda now, f=f: f(now, now.value), is_order=" axis " in words)
         if o.name in OPERATORS and len(o.given) == 2:
             symbol, other = OPERATORS[o.name]
             words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"

@@ -51,8 +51,9 @@ class Judgement:
         self.known_values = self._known_values()
         for o in self.trace.backward:
             depends[o.rows[depends[o.columns]]] = True
-            if start and (self.what[id(o)] is not None or self.has_effect(o)):
+            if start and self.what[id(o)] is not None:
                 depends[o.out] = True
+        self.has_upstream = not start
         return depends
 
     def has_effect(self, o: Operation) -> bool:
@@ -70,7 +71,7 @@ class Judgement:
         return passed
 
     def is_gradient_like(self, o: Operation) -> bool:
-        return bool(self.depends[o.out].any())
+        return bool(self.depends[o.out].any()) or not self.has_upstream and self.has_effect(o)
 
     def is_right(self, o: Operation) -> bool:
         return self.right[id(o)]
@@ -102,7 +103,8 @@ class Judgement:
         return {self.trace.backward[k].node for k in np.unique(self.made_by[o.columns]) if k >= 0}
 
     def is_unknown(self, o: Operation) -> bool:
-        return self.is_gradient_like(o) and not self.right[id(o)] and not self.is_multiple_of_known(o.value)
+        is_known = self.what[id(o)] is not None or not o.value.any() or self.is_multiple_of_known(o.value)
+        return self.is_gradient_like(o) and not is_known
 
     def _right(self) -> dict[int, bool]:
         """An operation is right if its value is a gradient, or a sum that adds up such values."""

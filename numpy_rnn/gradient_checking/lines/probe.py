@@ -74,6 +74,8 @@ class Probe(Recorder):
         result = x[index]
         if not is_float(x):
             self.read_group(node, result, x, index)
+            if is_float(result):
+                self.event(node, result, "read")
         if is_float(x) and is_float(result):
             if not isinstance(result, np.ndarray):
                 self.shadow.set(result, self.shadow.ids(x)[index])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,14 +41,14 @@ class Found:
 
 
 def find_suspect(j: Judgement) -> Found | None:
+    """Return the likeliest operation, with all that is known of its line."""
     found = candidates(j) if j.repair.size else of_another_shape(j)
     if not found:
         return None
-    here = [f for f in found if f.line(j) == found[0].line(j)]
+    here = [f for f in found if f.line(j) == found[0].line(j) and f.cost < found[0].cost + 2]
+    first = next((f for f in here if f.target is not None and f.operation is found[0].operation), found[0])
     reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
-    best = next((f for f in here if f.target is not None and f.operation is found[0].operation), found[0])
-    best.correction = reason if reason is None or best is found[0] or reason.cost < 3 else None
-    return best
+    return replace(first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=found[0].place)
 
 
 def candidates(j: Judgement) -> list[Found]:
@@ -68,19 +68,22 @@ def candidates(j: Judgement) -> list[Found]:
         wrong = [o for o in operations if not is_whole(j, o)] or operations
         reads_right = any(reads_right_values(j, o) for o in wrong if o.value.any() or len(wrong) == 1)
         extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
-        extra += PASSES * all(o.passes and not o.slot for o in operations)
+        is_return = all(o.passes and not o.slot for o in operations)
         right = corrections.of(operations, every)
         target = next((c.target for c in right if c.target), None)
         for c in right:
             wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)]
             o, cost = operations[wrong[0] if wrong else 0], c.cost + extra
+            cost += is_return * (0.5 if "path through" in c.words else PASSES)
+            if c.target and any(is_part_of(q, t) for p, t in zip(operations, c.target, strict=True) for q in j.quantities.matches(p.value)):
+                cost -= 0.8 if c.target[0].kind == "total" else 2
             maker = to_blame(corrections, operations, c, confirmed)
             if maker is not None:
                 o, cost = maker, c.cost
-            explicit = c.words.endswith(("in place of `+`", "in place of `-`")) or (" factor " in c.words and c.cost < 1.8)
+            explicit = c.words.endswith(("in place of `+`", "in place of `-`"))
             reads = reads_right_values(j, maker) if maker else reads_right
             if is_right or explicit or reads:
-                cost -= 0.6 * (c.becomes is not None and not c.target and (reads or " factor " in c.words))
+                cost -= 0.6 * (c.becomes is not None and not c.target and reads)
             else:
                 cost += 2 if c.target else 1
             found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
@@ -91,7 +94,7 @@ def candidates(j: Judgement) -> list[Found]:
             if unknown:
                 cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
                 cost = cost if any(map(j.is_gradient_like, operations)) else JACOBIAN
-                found.append(Found(cost + extra + (not reads_right), unknown[0], None, None, is_right))
+                found.append(Found(cost + extra + PASSES * is_return + (not reads_right), unknown[0], None, None, is_right))
     groups: dict[int, list[Group]] = {}
     for g in j.trace.groups:
         groups.setdefault(g.node, []).append(g)
@@ -112,13 +115,20 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
             continue
         changed = [q for q in j.quantities.all if q.ids is not None and not close(q.gradient, mistake.gradient[q.ids])]
         for o in j.trace.backward:
-            what = j.what[id(o)]
-            if j.repair.influences(o) and j.is_visible(o.node) and not (o.passes and not o.slot) and not (what and what.kind == "total"):
+            is_right = all(is_right_here(j, p) for p in j.by_place[o.node, o.slot])
+            if j.repair.influences(o) and j.is_visible(o.node) and not (o.passes and not o.slot) and not is_right:
                 q = next((q for q in changed if q.gradient.shape == o.value.shape and close(o.value, mistake.gradient[q.ids])), None)
                 if q is not None:
-                    found.append(Found(MISTAKE + 0.6 * (not reads_right_values(j, o)), o, None, q, mistake=mistake))
+                    others = [p for p in j.by_place[o.node, o.slot] if p is not o and is_whole(j, p)]
+                    extra = 0.6 * (not reads_right_values(j, o)) + 0.7 * bool(others)
+                    found.append(Found(MISTAKE + extra, o, None, q, mistake=mistake))
                     break
     return found
+
+
+def is_right_here(j: Judgement, o: Operation) -> bool:
+    what = j.what[id(o)]
+    return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or is_whole(j, o))
 
 
 def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
@@ -132,6 +142,11 @@ def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
             if loops:
                 return [Found(0.5, operations[0], mistake=mistake, place=(node.filename, max(n.lineno for n in loops)))]
     return []
+
+
+def is_part_of(q: Quantity, target: Quantity) -> bool:
+    """Whether a gradient lacks some of the uses of a variable that another one has."""
+    return q.variable == target.variable and q.kind != "total" and set(target.missing) < set(q.missing)
 
 
 def to_blame(corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]) -> Operation | None:

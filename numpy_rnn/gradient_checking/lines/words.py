@@ -42,7 +42,7 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
 
 def explanation(j: Judgement, found: Found) -> str:
     o, target, reason = found.operation, found.target, found.correction
-    said = [reason.words] if reason else []
+    said = [found.mistake.words] if found.mistake else [reason.words] if reason else []
     if target is None:
         return ". ".join(said) or f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
     words = f"this should be {name_of(j, target)}"

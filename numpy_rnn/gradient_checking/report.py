@@ -12,7 +12,8 @@ import numpy as np
 
 from numpy_rnn.display.html import escape, paragraph, table
 from numpy_rnn.gradient_checking.experiment import Experiment
-from numpy_rnn.gradient_checking.lines.explain import Explained, Line, Suspect, annotated, explain
+from numpy_rnn.gradient_checking.lines.explain import Explained, explain
+from numpy_rnn.gradient_checking.lines.lines import Line, Suspect, annotated
 from numpy_rnn.gradient_checking.plot import plot
 from numpy_rnn.gradient_checking.subjects.state import kept_randomness
 from numpy_rnn.gradient_checking.tensors import TensorReport
@@ -44,7 +45,12 @@ class GradcheckReport:
 
     def annotated(self) -> str:
         """Return the source of backward, with the gradient that each line computes as a comment."""
-        return annotated(self.lines) or self.explained.note or "no line of backward computes a gradient"
+        return annotated(self.lines, self.functions[1]) or self.explained.note or "no line of backward has run"
+
+    @property
+    def functions(self) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:
+        """The functions of forward and of backward that ran: file, first line, last line."""
+        return self.explained.functions
 
     @cached_property
     def explained(self) -> Explained:

@@ -45,6 +45,7 @@ class Correction:
     target: list[Quantity] | None = None  # the gradients that the operations should compute
     operand: int | None = None  # the operand that is to blame
     is_order: bool = False  # the elements are right, in another order
+    is_operator: bool = False  # another operator
     becomes: Quantity | None = None  # what the value is with the change
 
 
@@ -56,6 +57,12 @@ class Corrections:
             node = self.trace.nodes[e.node]
             if e.kind in ("note", "read"):
                 self.environment[node.function, node.text].append(e)
+        self.of_forward = np.zeros(self.trace.count, bool)
+        for e in self.trace.forward_events:
+            self.of_forward[e.ids] = True
+        for o in self.trace.forward:
+            for ids in (o.out, *o.inputs):
+                self.of_forward[ids] = True
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)
         for e in self.trace.forward_events:
             if e.kind in ("note", "read"):
@@ -125,7 +132,8 @@ class Corrections:
         if o.name in OPERATORS and len(o.given) == 2:
             symbol, other = OPERATORS[o.name]
             words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"
-            yield Correction(0.9, words, lambda now: getattr(operator, other)(*now.inputs))
+            change = lambda now: getattr(operator, other)(*now.inputs)  # noqa: E731
+            yield Correction(0.9, words, change, is_operator=symbol in "+-")
         for s in every:
             if s.items[0][0].shape == shape:
                 look, cost = self._look(s), 2 if s.near else 3
@@ -162,7 +170,7 @@ class Corrections:
 
     def _other_reductions(self, operations: list[Operation], k: int) -> Iterator[Correction]:
         """Yield other axes for an operand that is a sum: the result need not have the same shape."""
-        made = [self._maker(p, k) for p in operations]
+        made = [self.maker(p, k) for p in operations]
         if any(m is None or m.name not in REDUCTIONS or m.f is None for m in made):
             return
         for axes in (a for r in range(1, made[0].given[0].ndim + 1) for a in itertools.combinations(range(made[0].given[0].ndim), r)):
@@ -172,7 +180,7 @@ class Corrections:
                 return self._with(now, k, getattr(np, m.name)(x, axis=axes, keepdims=True))
             yield Correction(1.5, f"the sum {{{k}}} should be over axis {' and '.join(map(str, axes))}", change, operand=k)
 
-    def _maker(self, o: Operation, k: int) -> Operation | None:
+    def maker(self, o: Operation, k: int) -> Operation | None:
         """Return the operation of backward that made the whole of an operand."""
         made = np.unique(self.j.made_by[o.inputs[k]])
         found = self.trace.backward[made[0]] if len(made) == 1 and made[0] >= 0 else None
@@ -241,7 +249,7 @@ class Corrections:
         shapes = [[ids.shape for _, ids in g.items] for g in groups]
         if any(shape != shapes[0] for shape in shapes):
             return []
-        given = [k for k, (_, ids) in enumerate(groups[0].items) if ids.size and (self.j.made_by[ids] < 0).all()]
+        given = [k for k, (_, ids) in enumerate(groups[0].items) if ids.size and self.of_forward[ids].all()]
         every: list[tuple[float, str, list[list[Array]]]] = []
         old = [[v for v, _ in g.items] for g in groups]
         n, text = len(groups), self.trace.nodes[groups[0].node].text

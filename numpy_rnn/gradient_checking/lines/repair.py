@@ -86,21 +86,3 @@ class Repair:
         reached = self.G[self.row[o.out.ravel()]].any(axis=0)
         wrong = np.abs(self.wanted) > 1e-7 * self.size
         return o.out.size < reached.sum() or (0 < reached.sum() < len(reached) and np.array_equal(reached, wrong))
-
-    def needed(self, o: Operation) -> Array | None:
-        """Return the value of one operation that would solve (1), if there is one and only one."""
-        A = self.G[self.row[o.out.ravel()]]
-        change, _, rank, _ = np.linalg.lstsq(A.T, self.wanted, rcond=1e-11)
-        if rank < len(A) or np.abs(A.T @ change - self.wanted).max() > 1e-6 * np.abs(self.wanted).max():
-            return None
-        return np.asarray(o.value + change.reshape(o.value.shape))
-
-    def mended(self, new: dict[int, Array]) -> bool:
-        """Whether all gradients are right once operations have other values: id of the operation -> values."""
-        delta = np.zeros(self.trace.count)
-        for o in self.trace.backward:
-            if id(o) in new:
-                delta[o.out] = new[id(o)] - o.value
-            else:
-                np.add.at(delta, o.rows, o.values * delta[o.columns])
-        return bool(np.abs(delta[self.ids] - self.error).max(initial=0) <= 1e-6 * self.size)

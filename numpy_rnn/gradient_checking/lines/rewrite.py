@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import linecache
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ class Node:
     line: int
     text: str
     function: str
+    start: int = 0  # columns, in characters
+    end: int = 0
 
 
 class Rewriter(ast.NodeTransformer):
@@ -50,7 +53,7 @@ class Rewriter(ast.NodeTransformer):
         """Build `probe.method(number of the place, *arguments)`."""
         line = getattr(place, "lineno", 0)
         function = self.functions[-1] if self.functions else ""
-        self.nodes.append(Node(self.filename, line, text or ast.unparse(place), function))
+        self.nodes.append(Node(self.filename, line, text or ast.unparse(place), function, *columns(self.filename, place)))
         number = ast.Constant(len(self.nodes) - 1)
         arguments = tuple(a if isinstance(a, ast.AST) else ast.Constant(a) for a in arguments)
         call = ast.Call(ast.Attribute(ast.Constant(PROBE), method, ast.Load()), [number, *arguments], list(keywords))
@@ -71,7 +74,7 @@ class Rewriter(ast.NodeTransformer):
     def bound(self, value: ast.expr, place: ast.AST, text: str, final: bool = False, safe: bool = True) -> ast.expr:
         """Rewrite a value that gets a name or is returned. One that is only another name for an array is copied."""
         if isinstance(value, ast.Tuple):
-            value.elts = [self.bound(e, place, text, final, safe) for e in value.elts]
+            value.elts = [self.bound(e, place, text, True, safe) for e in value.elts]
             return value
         plain = isinstance(value, ast.Name | ast.Attribute | ast.Subscript)
         if not plain and not isinstance(value, ast.Call):
@@ -193,6 +196,14 @@ class Rewriter(ast.NodeTransformer):
             return as_statement(self.probe("add_to_attribute", node, name, *where, value, text=text))
         old = ast.copy_location(ast.Name(target.id, ast.Load()), target)
         return ast.copy_location(ast.Assign([target], self.probe("add_to", node, name, old, value, text=text)), node)
+
+
+def columns(filename: str, place: ast.AST) -> tuple[int, int]:
+    """Return where a place starts and ends in its line; ast counts bytes."""
+    line, start = getattr(place, "lineno", 0), getattr(place, "col_offset", 0)
+    source = linecache.getline(filename, line).rstrip().encode()
+    end = place.end_col_offset if getattr(place, "end_lineno", 0) == line else len(source)
+    return len(source[:start].decode(errors="replace")), len(source[:end].decode(errors="replace"))
 
 
 def changed_in_place(function: ast.FunctionDef) -> set[str]:

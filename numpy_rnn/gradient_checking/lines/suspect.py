@@ -1,9 +1,15 @@
-"""The suspect: the line of backward whose correction is the simplest."""
+"""The suspect: the line of backward that the simplest change makes right, all other lines as they are.
+
+Each line that could be wrong has a cost: that of the simplest change that makes every gradient right, more if the line
+computes a gradient already, or reads something that is no gradient (the mistake may be there), less if it then
+computes a gradient. The line of least cost is named, and of several the first that runs.
+"""
 
 from __future__ import annotations
 
 import ast
 import linecache
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +22,17 @@ from numpy_rnn.gradient_checking.lines.tape import Group, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
-MISTAKE = 1.6  # the cost of a line that computes what forward's tape gives with one mistake
-JACOBIAN = 2.1
-SPECIAL = 2.5
-NOT_FOUND = 3.8  # the cost of a line for which no correction is known, but some value would make everything right
+LEFT_OUT = 0.5  # the cost of a loop that leaves out a step
+MISPLACED = 2.3  # of a line that stores the right values in the wrong places
+MISTAKE = 2.0  # of a line that computes what forward's tape gives with one mistake
+JACOBIAN = 2.1  # of a line for which no change is known: one that computes a derivative of forward,
+SPECIAL = 2.8  # one that could not repair other mistakes,
+NOT_FOUND = 3.8  # any other
 RIGHT = 3.0  # more for a line that computes a gradient already
-PASSES = 2.5  # more for a line that only returns or hands on a value
+READS_WRONG = 1.0  # more for a line that reads what is no gradient
+RETURNS = 2.5  # more for a line that only returns a value
+CONSISTENT = 0.6  # less if the changed line computes a gradient
+PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # less if it computes a part of the gradient that it should
 
 
 @dataclass
@@ -32,7 +43,6 @@ class Found:
     operation: Operation
     correction: Correction | None = None
     target: Quantity | None = None
-    is_right: bool = False
     mistake: Mistake | None = None
     place: tuple[str, int] | None = None  # where, if it is not at the operation
 
@@ -45,65 +55,91 @@ def find_suspect(j: Judgement) -> Found | None:
     found = candidates(j) if j.repair.size else of_another_shape(j)
     if not found:
         return None
-    here = [f for f in found if f.line(j) == found[0].line(j) and f.cost < found[0].cost + 2]
-    first = next((f for f in here if f.target is not None and f.operation is found[0].operation), found[0])
+    best = found[0]
+    here = [f for f in found if f.line(j) == best.line(j) and f.cost < best.cost + 2]
+    first = next((f for f in here if f.target is not None and f.operation is best.operation), best)
     reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
-    return replace(first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=found[0].place)
+    return replace(first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=best.place)
 
 
 def candidates(j: Judgement) -> list[Found]:
     """Return the operations that may be wrong, the likeliest first."""
-    corrections, found = Corrections(j), []
-    wrong_passes = mistakes(j.trace, j.quantities, corrections.sizes)
-    found += from_mistakes(j, wrong_passes)
+    corrections = Corrections(j)
+    found = from_mistakes(j, mistakes(j.trace, j.quantities, corrections.sizes))
     confirmed = confirmed_operations(j)
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
-        if not operations:
-            continue
-        possible = j.repair.possible(operations)
-        if all(map(j.is_gradient_like, operations)) and not possible:
-            continue
-        is_right = all(id(o) in confirmed for o in operations)
-        wrong = [o for o in operations if not is_whole(j, o)] or operations
-        reads_right = any(reads_right_values(j, o) for o in wrong if o.value.any() or len(wrong) == 1)
-        extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
-        is_return = all(o.passes and not o.slot for o in operations)
-        right = corrections.of(operations, every)
-        target = next((c.target for c in right if c.target), None)
-        for c in right:
-            wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)]
-            o, cost = operations[wrong[0] if wrong else 0], c.cost + extra
-            cost += is_return * (0.5 if "path through" in c.words else PASSES)
-            if c.target and any(is_part_of(q, t) for p, t in zip(operations, c.target, strict=True) for q in j.quantities.matches(p.value)):
-                cost -= 0.8 if c.target[0].kind == "total" else 2
-            maker = to_blame(corrections, operations, c, confirmed)
-            if maker is not None:
-                o, cost = maker, c.cost
-            explicit = c.words.endswith(("in place of `+`", "in place of `-`"))
-            reads = reads_right_values(j, maker) if maker else reads_right
-            if is_right or explicit or reads:
-                cost -= 0.6 * (c.becomes is not None and not c.target and reads)
-            else:
-                cost += 2 if c.target else 1
-            found.append(Found(cost, o, c, target[wrong[0] if wrong else 0] if target else None, is_right))
-        if not right and possible and j.is_visible(operations[0].node) and operations[0].given:
-            unknown = [o for o in operations if j.is_unknown(o)] or [o for o in operations if j.loses(o)]
-            if not unknown and not any(map(j.is_gradient_like, operations)):
-                unknown = [o for o in operations if (not o.moves or o.where is not None) and not j.is_known_value(o.value)]
-            if unknown:
-                cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
-                cost = cost if any(map(j.is_gradient_like, operations)) else JACOBIAN
-                found.append(Found(cost + extra + PASSES * is_return + (not reads_right), unknown[0], None, None, is_right))
-    groups: dict[int, list[Group]] = {}
+        if operations:
+            found += at_place(j, corrections, operations, every, confirmed)
+    groups: dict[int, list[Group]] = defaultdict(list)
     for g in j.trace.groups:
-        groups.setdefault(g.node, []).append(g)
-    for every in groups.values():
-        readers = [o for o in j.trace.backward if o.index >= every[0].position]
-        for c in corrections.of_reading(every) if readers else ():
-            node = j.trace.nodes[every[0].node]
+        groups[g.node].append(g)
+    for read in groups.values():
+        readers = [o for o in j.trace.backward if o.index >= read[0].position]
+        node = j.trace.nodes[read[0].node]
+        for c in corrections.of_reading(read) if readers else ():
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
+    found += misplaced(j)
     return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
+
+
+def misplaced(j: Judgement) -> list[Found]:
+    """Return the line that writes the right values to the wrong places, or puts them in the wrong order."""
+    found = []
+    for name, ids in j.trace.finals.items():
+        value, true = j.trace.values[name], j.trace.of_tensor(name, j.quantities.g)
+        made = np.unique(j.made_by[ids])
+        places = {j.trace.backward[k].node for k in made if k >= 0}
+        if value.shape != true.shape or len(places) != 1 or close(value, true):
+            continue
+        for axis in (a for a, n in enumerate(true.shape) if n > 2):
+            rows, right = (list(np.moveaxis(a, axis, 0)) for a in (value, true))
+            if sum(any(row.any() and close(row, r) for r in right) for row in rows) >= len(rows) - 1:
+                words = "the values are right, but in the wrong places: the order of the steps, or an index"
+                last = j.trace.backward[made[-1]]
+                found.append(Found(MISPLACED, last, Correction(MISPLACED, words, lambda now: now.value)))
+                break
+    return found
+
+
+def at_place(
+    j: Judgement, corrections: Corrections, operations: list[Operation], every: list[Operation], confirmed: set[int]
+) -> list[Found]:
+    """Return what may be wrong with the operations of one place in the source."""
+    possible, uses_gradients = j.repair.possible(operations), [j.is_gradient_like(o) for o in operations]
+    if all(uses_gradients) and not possible:
+        return []
+    is_right = all(id(o) in confirmed for o in operations)
+    suspicious = [o for o in operations if not j.is_whole(o)] or operations
+    reads_right = any(j.reads_right_values(o) for o in suspicious if o.value.any() or len(suspicious) == 1)
+    extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
+    returns = all(o.passes and not o.slot for o in operations)
+    found = []
+    right = corrections.of(operations, every)
+    target = next((c.target for c in right if c.target), None)
+    wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
+    for c in right:
+        o, cost = operations[wrong[0]], c.cost + extra + returns * (0.5 if "path through" in c.words else RETURNS)
+        maker = to_blame(corrections, operations, c, confirmed)
+        if maker is not None:
+            o, cost = maker, c.cost
+        reads = j.reads_right_values(maker) if maker else reads_right
+        if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
+            cost -= PART[c.target[0].kind]
+        if reads:
+            cost -= CONSISTENT * (c.becomes is not None and not c.target)
+        elif not (is_right or c.is_operator):
+            cost += READS_WRONG * (2 if c.target else 1)
+        found.append(Found(cost, o, c, target[wrong[0]] if target else None))
+    if not right and possible and operations[0].node in j.visible and operations[0].given:
+        unknown = [o for o in operations if j.is_unknown(o)]
+        if not any(uses_gradients):
+            unknown = [o for o in operations if not (o.moves and o.where is None) and not j.is_known_value(o.value)]
+        if unknown:
+            cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
+            cost = cost if any(uses_gradients) else JACOBIAN
+            found.append(Found(cost + extra + RETURNS * returns + READS_WRONG * (not reads_right), unknown[0]))
+    return found
 
 
 def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
@@ -113,22 +149,27 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
         if mistake.step is not None:
             found += left_out(j, mistake)
             continue
-        changed = [q for q in j.quantities.all if q.ids is not None and not close(q.gradient, mistake.gradient[q.ids])]
+        changed: dict[tuple[int, ...], list[Quantity]] = defaultdict(list)
+        for q in j.quantities.all:
+            if q.ids is not None and not close(q.gradient, mistake.gradient[q.ids]):
+                changed[q.gradient.shape].append(q)
         for o in j.trace.backward:
-            is_right = all(is_right_here(j, p) for p in j.by_place[o.node, o.slot])
-            if j.repair.influences(o) and j.is_visible(o.node) and not (o.passes and not o.slot) and not is_right:
-                q = next((q for q in changed if q.gradient.shape == o.value.shape and close(o.value, mistake.gradient[q.ids])), None)
-                if q is not None:
-                    others = [p for p in j.by_place[o.node, o.slot] if p is not o and is_whole(j, p)]
-                    extra = 0.6 * (not reads_right_values(j, o)) + 0.7 * bool(others)
-                    found.append(Found(MISTAKE + extra, o, None, q, mistake=mistake))
-                    break
+            qs = [q for q in changed[o.value.shape] if close(o.value, mistake.gradient[q.ids])]
+            if not qs or not j.repair.influences(o) or o.node not in j.visible or (o.passes and not o.slot):
+                continue
+            every = j.by_place[o.node, o.slot]
+            telling = [p for p in every if j.reads_right_values(p)] or every
+            if not all(is_right_here(j, p) for p in telling):
+                elsewhere = any(p is not o and j.is_whole(p) for p in every)
+                cost = MISTAKE + 0.6 * (not j.reads_right_values(o)) + 0.7 * elsewhere
+                found.append(Found(cost, o, None, qs[0], mistake))
+                break
     return found
 
 
 def is_right_here(j: Judgement, o: Operation) -> bool:
     what = j.what[id(o)]
-    return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or is_whole(j, o))
+    return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or j.is_whole(o))
 
 
 def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
@@ -140,32 +181,33 @@ def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
             tree = ast.parse("".join(linecache.getlines(node.filename)))
             loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
             if loops:
-                return [Found(0.5, operations[0], mistake=mistake, place=(node.filename, max(n.lineno for n in loops)))]
+                place = node.filename, max(n.lineno for n in loops)
+                return [Found(LEFT_OUT, operations[0], mistake=mistake, place=place)]
     return []
 
 
-def is_part_of(q: Quantity, target: Quantity) -> bool:
-    """Whether a gradient lacks some of the uses of a variable that another one has."""
-    return q.variable == target.variable and q.kind != "total" and set(target.missing) < set(q.missing)
+def is_part(j: Judgement, o: Operation, target: Quantity) -> bool:
+    """Whether an operation computes a gradient that lacks some of the uses of a variable that the target has."""
+    parts = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.kind != "total"]
+    return any(set(target.missing) < set(q.missing) for q in parts)
 
 
-def to_blame(corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]) -> Operation | None:
+def to_blame(
+    corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]
+) -> Operation | None:
     """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
     j, o = corrections.j, operations[-1]
     if c.is_order and o.passes:
-        makers = [j.trace.backward[k] for k in np.unique(j.made_by[o.columns]) if k >= 0]
+        makers = [j.trace.backward[k] for k in j.read_by[j.position[id(o)]]]
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.operand is None:
         return None
-    maker = corrections._maker(operations[0], c.operand)
-    maker = maker if maker is not None and maker.slot else corrections._maker(o, c.operand)
+    maker = corrections.maker(operations[0], c.operand)
+    maker = maker if maker is not None and maker.slot else corrections.maker(o, c.operand)
     if maker is None or j.line(maker) == j.line(o):
         return None
-    if maker.slot and not maker.value.any():  # zeros are handed over
-        return maker
-    if id(maker) in confirmed or not j.is_gradient_like(maker):
-        return None
-    return maker
+    hands_over_zeros = bool(maker.slot) and not maker.value.any()
+    return maker if hands_over_zeros or (id(maker) not in confirmed and j.is_gradient_like(maker)) else None
 
 
 def confirmed_operations(j: Judgement) -> set[int]:
@@ -176,38 +218,20 @@ def confirmed_operations(j: Judgement) -> set[int]:
     confirmed: set[int] = set()
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
-        telling = [o for o in operations if reads_right_values(j, o)]
-        if any(is_whole(j, o) for o in telling) and all(is_whole(j, o) or not o.value.any() for o in telling):
+        telling = [o for o in operations if j.reads_right_values(o)]
+        if any(map(j.is_whole, telling)) and all(j.is_whole(o) or not o.value.any() for o in telling):
             confirmed |= {id(o) for o in operations}
-    readers: dict[int, list[int]] = {}
+    readers: dict[int, list[int]] = defaultdict(list)
     for k, made in enumerate(j.read_by):
         for maker in made:
-            readers.setdefault(maker, []).append(k)
-    whole = [is_whole(j, o) and j.is_visible(o.node) for o in j.trace.backward]
+            readers[maker].append(k)
+    serves = [j.is_whole(o) and o.node in j.visible for o in j.trace.backward]
     ends = set(np.unique(j.made_by[j.repair.ids]).tolist())
-    for k in range(len(whole) - 1, -1, -1):
-        if k in readers and k not in ends and all(whole[r] for r in readers[k]):
-            whole[k] = True
+    for k in range(len(serves) - 1, -1, -1):
+        if readers[k] and k not in ends and all(serves[r] for r in readers[k]):
+            serves[k] = True
             confirmed.add(id(j.trace.backward[k]))
     return confirmed
-
-
-def is_whole(j: Judgement, o: Operation) -> bool:
-    """Whether an operation computes a whole gradient, and does not only give another name to one."""
-    what = j.what[id(o)]
-    if what is None or what.kind != "total" or j.passed_on[o.out].all() or j.is_double(o):
-        return False
-    if o.slot and o.passes:
-        return True
-    if o.moves:
-        makers = j.read_by[j.position[id(o)]]
-        return any(j.line(m) == j.line(o) and is_whole(j, m) for m in (j.trace.backward[k] for k in makers))
-    return not any(x.shape == o.value.shape and np.array_equal(x, o.value) for x in o.given)
-
-
-def reads_right_values(j: Judgement, o: Operation) -> bool:
-    """Whether the gradients that the line of an operation reads are right."""
-    return all(j.what[id(m)] is not None or not m.value.any() for m in j.makers(o) if j.is_gradient_like(m))
 
 
 def of_another_shape(j: Judgement) -> list[Found]:

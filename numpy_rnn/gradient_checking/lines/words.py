@@ -14,14 +14,14 @@ from numpy_rnn.gradient_checking.lines.suspect import Found
 __all__ = ["explanation", "name_of", "step_of"]
 
 
-def name_of(j: Judgement, q: Quantity) -> str:
+def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
     """Return `dL/d(z) (line 7, t = 3)`."""
     node = j.trace.nodes[q.node] if q.node >= 0 else None
     text = q.name or (shortened(node.text) if node else "")
     where = []
     if node:
         where.append(f"line {node.line}")
-    if (step := step_of(j, q)) is not None:
+    if with_step and (step := step_of(j, q)) is not None:
         where.append(f"t = {step}")
     at = f" ({', '.join(where)})" if where else ""
     if q.kind == "total":

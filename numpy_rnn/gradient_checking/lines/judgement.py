@@ -94,7 +94,13 @@ class Judgement:
 
     def reads_right_values(self, o: Operation) -> bool:
         """Whether the gradients that the line of an operation reads are right."""
-        return all(self.what[id(m)] is not None or not m.value.any() for m in self.makers(o) if self.is_gradient_like(m))
+        return all(self._is_known(m) for m in self.makers(o) if self.is_gradient_like(m))
+
+    def _is_known(self, o: Operation) -> bool:
+        """Whether a value is a gradient, or is written to an array that becomes one."""
+        if self.what[id(o)] is not None or not o.value.any():
+            return True
+        return o.where is not None and self.quantities.identify(np.array(o.where[0])) is not None
 
     def _visible(self) -> set[int]:
         """Return the places whose values are read by another line, or are gradients."""

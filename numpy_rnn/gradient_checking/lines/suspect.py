@@ -97,6 +97,8 @@ def misplaced(j: Judgement) -> list[Found]:
             if sum(any(row.any() and close(row, r) for r in right) for row in rows) >= len(rows) - 1:
                 words = "the values are right, but in the wrong places: the order of the steps, or an index"
                 last = j.trace.backward[made[-1]]
+                while last.passes and j.read_by[j.position[id(last)]]:
+                    last = j.trace.backward[j.read_by[j.position[id(last)]][-1]]
                 found.append(Found(MISPLACED, last, Correction(MISPLACED, words, lambda now: now.value)))
                 break
     return found

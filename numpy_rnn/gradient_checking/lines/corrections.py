@@ -35,6 +35,7 @@ class Series:
     items: list[Item]
     near: bool  # it has a name in the same function
     always: bool = True  # before the first of the operations too
+    is_named: bool = False  # in forward
 
 
 @dataclass
@@ -127,7 +128,8 @@ class Corrections:
                     for k in range(len(o.given) if o.f else 0):
                         if np.shape(o.given[k]) == shape:
                             yield Correction(2, f"{words} belongs in place of {{{k}}}", lambda now, k=k, s=s, axes=axes: self._with(now, k, now.look(s.items[now.index]).sum(axis=axes)))
-        for cost, words, f in self._of_value(shape, every):
+        uses_gradients = self.j.is_gradient_like(o)
+        for cost, words, f in self._of_value(shape, every if uses_gradients else []):
             yield Correction(cost, words, lambda now, f=f: f(now, now.value), is_order=" axis " in words)
         if o.name in OPERATORS and len(o.given) == 2:
             symbol, other = OPERATORS[o.name]
@@ -138,6 +140,8 @@ class Corrections:
             if s.items[0][0].shape == shape:
                 look, cost = self._look(s), 2 if s.near else 3
                 yield Correction(cost, f"{s.words} belongs here", lambda now, look=look: look(now))
+                if not uses_gradients:
+                    continue
                 words = f"the path through {s.words} is missing"
                 cost -= 0.3 * s.near
                 yield Correction(cost, words, lambda now, look=look: now.value + look(now))
@@ -153,7 +157,7 @@ class Corrections:
                 yield Correction(2, f"{rest} does not belong here", lambda now, k=k: now.inputs[k])
             if o.f is None:
                 continue
-            for cost, words, f in self._of_value(np.shape(x), every, shape):
+            for cost, words, f in self._of_value(np.shape(x), every if uses_gradients else [], shape):
                 yield Correction(cost + 0.2, f"{words}: {{{k}}}", lambda now, k=k, f=f: self._with(now, k, f(now, now.inputs[k])), operand=k)
             if len(operations) > 1:
                 order = [(p.given[k], p.inputs[k]) for p in reversed(operations)]
@@ -262,7 +266,7 @@ class Corrections:
         for k in given:
             name = self._name(groups[0].items[k][1], groups[-1].position + 1)
             for s in self._series(self.trace.nodes[groups[0].node].function, [g.position for g in groups]):
-                if s.items[0][0].shape == shapes[0][k]:
+                if s.items[0][0].shape == shapes[0][k] and (s.near or s.is_named):
                     new = [[s.items[i][0] if m == k else v for m, v in enumerate(values)] for i, values in enumerate(old)]
                     cost, words = 1.7 if s.near else 2.2, f"{s.words} belongs in place of {name}"
                     if s.words.startswith(f"`{text}` (line"):
@@ -298,14 +302,14 @@ class Corrections:
             words = f"`{braced(node.text)}` (line {node.line})"
             words = f"the derivative of {words}" if kind.startswith("slope") else words
             if len(family) == 1:
-                yield Series(words, family * n, False)
+                yield Series(words, family * n, False, is_named=kind == "note")
             elif kind in ("note", "read") or len(family) == n:
                 for start in range(-1, len(family) - n + 2) if kind == "note" else range(max(1, len(family) - n + 1)):
                     window = [family[k % len(family)] for k in range(start, start + n)]
                     at = "" if len(family) == n and start == 0 else " of another step"
-                    yield Series(words + at, window[::-1], False)
+                    yield Series(words + at, window[::-1], False, is_named=kind == "note")
                     if n > 1:
-                        yield Series(words + at, window, False)
+                        yield Series(words + at, window, False, is_named=kind == "note")
 
 
 def operands(text: str) -> list[str]:

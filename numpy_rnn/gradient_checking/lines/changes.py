@@ -14,7 +14,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.replay import Change, Now
-from numpy_rnn.gradient_checking.lines.series import Series, Values, braced
+from numpy_rnn.gradient_checking.lines.series import Series, Values, braced, turned
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
 __all__ = ["Correction", "changes"]
@@ -78,12 +78,15 @@ def of_operand(
         yield Correction(1.4, f"{rest} does not belong here", operand_alone(k))
     for cost, words, f in of_value(x.shape, (x.shape, shape), factors, values.sizes):
         yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k)
+    for s in (s for s in every if s.is_near and s.shape == x.shape and factors):
+        words = f"the term {s.words} is missing, beside {own}"
+        yield Correction(2, words, on_operand(k, plus(s, 1)), is_term=True)
     if len(operations) > 1:
         order = Series("", [(p.given[k], p.inputs[k]) for p in reversed(operations)])
         yield Correction(2, f"the order of {own} over the steps should be reversed", on_operand(k, replaced(order)))
     for s in (s for s in every if s.shape == x.shape):
         cost = 1.5 if s.is_near else 2.0 + s.words.startswith(f"{source} (line")
-        words = f"{own} should be transposed" if s.words == f"{source}.T" else f"{s.words} belongs in place of {own}"
+        words = f"{own} should be transposed" if s.words == turned(source) else f"{s.words} belongs in place of {own}"
         yield Correction(cost, words, on_operand(k, replaced(s)), new=s.items[0][0], old=x)
     for s in (s for s in every if s.is_near and x.shape == shape and s.shape != shape and len(s.shape) < 5):
         for axes in subsets(len(s.shape)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,8 +45,10 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
             return Explained(note="no line is named: following every operation takes too long; use smaller shapes")
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
         suspect = _suspect(j) if wrong else None
-        functions = _functions(j, j.trace.forward), _functions(j, j.trace.backward)
-        return Explained(suspect, _lines(j, suspect), functions)
+        lines = _lines(j, suspect)
+        known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
+        functions = _functions(map(j.line, j.trace.forward)), _functions(known)
+        return Explained(suspect, lines, functions)
 
 
 def _suspect(j: Judgement) -> Suspect | None:
@@ -116,17 +119,17 @@ def _places(j: Judgement, q: Quantity) -> list[Place]:
     return [Place(n.filename, n.line, n.start, n.end, n.text) for n in nodes]
 
 
-def _functions(j: Judgement, operations: list[Operation]) -> Functions:
-    """Return where the functions are that carried out operations, in the order in which they ran."""
+def _functions(lines: Iterable[tuple[str, int]]) -> Functions:
+    """Return where the functions are that have these lines."""
     ran: dict[str, dict[int, None]] = defaultdict(dict)
-    for o in operations:
-        ran[j.trace.nodes[o.node].filename][j.trace.nodes[o.node].line] = None
+    for filename, line in lines:
+        ran[filename][line] = None
     found: dict[tuple[str, int, int], None] = {}
-    for filename, lines in ran.items():
+    for filename, numbers in ran.items():
         tree = ast.parse("".join(linecache.getlines(filename)))
         kinds = ast.FunctionDef | ast.Lambda
         spans = [(n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, kinds)]
-        for line in lines:
+        for line in numbers:
             inside = [span for span in spans if span[0] <= line <= span[1]]
             if inside:
                 found[filename, *max(inside)] = None

@@ -15,7 +15,7 @@ from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.replay import Item, Now
 from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
-__all__ = ["Series", "Values", "braced"]
+__all__ = ["Series", "Values", "braced", "turned"]
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Values:
             seen.add(key)
             found.append(s)
             if len(s.shape) == 2:
-                found.append(replace(s, words=f"{s.words}.T", items=[(v.T, ids.T) for v, ids in s.items]))
+                found.append(replace(s, words=turned(s.words), items=[(v.T, ids.T) for v, ids in s.items]))
         return found
 
     def near(self, function: str, times: list[int]) -> Iterator[Series]:
@@ -110,6 +110,13 @@ class Values:
                     return self.trace.nodes[e.node].text
         made = next((p for p in self.trace.backward + self.trace.forward if np.array_equal(p.out, ids)), None)
         return self.trace.nodes[made.node].text if made else "an operand"
+
+
+def turned(words: str) -> str:
+    """Return `W.T` (line 3) for `W` (line 3)."""
+    head, _, tail = words.rpartition("`")
+    is_name = head[head.rfind("`") + 1 :].replace(".", "").replace("_", "").isalnum()
+    return f"{head}.T`{tail}" if is_name else f"{words}, transposed,"
 
 
 def operands(text: str) -> list[str]:

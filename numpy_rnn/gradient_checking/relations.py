@@ -1,7 +1,4 @@
-"""What the numbers of a wrong gradient show, whatever the layer: a factor, an order of the elements, a place.
-
-An explanation is given only if it accounts for the error to one part in a million. Chance does not come that close.
-"""
+"""What the numbers of a wrong gradient show, whatever the layer: a factor, an order of the elements, a place."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["lengths_of", "relation"]
 
-NEAR = 1e-6
+NEAR = 1e-6  # an explanation may leave this part of the error: chance does not come that close
 
 
 def relation(t: TensorReport, lengths: Mapping[int, str], indices: Mapping[str, Array]) -> str | None:
@@ -52,7 +49,8 @@ def _explains(predicted: Array, a: Array, g: Array) -> bool:
 
 
 def _multiple(a: Array, g: Array, lengths: Mapping[int, str]) -> str | None:
-    c = float(a @ g) / float(g @ g)
+    size = np.abs(g).max()
+    c = float(a / size @ g / float(g / size @ g))
     if not c or not _explains(c * g, a, g):
         return None
     if math.isclose(c, -1, rel_tol=NEAR):
@@ -62,8 +60,10 @@ def _multiple(a: Array, g: Array, lengths: Mapping[int, str]) -> str | None:
         if math.isclose(abs(c), n / m, rel_tol=NEAR):
             known = " and ".join(f"{k} is {words}" for k, words in ((n, name), (m, other)) if words)
             return f"{sign}{f'{n}/{m} of' if m > 1 else f'{n} times'} what it should be ({known})"
-    is_told = round(abs(c), 6) in (0.5, 2) or np.count_nonzero(g) > 2  # some factor fits one or two numbers easily
-    return f"{c:.6g} times what it should be, everywhere" if is_told else None
+    words = {0.5: "half", 2.0: "twice"}.get(round(c, 6))
+    if words is None and np.count_nonzero(g) > 2:  # some factor fits one or two numbers
+        words = f"{c:.6g} times"
+    return words and f"{words} what it should be"
 
 
 def lengths_of(arrays: Mapping[str, Array]) -> dict[int, str]:

@@ -24,7 +24,7 @@ LINEAR = [
     ("dW transposed", DW, "dW[...] = (dy.T @ x).T", "transposed", "weight", "Linear, square"),
     ("dW averaged over the rows", DW, "dW[...] = dy.T @ x / max(1, len(x))", r"1/5 of what it should be \(5 is the length of axis 0", "weight"),
     ("dW with the wrong sign", DW, "dW[...] = -dy.T @ x", "the sign is wrong", "weight"),
-    ("dW from the rows in reverse", DW, "dW[...] = dy[::-1].T @ x", r"order .*reversed|`dy` belongs in place of `dy\[::-1\]", "weight"),
+    ("dW from the rows in reverse", DW, "dW[...] = dy[::-1].T @ x", r"order .*reversed|`dy`(\.T)? belongs in place of `dy\[::-1\]", "weight"),
     ("dW clipped inside the layer", DW, "dW[...] = np.clip(dy.T @ x, -1, 1)", r"clipped to \[-1, 1\]", "weight"),
     ("dW reshaped, not transposed", DW, "dW[...] = (x.T @ dy).reshape(dW.shape)", "a reshape where a transpose belongs", "weight"),
     ("dW with the weights' decay in it", DW, "dW[...] = dy.T @ x + 0.1 * W", r"`0\.1 \* W` does not belong", "weight"),
@@ -51,7 +51,7 @@ EMBEDDING = [
 
 DIVIDED, ONE_HOT, RESULT = "dloss / np.float64(N)", "p[np.arange(N), targets] -= 1", "return p * "
 CROSS_ENTROPY = [
-    ("dloss is ignored", DIVIDED, "1 / np.float64(N)", "the factor `dloss` is missing|the upstream gradient", "logits", "CrossEntropyLoss, weighted"),
+    ("dloss is ignored", DIVIDED, "1 / np.float64(N)", r"the factor `dloss` is missing|derivative of `0\.7 \* .* is missing", "logits", "CrossEntropyLoss, weighted"),
     ("not divided by N", DIVIDED, "np.asarray(dloss)", r"(?<!\d)5 times what it should be \(5 is the length of axis 0 of logits\)"),
     ("divided by N twice", DIVIDED, "dloss / np.float64(N) / N", r"1/5 of what it should be \(5 is the length of axis 0 of logits\)"),
     ("divided by C where N belongs", DIVIDED, "dloss / np.float64(logits.shape[1])", r"5/7 of what it should be \(5 is the length of axis 0 of logits and 7 is the length of axis 1 of logits\)"),

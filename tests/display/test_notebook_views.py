@@ -104,6 +104,11 @@ def test_a_report_shows_what_it_prints():
     assert "largest relative error by time step" in shown
 
 
+def test_a_report_shows_what_the_numbers_show():
+    report = nr.gradcheck((lambda x: (x**2, x), lambda dy, x: dy * x), (np.arange(1.0, 4.0),))
+    assert "x: half what it should be" in Page(report._repr_html_()).words
+
+
 def test_a_report_escapes_names():
     def double(x):
         return 2 * x, None

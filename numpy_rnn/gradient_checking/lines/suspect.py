@@ -60,7 +60,9 @@ def find_suspect(j: Judgement) -> Found | None:
     here = [f for f in found if f.line(j) == best.line(j) and f.cost < best.cost + 2]
     first = next((f for f in here if f.target is not None and f.operation is best.operation), best)
     reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
-    if reason and reason.becomes and reason.becomes.kind == "total" and reason.cost < 3:
+    o = first.operation
+    is_once = len(j.by_place[o.node, o.slot]) == 1
+    if is_once and reason and reason.becomes and reason.becomes.kind == "total" and reason.cost < 3:
         first = replace(first, target=reason.becomes)
     return replace(
         first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=best.place

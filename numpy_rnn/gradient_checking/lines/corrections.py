@@ -111,7 +111,7 @@ class Corrections:
         every = self.values.at(node.function, [g.position for g in groups])
         for k in given:
             name = self.values.name(first.items[k][1], groups[-1].position + 1)
-            for s in (s for s in every if s.shape == shapes[k] and (s.is_near or s.is_named)):
+            for s in (s for s in every if s.shape == shapes[k] and not s.is_turned and (s.is_near or s.is_named)):
                 cost, words = 1.7 if s.is_near else 2.2, f"{s.words} belongs in place of `{name}`"
                 if s.words.startswith(f"`{node.text}` (line"):
                     cost, words = (

@@ -132,7 +132,9 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         node.iter = self.probe("iterate", node.iter, self.visit(node.iter))
-        node.body, node.orelse = self.block(node.body), self.block(node.orelse)
+        names = [n for n in ast.walk(node.target) if isinstance(n, ast.Name)]
+        notes = [as_statement(self.probe("note", n, ast.Name(n.id, ast.Load()), text=n.id)) for n in names]
+        node.body, node.orelse = [*notes, *self.block(node.body)], self.block(node.orelse)
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:

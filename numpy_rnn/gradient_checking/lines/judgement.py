@@ -179,3 +179,26 @@ class Judgement:
                     parts = [window[i : i + n // calls] for i in range(0, n, n // calls)]
                     yield [q for part in parts for q in part[::-1]]
                     yield [q for part in parts[::-1] for q in part]
+
+    def confirmed(self) -> set[int]:
+        """Return the operations that are right: they compute a whole gradient every time, or serve those only that do.
+
+        Those that read something wrong do not count.
+        """
+        confirmed: set[int] = set()
+        for every in self.by_place.values():
+            operations = [o for o in every if self.repair.influences(o)]
+            telling = [o for o in operations if self.reads_right_values(o)]
+            if any(map(self.is_whole, telling)) and all(self.is_whole(o) or not o.value.any() for o in telling):
+                confirmed |= {id(o) for o in operations}
+        readers: dict[int, list[int]] = defaultdict(list)
+        for k, made in enumerate(self.read_by):
+            for maker in made:
+                readers[maker].append(k)
+        serves = [self.is_whole(o) and o.node in self.visible for o in self.trace.backward]
+        ends = set(np.unique(self.made_by[self.repair.ids]).tolist())
+        for k in range(len(serves) - 1, -1, -1):
+            if readers[k] and k not in ends and all(serves[r] for r in readers[k]):
+                serves[k] = True
+                confirmed.add(id(self.trace.backward[k]))
+        return confirmed

@@ -73,7 +73,7 @@ def candidates(j: Judgement) -> list[Found]:
     """Return the operations that may be wrong, the likeliest first."""
     corrections = Corrections(j)
     found = from_mistakes(j, mistakes(j.trace, j.quantities, corrections.values.sizes))
-    confirmed = confirmed_operations(j)
+    confirmed = j.confirmed()
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
         if operations:
@@ -222,30 +222,6 @@ def to_blame(
         return None
     hands_over_zeros = bool(maker.slot) and not maker.value.any()
     return maker if hands_over_zeros or (id(maker) not in confirmed and j.is_gradient_like(maker)) else None
-
-
-def confirmed_operations(j: Judgement) -> set[int]:
-    """Return the operations that are right: they compute a whole gradient every time, or serve those only that do.
-
-    Those that read something wrong do not count.
-    """
-    confirmed: set[int] = set()
-    for every in j.by_place.values():
-        operations = [o for o in every if j.repair.influences(o)]
-        telling = [o for o in operations if j.reads_right_values(o)]
-        if any(map(j.is_whole, telling)) and all(j.is_whole(o) or not o.value.any() for o in telling):
-            confirmed |= {id(o) for o in operations}
-    readers: dict[int, list[int]] = defaultdict(list)
-    for k, made in enumerate(j.read_by):
-        for maker in made:
-            readers[maker].append(k)
-    serves = [j.is_whole(o) and o.node in j.visible for o in j.trace.backward]
-    ends = set(np.unique(j.made_by[j.repair.ids]).tolist())
-    for k in range(len(serves) - 1, -1, -1):
-        if readers[k] and k not in ends and all(serves[r] for r in readers[k]):
-            serves[k] = True
-            confirmed.add(id(j.trace.backward[k]))
-    return confirmed
 
 
 def of_another_shape(j: Judgement) -> list[Found]:

@@ -47,3 +47,10 @@ def test_the_changed_line_must_be_there_once():
     assert "    dx1 = dxmu1\n" in files(section)["batchnorm.py"]
     with pytest.raises(LookupError, match="occurs 0 times"):
         files(section.replace("-    dx1 =", "-    dx3 ="))
+
+
+def test_a_report_without_its_command_is_one_of_the_page():
+    text = (ROOT / "docs/gradcheck.md").read_text(encoding="utf-8")
+    reports = re.findall(r"```console\n(suspect: (?:.*\n)*?)```", text)
+    assert reports
+    assert all(report in PAGE.read_text(encoding="utf-8") for report in reports)

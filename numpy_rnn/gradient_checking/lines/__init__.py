@@ -14,7 +14,9 @@ repair        the lines that could be wrong: those where other values would make
 judgement     which gradient each operation of backward computes, and from what
 mistakes      backward passes with one mistake, from the tape of forward: which gives the user's gradients?
 replay        carry out the recorded backward again, with one change
-corrections   the changes of a line that are tried
+series        the values that could stand in a line
+changes       what may be wrong with an operation: another value or another operand
+corrections   the changes of a line that make every gradient right
 suspect       the line that the simplest change makes right
 words         gradients and mistakes in words
 explain       the suspect and the lines of a report

@@ -114,7 +114,7 @@ def _places(j: Judgement, q: Quantity) -> list[Place]:
     if not numbers:
         leaf = j.trace.leaves[q.name][0]
         read = [e for e in j.trace.forward_events if e.ids.size and np.isin(e.ids, leaf).all()]
-        numbers = [e.node for e in sorted(read, key=lambda e: e.kind != "note")][:1]
+        numbers = [e.node for e in sorted(read, key=lambda e: e.kind not in ("note", "argument"))][:1]
     nodes = [j.trace.nodes[n] for n in numbers]
     return [Place(n.filename, n.line, n.start, n.end, n.text) for n in nodes]
 

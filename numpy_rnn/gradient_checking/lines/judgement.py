@@ -181,7 +181,7 @@ class Judgement:
                     yield [q for part in parts[::-1] for q in part]
 
     def confirmed(self) -> set[int]:
-        """Return the operations that are right: they compute a whole gradient every time, or serve those only that do.
+        """Return the operations that are right: each time a whole gradient, or of use only for such.
 
         Those that read something wrong do not count.
         """

@@ -218,6 +218,11 @@ class Probe(Recorder):
             self.event(node, value, "note")
             self.read_group(node, value)
 
+    def argument(self, node: int, value: Any) -> None:
+        if is_float(value):
+            self.event(node, value, "argument")
+            self.read_group(node, value)
+
     def leave(self, node: int, value: Any) -> Any:
         for v in floats_in([value, getattr(value, "__dict__", None)]):
             self.event(node, v, "return")

@@ -78,7 +78,7 @@ class Quantities:
                     )
                 )
         events = [e for e in trace.forward_events if e.kind != "write"]
-        named = sorted(events, key=lambda e: ("note", "read", "append", "return").index(e.kind))
+        named = sorted(events, key=lambda e: ("note", "read", "argument", "append", "return").index(e.kind))
         for e in (e for e in named if e.kind == "note"):
             q = Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), is_named=True, ids=e.ids)
             self._add(q)

@@ -42,13 +42,13 @@ class Values:
         self.j, self.trace = j, j.trace
         self.named: dict[tuple[str, str], list[Event]] = defaultdict(list)  # of backward, by function and name
         for e in self.trace.backward_events:
-            if e.kind in ("note", "read", "write"):
+            if e.kind in ("note", "read", "argument", "write"):
                 self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
         self.of_forward = np.zeros(self.trace.count, bool)
         for e in self.trace.forward_events:
             self.of_forward[e.ids] = True
-            if e.kind in ("note", "read"):
+            if e.kind in ("note", "argument", "read"):
                 self.families[e.kind, e.node].append((e.value, e.ids))
         for o in self.trace.forward:
             for ids in (o.out, *o.inputs):
@@ -86,16 +86,16 @@ class Values:
 
     def _far(self, n: int) -> Iterator[Series]:
         for (kind, number), family in self.families.items():
-            node, is_named = self.trace.nodes[number], kind == "note"
+            node, is_named = self.trace.nodes[number], kind in ("note", "argument")
             words = f"`{braced(node.text)}` (line {node.line})"
             words = f"the derivative of {words}" if kind.startswith("slope") else words
             if len(family) == 1:
                 yield Series(words, family * n, is_named=is_named)
-            elif n == 1 and kind in ("note", "read") and len({v.shape for v, _ in family}) == 1:
+            elif n == 1 and (is_named or kind == "read") and len({v.shape for v, _ in family}) == 1:
                 for join in (np.stack, np.concatenate) if family[0][0].ndim else (np.stack,):
                     together = join([v for v, _ in family]), join([ids for _, ids in family])
                     yield Series(f"{words} of all steps", [together], is_named=is_named)
-            elif kind in ("note", "read") or len(family) == n:
+            elif kind in ("note", "argument", "read") or len(family) == n:
                 first, last = (-1, len(family) - n + 1) if is_named else (0, max(0, len(family) - n))
                 for start in range(first, last + 1):
                     window = [family[k % len(family)] for k in range(start, start + n)]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn import explorer
+from numpy_rnn import display, explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.display.terminal import visible
@@ -22,7 +22,10 @@ from numpy_rnn.text.windows import inputs_and_targets
 from tests import strategies as some
 
 FILES = {
-    path.name: path.read_text("utf-8") for path in resources.files(explorer).iterdir() if path.name[0] not in "_."
+    path.name: path.read_text("utf-8")
+    for package in (explorer, display)
+    for path in resources.files(package).iterdir()
+    if path.name.endswith((".html", ".css", ".js"))
 }
 SCRIPTS = {name: source for name, source in FILES.items() if name.endswith(".js")}
 VOID = {"meta", "link", "input"}
@@ -160,12 +163,13 @@ def test_the_page_is_self_contained():
 
 
 def test_frame_style_and_scripts_fit_together():
-    frame = FILES["page.html"]
-    assert re.findall(r'<script src="(.*?)">', frame) == list(explorer.SCRIPTS)
-    assert set(explorer.SCRIPTS) == set(SCRIPTS)
-    page = Page(nr.explain(*small()))
-    assert page.scripts[1:] == [f"\n{SCRIPTS[name]}" for name in explorer.SCRIPTS]
-    assert FILES["style.css"] in nr.explain(*small())
+    text = nr.explain(*small())
+    page = Page(text)
+    named = re.findall(r'<(?:link rel="stylesheet" href|script src)="(.*?)">', FILES["page.html"])
+    assert sorted([*named, "page.html"]) == sorted(FILES)
+    assert page.scripts[1:] == [f"\n{SCRIPTS[name]}" for name in named if name in SCRIPTS]
+    for name in named:
+        assert FILES[name] in text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in page.tags:

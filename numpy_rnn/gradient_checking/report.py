@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.display.html import escape, paragraph, table
 from numpy_rnn.gradient_checking.experiment import Experiment
+from numpy_rnn.gradient_checking.page import backward_page
 from numpy_rnn.gradient_checking.plot import plot
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
@@ -46,6 +49,10 @@ class GradcheckReport:
         if self.experiment is None:
             raise ValueError(f"there is nothing to draw: {self.label} cannot be judged")
         return plot(self.label, self.tensors, self.experiment, target)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write a web page that shows forward and backward, and which gradient each line of backward computes."""
+        Path(path).write_bytes(backward_page(self).encode())
 
     def __str__(self) -> str:
         if not self.tensors:

@@ -42,6 +42,7 @@ class Suspect:
 @dataclass
 class Report:
     label: str = "rnn_forward"
+    ok: bool = False
     suspect: Suspect | None = None
     lines: list[Line] = field(default_factory=list)
     functions: tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]] = ((), ())

@@ -81,6 +81,7 @@ function showStep() {
     element.dataset.verdict = worst ?? "";
     element.querySelector(".verdict").replaceChildren(worst ? mark(worst) : "");
   }
+  light(pointed);
 }
 
 /** The element on the other side that belongs to this one: lines of backward for an expression, or the reverse. */
@@ -90,7 +91,10 @@ function partners(element) {
   return own.flatMap((i) => all(`.row[data-lines~="${i}"], .note[data-lines="${i}"]`));
 }
 
+let pointed = null; // the element that the reader points at
+
 function light(element) {
+  pointed = element;
   for (const lit of all(".lit")) lit.classList.remove("lit");
   if (!element) return;
   const others = partners(element);

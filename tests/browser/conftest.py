@@ -51,8 +51,9 @@ def pytest_collection_finish(session):
         ) from None
 
 
-@pytest.fixture(scope="session")
-def browser():
+@contextmanager
+def launched():
+    """Yield a browser."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
@@ -68,6 +69,12 @@ def browser():
             )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with launched() as chromium:
+        yield chromium
 
 
 @pytest.fixture

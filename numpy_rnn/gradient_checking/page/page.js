@@ -19,8 +19,9 @@ function source(characters, spans, from = 0, to = characters.length) {
   const upTo = (end) => characters.slice(from, end).join("");
   while (spans.length && spans[0].start < to) {
     const { start, end, ...attributes } = spans.shift();
-    nodes.push(upTo(start), el("span", attributes, source(characters, spans, start, end)));
-    from = end;
+    nodes.push(upTo(start));
+    from = Math.min(end, to);
+    nodes.push(el("span", attributes, source(characters, spans, start, from)));
   }
   return [...nodes, upTo(to)];
 }
@@ -29,7 +30,7 @@ function source(characters, spans, from = 0, to = characters.length) {
 const expression = (place, k) => ({ start: place.start, end: place.end, class: "place", "data-place": k, tabindex: 0,
   "data-lines": lines.flatMap((line, i) => (line.places.includes(k) ? i : [])).join(" ") });
 
-/** "1-4" for consecutive steps. */
+/** "1–4" for consecutive steps, else "1, 3". */
 const range = (own) => (own.length > 2 && own.at(-1) - own[0] === own.length - 1 ? `${own[0]}–${own.at(-1)}` : own.join(", "));
 
 /** What a line of backward computes, its verdict unless it is right, and the steps unless these are all. */

@@ -5,7 +5,7 @@ import pytest
 from numpy_rnn.gradient_checking.page import backward_page
 from tests.browser.conftest import PICTURES
 from tests.browser.test_looks import luminance
-from tests.gradient_checking.backward_report import STEPS, H, Report, X, Z, number, wrong_rnn_report
+from tests.gradient_checking.backward_report import STEPS, H, Line, Place, Report, X, Z, number, wrong_rnn_report
 from tests.gradient_checking.test_page import HOSTILE, hostile_report
 
 pytestmark = pytest.mark.browser
@@ -209,7 +209,30 @@ def test_tapping(visit, write):
         assert in_sight(page, row(page, "dx[:, t]"))
 
 
-def test_printed_whole(page):
+@pytest.fixture
+def long_page(visit, write, tmp_path):
+    """A forward pass that is higher than the window; the first expression of its last line overlaps the second."""
+    rows = [f"x{k} = x{k - 1} * 2" for k in range(1, 101)]
+    file = tmp_path / "long.py"
+    file.write_text("\n".join([*rows, "dx = 1"]), encoding="utf-8")
+    places = [Place(str(file), 100, start, end, rows[-1][start:end]) for start, end in ((7, 14), (11, 15))]
+    lines = [Line(str(file), 101, "dx = 1", "dx", None, (), "right", tuple(places))]
+    with visit(write(Report(lines=lines, functions=([(str(file), 1, 100)], [(str(file), 101, 101)])))) as page:
+        yield page, rows
+
+
+def test_a_long_forward_scrolls_to_what_is_lit(long_page):
+    page, rows = long_page
+    assert page.find(".forward .row code").all_text_contents() == rows
+    last = page.find(".place").first
+    assert not in_sight(page, last)
+    page.find(".backward .row").hover()
+    assert in_sight(page, last)
+    assert page.tab.evaluate("scrollY") == 0
+
+
+def test_printed_whole(long_page):
+    page, _ = long_page
     page.tab.emulate_media(media="print")
     assert page.find("#step").is_hidden()
     assert page.find(".forward").evaluate("(panel) => panel.scrollHeight - panel.clientHeight") <= 0

@@ -211,23 +211,27 @@ def test_tapping(visit, write):
 
 @pytest.fixture
 def long_page(visit, write, tmp_path):
-    """A forward pass that is higher than the window; the first expression of its last line overlaps the second."""
+    """A forward pass that is higher than the window; the two expressions of its last line overlap."""
     rows = [f"x{k} = x{k - 1} * 2" for k in range(1, 101)]
-    file = tmp_path / "long.py"
-    file.write_text("\n".join([*rows, "dx = 1"]), encoding="utf-8")
-    places = [Place(str(file), 100, start, end, rows[-1][start:end]) for start, end in ((7, 14), (11, 15))]
-    lines = [Line(str(file), 101, "dx = 1", "dx", None, (), "right", tuple(places))]
-    with visit(write(Report(lines=lines, functions=([(str(file), 1, 100)], [(str(file), 101, 101)])))) as page:
+    path, file = tmp_path / "long.py", str(tmp_path / "long.py")
+    path.write_text("\n".join([*rows, "dx = 1", "dx = 2"]), encoding="utf-8")
+    last = [Place(file, 100, start, end, rows[-1][start:end]) for start, end in ((7, 12), (11, 14))]
+    lines = [
+        Line(file, 101, "dx = 1", "dx", None, (), "right", tuple(last)),
+        Line(file, 102, "dx = 2", "dx", None, (), "right", (Place(file, 1, 0, 2, "x1"),)),
+    ]
+    with visit(write(Report(lines=lines, functions=([(file, 1, 100)], [(file, 101, 102)])))) as page:
         yield page, rows
 
 
 def test_a_long_forward_scrolls_to_what_is_lit(long_page):
     page, rows = long_page
     assert page.find(".forward .row code").all_text_contents() == rows
-    last = page.find(".place").first
-    assert not in_sight(page, last)
-    page.find(".backward .row").hover()
-    assert in_sight(page, last)
+    first, last, _ = page.find(".place").all()
+    for start, end, line in ((first, last, 0), (last, first, 1)):
+        assert (in_sight(page, start), in_sight(page, end)) == (True, False)
+        page.find(".backward .row").nth(line).hover()
+        assert in_sight(page, end)
     assert page.tab.evaluate("scrollY") == 0
 
 
@@ -242,6 +246,7 @@ def test_printed_whole(long_page):
 def look(request, visit, write):
     width, scheme = request.param
     with visit(write(wrong_rnn_report()), width, scheme) as page:
+        page.tab.set_viewport_size({"width": width, "height": 2000})
         row(page, "db +=").locator("..").focus()
         yield page, width, scheme
 

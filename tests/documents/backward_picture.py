@@ -31,7 +31,7 @@ def draw(browser: Any, path: Path = PATH) -> None:
     """Take a screenshot of the page, with 64 colours, which are enough for text."""
     from PIL import Image
 
-    tab = browser.new_page(viewport={"width": 1360, "height": 900}, device_scale_factor=1.5, reduced_motion="reduce")
+    tab = browser.new_page(viewport={"width": 1360, "height": 1500}, device_scale_factor=1.5, reduced_motion="reduce")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.html"
         file.write_text(page(), encoding="utf-8")

@@ -6,7 +6,7 @@ const { lines, places, suspect } = data;
 // The worst first.
 const MARKS = { wrong: "✗", "follows from a wrong one": "↳", right: "✓", "not a gradient": "–" };
 const steps = [...new Set(lines.flatMap((line) => line.steps))].sort((a, b) => a - b);
-const slider = document.getElementById("step");
+const slider = document.getElementById("step"), panel = document.querySelector(".forward");
 
 const mark = (verdict) => el("span", { class: "mark", role: "img", "aria-label": verdict, title: verdict }, MARKS[verdict]);
 
@@ -100,7 +100,6 @@ function light(element) {
   if (!element) return;
   const others = partners(element);
   for (const lit of [element, element.closest(".backward .row"), ...others]) lit?.classList.add("lit");
-  const panel = document.querySelector(".forward");
   if (!others.length || element.matches(".place")) return;
   const { top, bottom } = others[0].getBoundingClientRect(), frame = panel.getBoundingClientRect();
   if (top < frame.top || bottom > frame.bottom) panel.scrollTop += top - (frame.top + frame.bottom) / 2;
@@ -117,6 +116,10 @@ function go(event) {
   }
 }
 for (const kind of ["click", "keydown"]) document.addEventListener(kind, go);
+
+/** The panel of forward ends with the window, however far the page is scrolled. */
+const fit = () => panel.style.setProperty("--top", `${Math.round(panel.getBoundingClientRect().top)}px`);
+for (const kind of ["scroll", "resize"]) addEventListener(kind, fit, { passive: true });
 
 document.title = `Backward pass of ${data.label}`;
 document.getElementById("label").textContent = data.label;
@@ -136,3 +139,4 @@ slider.max = steps.length;
 slider.addEventListener("input", showStep);
 document.getElementById("steps").hidden = steps.length < 2;
 showStep();
+fit();

@@ -121,14 +121,14 @@ def verdict(page, start):
 
 def test_every_line_is_shown_with_its_verdict(page):
     assert notes(page) == [
-        f"✓dz = dL/d({Z.text}) (line 10), t = 5",
-        f"✗wrong: dz = the part of dL/d({Z.text}) through h (line 11), t = 1–4",
-        "✓dx[:, t] = dL/d(x[:, t]) (line 10), t = 5",
-        "↳follows from a wrong one: dx[:, t] t = 1–4",
-        "↳follows from a wrong one: dWx ",
-        f"✓db = dL/d({Z.text}), summed (line 10), t = 5",
-        "✓dh_next = the part of dL/d(h) through h @ Wh (line 10), t = 5",
-        "↳follows from a wrong one: dh_next ",
+        f"✓dz = dL/d({Z.text}) (line 10) · t = 5",
+        f"✗wrong: dz = the part of dL/d({Z.text}) through h (line 11) · t = 1–4",
+        "✓dx[:, t] = dL/d(x[:, t]) (line 10) · t = 5",
+        "↳follows from a wrong one: dx[:, t] · t = 1–4",
+        "↳follows from a wrong one: dWx",
+        f"✓db = dL/d({Z.text}), summed (line 10) · t = 5",
+        "✓dh_next = the part of dL/d(h) through h @ Wh (line 10) · t = 5",
+        "↳follows from a wrong one: dh_next",
     ]
     expected = {"dx, dWx": "not a gradient", "dz =": "wrong", "dWx +=": "follows from a wrong one", "db +=": "right"}
     assert {start: verdict(page, start) for start in expected} == expected

@@ -31,13 +31,14 @@ def draw(browser: Any, path: Path = PATH) -> None:
     """Take a screenshot of the page, with 64 colours, which are enough for text."""
     from PIL import Image
 
-    tab = browser.new_page(viewport={"width": 1360, "height": 1500}, device_scale_factor=1.5, reduced_motion="reduce")
+    tab = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.5, reduced_motion="reduce")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.html"
         file.write_text(page(), encoding="utf-8")
         tab.goto(file.as_uri())
+        tab.set_viewport_size({"width": 1280, "height": tab.evaluate("document.body.scrollHeight")})
         tab.locator(".backward .row").filter(has_text=LINE).focus()
-        screenshot = tab.screenshot(full_page=True)
+        screenshot = tab.screenshot()
     tab.close()
     Image.open(io.BytesIO(screenshot)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 

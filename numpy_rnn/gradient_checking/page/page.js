@@ -33,14 +33,25 @@ const expression = (place, k) => ({ start: place.start, end: place.end, class: "
 /** "1–4" for consecutive steps, else "1, 3". */
 const range = (own) => (own.length > 2 && own.at(-1) - own[0] === own.length - 1 ? `${own[0]}–${own.at(-1)}` : own.join(", "));
 
-/** What a line of backward computes, its verdict unless it is right, and the steps unless these are all. */
-function note(i, tabindex) {
-  const { quantity, equals, steps: own, verdict } = lines[i];
-  const [gradient, place] = (equals ?? "").split(/ (?=\(line [^(]*\)$)/);
-  const when = own.length && own.length < steps.length ? `t = ${range(own)}` : "";
-  return el("div", { class: "note", "data-verdict": verdict, "data-lines": i, tabindex }, mark(verdict),
-    verdict === "right" && equals ? [] : el("b", {}, `${verdict}: `), quantity, equals ? prose(` = ${gradient}`) : [],
-    el("small", {}, ` ${[place, when].filter(Boolean).join(", ")}`));
+/** What a line of backward computes, the verdict unless it is right, and the steps unless these are all. */
+function note(group, tabindex) {
+  const { equals, steps: own, verdict } = lines[group[0]];
+  const [gradient, place = ""] = (equals ?? "").split(/(?= \(line [^(]*\)$)/);
+  const when = own.length && own.length < steps.length ? ` · t = ${range(own)}` : "";
+  return el("div", { class: "note", "data-verdict": verdict, "data-lines": group.join(" "), tabindex }, mark(verdict),
+    verdict === "right" && equals ? [] : el("b", {}, `${verdict}: `), group.map((i) => lines[i].quantity).join(", "),
+    equals ? prose(` = ${gradient}`) : [], el("small", {}, place + when));
+}
+
+/** The notes of a line: one for each quantity that is a gradient, and one for all others with the same verdict and steps. */
+function notes(own) {
+  const groups = new Map();
+  for (const i of own) {
+    const { equals, verdict, steps } = lines[i];
+    const key = equals ? i : `${verdict} ${steps}`;
+    if (equals || verdict !== "not a gradient") groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  return [...groups.values()].map((group) => note(group, own.length > 1 && 0));
 }
 
 function drawRow(side, file, number, { text, tokens }) {
@@ -49,13 +60,13 @@ function drawRow(side, file, number, { text, tokens }) {
   const own = side === "backward" ? lines.flatMap((line, i) => (here(line) ? i : [])) : [];
   if (side === "forward") spans.push(...places.flatMap((place, k) => (here(place) ? expression(place, k) : [])));
   spans.sort((a, b) => a.start - b.start || b.end - a.end);
-  const told = own.filter((i) => lines[i].equals || lines[i].verdict !== "not a gradient");
+  const told = notes(own);
   const indent = text.length - text.trimStart().length;
   return el("div", { class: "row", id: side === "backward" && suspect && here(suspect) && "suspected",
     "data-lines": own.length > 0 && own.join(" "), tabindex: own.length > 0 && 0 },
   el("span", { class: "verdict" }), el("span", { class: "number" }, String(number)),
   el("code", { style: `--indent: ${indent}ch` }, source([...text], spans)),
-  told.length ? el("div", { class: "notes", style: `--indent: ${indent}ch` }, told.map((i) => note(i, told.length > 1 && 0))) : []);
+  told.length ? el("div", { class: "notes", style: `--indent: ${indent}ch` }, told) : []);
 }
 
 function drawPass(side) {
@@ -89,7 +100,7 @@ function showStep() {
 function partners(element) {
   const own = linesOf(element);
   if (!element.matches(".place")) return own.flatMap((i) => lines[i].places).flatMap((k) => all(`[data-place="${k}"]`));
-  return own.flatMap((i) => all(`.row[data-lines~="${i}"], .note[data-lines="${i}"]`));
+  return own.flatMap((i) => all(`.row[data-lines~="${i}"], .note[data-lines~="${i}"]`));
 }
 
 let pointed = null; // the element that the reader points at

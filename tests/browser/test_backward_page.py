@@ -1,10 +1,7 @@
-"""The page of a report in the browser: what lights up, time steps, keyboard, touch, looks."""
+"""The page of a report in the browser: what lights up, time steps, keyboard, touch."""
 
 import pytest
 
-from numpy_rnn.gradient_checking.page import backward_page
-from tests.browser.conftest import PICTURES
-from tests.browser.test_looks import luminance
 from tests.gradient_checking.backward_report import STEPS, H, Line, Place, Report, X, Z, number, wrong_rnn_report
 from tests.gradient_checking.test_page import HOSTILE, hostile_report
 
@@ -12,18 +9,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(report):
-        path = tmp_path / "page.html"
-        path.write_text(backward_page(report), encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.fixture
-def page(visit, write):
-    with visit(write(wrong_rnn_report()), width=1440) as page:
+def page(visit, write_report):
+    with visit(write_report(wrong_rnn_report()), width=1440) as page:
         yield page
 
 
@@ -165,10 +152,10 @@ def test_the_slider_shows_one_step(page):
     assert notes(page) == everything
 
 
-def test_without_time_steps_there_is_no_slider(visit, write):
+def test_without_time_steps_there_is_no_slider(visit, write_report):
     report = wrong_rnn_report()
     report.lines = [line for line in report.lines if not line.steps]
-    with visit(write(report)) as page:
+    with visit(write_report(report)) as page:
         assert page.find("#step").is_hidden()
         assert len(notes(page)) == 2
 
@@ -184,14 +171,14 @@ def test_the_suspect_leads_to_its_line(page):
     assert lit(page)[1] == [number("dz =")]
 
 
-def test_a_report_without_lines(visit, write):
-    with visit(write(Report(functions=([], [])))) as page:
+def test_a_report_without_lines(visit, write_report):
+    with visit(write_report(Report(functions=([], [])))) as page:
         assert page.find("#suspect").is_hidden()
         assert page.text("#summary").endswith("no line of backward computes a gradient")
 
 
-def test_hostile_source(visit, write, tmp_path):
-    with visit(write(hostile_report(tmp_path))) as page:
+def test_hostile_source(visit, write_report, tmp_path):
+    with visit(write_report(hostile_report(tmp_path))) as page:
         assert page.text("h1") == f"Backward pass of {HOSTILE}"
         assert page.find(".forward .row code").all_text_contents() == [f"y = '{HOSTILE}'"]
         assert page.find("[onclick]").count() == 0
@@ -199,8 +186,8 @@ def test_hostile_source(visit, write, tmp_path):
         assert lit(page) == ([f"'{HOSTILE}'"], [2])
 
 
-def test_tapping(visit, write):
-    with visit(write(wrong_rnn_report()), width=390) as page:
+def test_tapping(visit, write_report):
+    with visit(write_report(wrong_rnn_report()), width=390) as page:
         row(page, "dh_next =").tap()
         assert lit(page) == ([H.text], [number("dh_next =")])
         assert in_sight(page, place(page, H.text))
@@ -210,7 +197,7 @@ def test_tapping(visit, write):
 
 
 @pytest.fixture
-def long_page(visit, write, tmp_path):
+def long_page(visit, write_report, tmp_path):
     """A forward pass that is higher than the window; the two expressions of its last line overlap."""
     rows = [f"x{k} = x{k - 1} * 2" for k in range(1, 101)]
     path, file = tmp_path / "long.py", str(tmp_path / "long.py")
@@ -220,7 +207,7 @@ def long_page(visit, write, tmp_path):
         Line(file, 101, "dx = 1", "dx", None, (), "right", tuple(last)),
         Line(file, 102, "dx = 2", "dx", None, (), "right", (Place(file, 1, 0, 2, "x1"),)),
     ]
-    with visit(write(Report(lines=lines, functions=([(file, 1, 100)], [(file, 101, 102)])))) as page:
+    with visit(write_report(Report(lines=lines, functions=([(file, 1, 100)], [(file, 101, 102)])))) as page:
         yield page, rows
 
 
@@ -240,28 +227,3 @@ def test_printed_whole(long_page):
     page.tab.emulate_media(media="print")
     assert page.find("#step").is_hidden()
     assert page.find(".forward").evaluate("(panel) => panel.scrollHeight - panel.clientHeight") <= 0
-
-
-@pytest.fixture(params=[(width, scheme) for width in (1440, 1000, 400) for scheme in ("light", "dark")], ids=str)
-def look(request, visit, write):
-    width, scheme = request.param
-    with visit(write(wrong_rnn_report()), width, scheme) as page:
-        page.tab.set_viewport_size({"width": width, "height": 2000})
-        row(page, "db +=").locator("..").focus()
-        yield page, width, scheme
-
-
-def test_looks(look):
-    page, width, scheme = look
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.tab.screenshot(path=PICTURES / f"backward-{width}-{scheme}.png", full_page=True)
-    words = page.tab.evaluate("textColours()")
-    assert len(words) > 100
-    for text, ink, ground in words:
-        light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ink, ground)
-    assert (luminance(words[0][2]) > 0.5) == (scheme == "light")  # behind the heading
-    assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.tab.evaluate("sticksOut()") == []
-    sides = [page.find(f".{side}").bounding_box() for side in ("forward", "backward")]
-    assert (sides[0]["x"] + sides[0]["width"] <= sides[1]["x"]) == (width > 900)

@@ -22,14 +22,8 @@ def lit(page):
 
 def row(page, start):
     """Return the line of backward that starts so, without its quantities."""
-    line = number(start)
-    return (
-        page.find(
-            ".backward .row",
-        )
-        .filter(has=page.tab.get_by_text(str(line), exact=True))
-        .locator(":scope > code")
-    )
+    rows = page.find(".backward .row").filter(has=page.tab.get_by_text(str(number(start)), exact=True))
+    return rows.locator(":scope > code")
 
 
 def place(page, text):

@@ -188,6 +188,8 @@ def test_tapping(visit, write_report):
         place(page, X.text).tap()
         assert lit(page) == ([X.text], [number("dx[:, t]")])
         assert in_sight(page, row(page, "dx[:, t]"))
+        above = page.find(".forward").bounding_box()
+        assert row(page, "dx[:, t]").bounding_box()["y"] >= above["y"] + above["height"]
 
 
 @pytest.fixture

@@ -85,6 +85,14 @@ def test_tokens(tmp_path):
     assert "".join(text for text, kind in tokens[7:-1] if kind == "string").startswith('f"')
 
 
+def test_a_part_of_a_statement_has_no_colours(tmp_path):
+    source = "f = (\n    lambda x: (x +\n        1)\n)\n"
+    file = written(tmp_path, source)
+    for first, last in ((2, 2), (2, 4), (3, 3), (9, 9)):
+        rows = data_of(Report(functions=([(file, first, last)], [])))["forward"][0]["rows"]
+        assert [row["text"] for row in rows] == source.splitlines()[first - 1 : last]
+
+
 def test_without_lines_the_page_says_why():
     data = data_of(Report(functions=([], [])))
     assert data["note"] == "no line of backward computes a gradient"

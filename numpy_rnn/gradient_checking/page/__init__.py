@@ -7,6 +7,7 @@ import linecache
 import os
 import tokenize
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,11 @@ def _functions(ranges: Iterable[tuple[str, int, int]]) -> Iterator[dict[str, Any
 
 def _tokens(source: list[str]) -> Iterator[tuple[int, int, int, str]]:
     """Yield (row, start, end, kind) for keywords, strings and comments, which are shown in other colours."""
-    for token in tokenize.generate_tokens(iter([*source, ""]).__next__):
-        name = tokenize.tok_name[token.type].partition("_")[0]
-        kind = "keyword" if keyword.iskeyword(token.string) and name == "NAME" else KINDS.get(name)
-        (first, start), (last, end) = token.start, token.end
-        for number in range(first, last + 1) if kind else ():
-            length = len(source[number - 1].rstrip("\n"))
-            yield number - 1, start if number == first else 0, end if number == last else length, kind or ""
+    with suppress(tokenize.TokenError, SyntaxError):  # the lines of a lambda may be a part of a statement
+        for token in tokenize.generate_tokens(iter([*source, ""]).__next__):
+            name = tokenize.tok_name[token.type].partition("_")[0]
+            kind = "keyword" if keyword.iskeyword(token.string) else KINDS.get(name)
+            (first, start), (last, end) = token.start, token.end
+            for number in range(first, last + 1) if kind else ():
+                length = len(source[number - 1].rstrip("\n"))
+                yield number - 1, start if number == first else 0, end if number == last else length, kind or ""

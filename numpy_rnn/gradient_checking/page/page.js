@@ -128,8 +128,11 @@ function go(event) {
 }
 for (const kind of ["click", "keydown"]) document.addEventListener(kind, go);
 
-/** The panel of forward ends with the window, however far the page is scrolled. */
-const fit = () => panel.style.setProperty("--top", `${Math.round(panel.getBoundingClientRect().top)}px`);
+/** The panel of forward is below the controls and ends with the window, however far the page is scrolled. */
+function fit() {
+  panel.style.setProperty("--bar", `${document.querySelector(".controls").offsetHeight}px`);
+  panel.style.setProperty("--top", `${Math.round(panel.getBoundingClientRect().top)}px`);
+}
 for (const kind of ["scroll", "resize"]) addEventListener(kind, fit, { passive: true });
 
 document.title = `Backward pass of ${data.label}`;

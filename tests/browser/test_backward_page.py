@@ -185,6 +185,8 @@ def test_tapping(visit, write_report):
         row(page, "dh_next =").tap()
         assert lit(page) == ([H.text], [number("dh_next =")])
         assert in_sight(page, place(page, H.text))
+        page.tab.set_viewport_size({"width": 390, "height": 500})
+        page.tab.evaluate("scrollTo(0, document.body.scrollHeight)")
         place(page, X.text).tap()
         assert lit(page) == ([X.text], [number("dx[:, t]")])
         assert in_sight(page, row(page, "dx[:, t]"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.naming import owner, plain
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
 from numpy_rnn.gradient_checking.lines.suspect import Found
 
@@ -16,12 +17,13 @@ __all__ = ["explanation", "name_of", "step_of"]
 
 def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
     """Return `dL/d(z) (line 7, t = 3)`."""
-    node = j.trace.nodes[q.node] if q.node >= 0 else None
-    text = q.name or (shortened(node.text) if node else "")
+    whole = owner(j, q)
+    node = j.trace.nodes[whole.node] if whole.node >= 0 else None
+    text = whole.name or (shortened(node.text) if node else "")
     where = []
     if node:
         where.append(f"line {node.line}")
-    if with_step and (step := step_of(j, q)) is not None:
+    if with_step and (step := step_of(j, whole)) is not None:
         where.append(f"t = {step}")
     at = f" ({', '.join(where)})" if where else ""
     if q.kind == "total":
@@ -44,7 +46,10 @@ def explanation(j: Judgement, found: Found) -> str:
     o, target, reason = found.operation, found.target, found.correction
     said = [found.mistake.words] if found.mistake else [reason.words] if reason else []
     if target is None:
-        return ". ".join(said) or f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
+        return (
+            ". ".join(said)
+            or f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
+        )
     words = f"this should be {name_of(j, target)}"
     partial = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.missing]
     if partial and (missing := set(partial[0].missing) - (set(target.missing) if target.kind != "total" else set())):
@@ -111,5 +116,5 @@ def uses(j: Judgement, q: Quantity) -> str:
 
 
 def shortened(text: str, length: int = 60) -> str:
-    text = text.removeprefix("return ").strip()
+    text = plain(text)
     return text if len(text) <= length else text[: length - 3] + "..."

@@ -116,7 +116,7 @@ def _entries(
     at = _all_steps(j, known, len(operations)) or orders.get((j.line(operations[0])[0], len(operations)), {})
     for verdict, which in (("wrong", wrong), ("follows from a wrong one", after)):
         if ks := [k for k, o in enumerate(operations) if id(o) in which and k not in known]:
-            yield verdict, None, _steps(at.get(k) for k in ks), []
+            yield verdict, None, _steps(at.get(k) for k in ks), list(known.values())
             return
     if not known:
         yield "not a gradient", None, (), []
@@ -169,7 +169,8 @@ def _places(j: Judgement, q: Quantity) -> list[Place]:
         read = [e for e in j.trace.forward_events if e.ids.size and np.isin(e.ids, leaf).all()]
         numbers = [e.node for e in sorted(read, key=lambda e: e.kind != "note")][:1]
     nodes = [j.trace.nodes[n] for n in numbers]
-    return [Place(n.filename, n.line, n.start, n.end, n.text) for n in nodes]
+    ends = [n.start + len(n.text) if n.text.isidentifier() else n.end for n in nodes]  # an argument without its type
+    return [Place(n.filename, n.line, n.start, end, n.text) for n, end in zip(nodes, ends, strict=True)]
 
 
 def _functions(j: Judgement, operations: list[Operation]) -> Functions:

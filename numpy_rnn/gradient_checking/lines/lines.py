@@ -74,7 +74,7 @@ class Line:
         The time steps of forward, from 1 on, whose gradients it computes; empty if it runs once.
     verdict : {"right", "wrong", "follows from a wrong one", "not a gradient"}
     forward : tuple of Place
-        The expressions in forward whose gradient it is; of the suspect, whose gradient it should be.
+        The expressions in forward whose gradient it is, or should be.
     """
 
     filename: str

@@ -34,6 +34,7 @@ def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
 
 def step_of(j: Judgement, q: Quantity) -> int | None:
     """Return the time step in forward, from 1 on; None if the expression is reached only once."""
+    q = owner(j, q)
     if q.node < 0:
         return None
     times = [o.time for o in j.trace.forward if o.node == q.node] + [
@@ -46,10 +47,8 @@ def explanation(j: Judgement, found: Found) -> str:
     o, target, reason = found.operation, found.target, found.correction
     said = [found.mistake.words] if found.mistake else [reason.words] if reason else []
     if target is None:
-        return (
-            ". ".join(said)
-            or f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
-        )
+        otherwise = "what it reads is right, and with another value here all gradients would be right"
+        return sentences(said or [otherwise + what_it_is(j, found)])
     words = f"this should be {name_of(j, target)}"
     partial = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.missing]
     if partial and (missing := set(partial[0].missing) - (set(target.missing) if target.kind != "total" else set())):
@@ -58,7 +57,11 @@ def explanation(j: Judgement, found: Found) -> str:
         words = f"{words}, but the path through {lines} is missing"
     elif not said:
         words += what_it_is(j, found) or uses(j, target)
-    return ". ".join([words, *said])
+    return sentences([words, *said])
+
+
+def sentences(words: list[str]) -> str:
+    return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in words)
 
 
 def what_it_is(j: Judgement, found: Found) -> str:

@@ -40,7 +40,8 @@ function note(group, tabindex) {
   const when = own.length && own.length < steps.length ? ` · t = ${range(own)}` : "";
   return el("div", { class: "note", "data-verdict": verdict, "data-lines": group.join(" "), tabindex }, mark(verdict),
     verdict === "right" && equals ? [] : el("b", {}, `${verdict}: `), group.map((i) => lines[i].quantity).join(", "),
-    equals ? prose(`${gradient.startsWith("adds up to") ? "" : " ="} ${gradient}`) : [], el("small", {}, place + when));
+    equals ? prose(`${gradient.startsWith("adds up to") ? "" : " ="} ${gradient}`) : [],
+    place + when ? [" ", el("small", {}, (place + when).trim())] : []);
 }
 
 /** The notes of a line: one for each quantity that is a gradient, and one for all others with the same verdict and steps. */

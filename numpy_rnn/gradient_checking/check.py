@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.compare import Settings, check_tensor, ties_between
-from numpy_rnn.gradient_checking.diagnosis.diagnose import diagnose
-from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
+from numpy_rnn.gradient_checking.relations import lengths_of, relation
 from numpy_rnn.gradient_checking.report import GradcheckReport
-from numpy_rnn.gradient_checking.side_effects import faults_of_conduct
+from numpy_rnn.gradient_checking.side_effects import faults_of_conduct, unused_upstream
 from numpy_rnn.gradient_checking.subjects.forms import as_subject
 from numpy_rnn.gradient_checking.subjects.state import kept_randomness
 from numpy_rnn.gradient_checking.tensors import TensorReport
@@ -102,24 +102,33 @@ def gradcheck(
         experiment = Experiment(subject, method, streams[1])
         gradients = experiment.backward(experiment.upstream)
         faults = faults_of_conduct(experiment, gradients, streams[2])
-        evidence = Evidence(experiment, gradients)
         chosen = _checked_in_full(experiment, full)
         tensors = {
-            name: check_tensor(evidence, name, name in chosen, settings, streams[2])
+            name: check_tensor(experiment, name, gradients[name], name in chosen, settings, streams[2])
             if name in gradients and name in experiment.point else TensorReport(name, value.shape, "NO GRADIENT")
             for name, value in subject.tensors.items()
         }  # fmt: skip
-        if ties := ties_between(evidence, tensors):
+        if ties := ties_between(experiment, tensors):
             for tensor in tensors.values():
                 if tensor.kinks.any():
                     tensor.verdict, tensor.diagnosis = "WRONG", ties
         _add_notes(experiment, tensors)
-        report = GradcheckReport(subject.label, experiment, tensors, faults, subject.notes)
-        if any(tensor.verdict in ("WRONG", "SHAPE", "CLOSE") for tensor in tensors.values()):
-            # Numerical trouble in a diagnosis must not hide the verdicts.
-            with np.errstate(all="ignore"):
-                diagnose(evidence, report)
-    return report
+        with np.errstate(all="ignore"):  # numerical trouble here must not hide the verdicts
+            _relate(experiment, gradients, tensors)
+    return GradcheckReport(subject.label, experiment, tensors, faults, subject.notes)
+
+
+def _relate(experiment: Experiment, gradients: Mapping[str, Array], tensors: Mapping[str, TensorReport]) -> None:
+    """Set the diagnosis of each wrong gradient: what its numbers show."""
+    wrong = [name for name, t in tensors.items() if t.verdict in ("WRONG", "CLOSE", "SHAPE") and not t.diagnosis]
+    if not wrong:
+        return
+    subject, unused = experiment.subject, unused_upstream(experiment, gradients, wrong)
+    outputs = dict(zip(subject.output_names, experiment.outputs, strict=True))
+    arrays = {name: x for name, x in {**outputs, **subject.inputs}.items() if isinstance(x, np.ndarray)}
+    lengths, indices = lengths_of(arrays), {name: x for name, x in arrays.items() if x.dtype.kind in "iu"}
+    for name in wrong:
+        tensors[name].diagnosis = unused.get(name) or relation(tensors[name], lengths, indices)
 
 
 def _checked_in_full(experiment: Experiment, full: bool | None) -> set[str]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.derivatives import EPS, one_hot, one_sided, richardson, scale_of
-from numpy_rnn.gradient_checking.diagnosis.evidence import Evidence
 from numpy_rnn.gradient_checking.experiment import METHODS, Experiment
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
@@ -31,37 +30,35 @@ class Settings:
 
 
 def check_tensor(
-    evidence: Evidence, name: str, full: bool, settings: Settings, rng: np.random.Generator
+    experiment: Experiment, name: str, analytic: Array, full: bool, settings: Settings, rng: np.random.Generator
 ) -> TensorReport:
     """Compare one gradient in full, or along random directions, and at a sample of elements if they show an error."""
-    experiment, analytic = evidence.experiment, evidence.gradients[name]
     x = experiment.point[name]
     is_wrong_shape = analytic.shape != x.shape
     a = np.full(x.shape, np.nan) if is_wrong_shape else analytic
     if full:
-        tensor = _compare(evidence, name, a, settings, coordinates=np.arange(x.size))
+        tensor = _compare(experiment, name, a, settings, coordinates=np.arange(x.size))
     else:
         drawn = rng.standard_normal((settings.directions, *x.shape))
-        tensor = _compare(evidence, name, a, settings, directions=[v / np.linalg.norm(v) for v in drawn])
+        tensor = _compare(experiment, name, a, settings, directions=[v / np.linalg.norm(v) for v in drawn])
         if tensor.verdict != "ok":  # a direction does not show where the error is
             count = min(SAMPLE, x.size, experiment.affordable())
             coordinates = np.sort(rng.choice(x.size, count, replace=False))
-            sample = _compare(evidence, name, a, settings, coordinates=coordinates)
+            sample = _compare(experiment, name, a, settings, coordinates=coordinates)
             tensor = sample if sample.verdict != "ok" or tensor.verdict == "KINKS" else tensor
     if is_wrong_shape:
         tensor.verdict, tensor.analytic = "SHAPE", analytic
     elif experiment.eps > EPS and tensor.verdict == "ok" and np.any(a):  # the sum of all elements is more precise
-        along = _compare(evidence, name, a, settings, directions=[a / np.linalg.norm(a)])
+        along = _compare(experiment, name, a, settings, directions=[a / np.linalg.norm(a)])
         tensor = tensor if along.verdict == "ok" else along
     return tensor
 
 
 def _compare(
-    evidence: Evidence, name: str, analytic: Array, settings: Settings, coordinates: Array | None = None,
+    experiment: Experiment, name: str, analytic: Array, settings: Settings, coordinates: Array | None = None,
     directions: Sequence[Array] = (),
 ) -> TensorReport:  # fmt: skip
     """Compare u . (dy/dx v) with gradient . v for each direction v, or for the unit vectors of the coordinates."""
-    experiment = evidence.experiment
     x, u = experiment.point[name], experiment.u
 
     def direction(k: int) -> Array:
@@ -77,7 +74,6 @@ def _compare(
         terms += np.linalg.norm(analytic) * 1e-2
     else:
         a = analytic.ravel()[coordinates]
-        evidence.add(name, coordinates, J)
     floor = 1e-2 * np.maximum.reduce(terms, initial=0, where=np.isfinite(terms))
     # The errors of many outputs add up like random numbers.
     difference_error = np.sqrt(u**2 @ J_error**2)
@@ -112,11 +108,31 @@ def _compare(
         verdict = "KINKS" if cannot_judge else "COARSE"
     else:
         verdict = "NOT FINITE" if cannot.any() else "ok"
-    return TensorReport(
+    tensor = TensorReport(
         name, x.shape, verdict, analytic=analytic, coordinates=coordinates, checked_analytic=a,
         checked_numeric=numeric, absolute_error=np.where(kinks, 0, error), tolerance=tolerance, precision=precision,
         relative_error=np.where(kinks, 0, relative), kinks=kinks, diagnosis=ties,
     )  # fmt: skip
+    if verdict != "ok" and tensor.is_full:
+        tensor.time_axis = _time_axis(experiment, x, J)
+    return tensor
+
+
+def _time_axis(experiment: Experiment, x: Array, J: Array) -> int | None:
+    """Return the time axis of a tensor: along it, outputs depend on earlier inputs but not on later ones.
+
+    The last axis holds features. Along a batch axis, an output depends on its own input alone, or, in batch
+    normalization, on all of them.
+    """
+    for k, y in enumerate(experiment.outputs):
+        for axis in range(min(x.ndim, y.ndim) - 1) if y.dtype.kind == "f" else ():
+            if x.shape[axis] == y.shape[axis] > 1:
+                coupled = np.reshape(J[experiment.output_rows(k)] != 0, (*y.shape, *x.shape))
+                coupled = np.moveaxis(coupled, (axis, y.ndim + axis), (0, 1))
+                y_by_x = coupled.reshape(*coupled.shape[:2], -1).any(axis=2)
+                if np.tril(y_by_x, -1).any() != np.triu(y_by_x, 1).any():
+                    return axis
+    return None
 
 
 def _at_ties(experiment: Experiment, name: str, J: Array, rounding: float) -> Array:
@@ -190,12 +206,12 @@ def _unlike_one(
     )
 
 
-def ties_between(evidence: Evidence, tensors: Mapping[str, TensorReport]) -> str | None:
+def ties_between(experiment: Experiment, tensors: Mapping[str, TensorReport]) -> str | None:
     """Say whether equal elements of several tensors, as in np.maximum(x, y), get more than one of them may."""
-    bent = {name: tensor for name, tensor in tensors.items() if tensor.kinks.any() and evidence.is_full(name)}
+    bent = {name: tensor for name, tensor in tensors.items() if tensor.kinks.any() and tensor.is_full}
     if len(bent) < 2:
         return None
     moved = {name: tensor.kinks.reshape(tensor.shape) for name, tensor in bent.items()}
     got = sum(float(tensor.checked_analytic[tensor.kinks].sum()) for tensor in bent.values())
     words = f"at ties between {' and '.join(bent)}: together the equal elements get"
-    return _unlike_one(evidence.experiment, moved, got, words)
+    return _unlike_one(experiment, moved, got, words)

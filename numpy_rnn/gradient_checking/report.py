@@ -110,21 +110,23 @@ class GradcheckReport:
         return [profile for tensor in self.tensors.values() if (profile := _profile(tensor))]
 
     def _sentences(self) -> list[str]:
-        """Return one sentence per likely mistake, with its tensors, and one per fault."""
+        """Return one sentence for what the numbers of some tensors show, one if no line is named, one per fault."""
         names: dict[str, list[str]] = {}
         for tensor in self.tensors.values():
             if tensor.diagnosis:
                 names.setdefault(tensor.diagnosis, []).append(tensor.name)
-        likely = [f"{', '.join(tensors)}: {diagnosis}" for diagnosis, tensors in names.items()]
+        said = [f"{', '.join(tensors)}: {diagnosis}" for diagnosis, tensors in names.items()]
         if close := self._with("CLOSE"):
             rtol = 10.0 ** (1 - min(tensor.digits for tensor in close))
-            likely.append(
+            said.append(
                 "Differences of this size come from an epsilon, as in log(p + 1e-7), or from float32 in backward; "
                 f"rtol={rtol:.0e} (--rtol {rtol:.0e}) accepts them"
             )
-        if self._with("WRONG", "SHAPE") and self.explained.note:
-            likely.append(self.explained.note)
-        return likely + [f"fault: {fault}" for fault in self.faults]
+        if self._with("WRONG", "SHAPE") and not self.suspect:
+            said.append(
+                self.explained.note or "no line is named: no small change of one line makes all gradients right"
+            )
+        return said + [f"fault: {fault}" for fault in self.faults]
 
     def _with(self, *verdicts: str) -> list[TensorReport]:
         return [tensor for tensor in self.tensors.values() if tensor.verdict in verdicts]

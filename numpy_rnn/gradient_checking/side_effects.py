@@ -10,7 +10,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.experiment import Experiment, copies
 from numpy_rnn.gradient_checking.subjects.session import FLUSHES, moved, same
 
-__all__ = ["faults_of_conduct"]
+__all__ = ["faults_of_conduct", "unused_upstream"]
 
 
 def faults_of_conduct(experiment: Experiment, gradients: dict[str, Array], rng: np.random.Generator) -> list[str]:
@@ -72,6 +72,23 @@ def _of_a_loss(experiment: Experiment, gradients: Mapping[str, Array]) -> list[s
     elif wrong := [name for name in gradients if not _close(half[name], 0.5 * gradients[name])]:
         return [f"the gradient of {', '.join(wrong)} is not proportional to the upstream gradient of the loss"]
     return []
+
+
+def unused_upstream(experiment: Experiment, gradients: Mapping[str, Array], names: list[str]) -> dict[str, str]:
+    """Say which gradients do not depend on the upstream gradient of an output that depends on the tensor."""
+    found: dict[str, str] = {}
+    if not experiment.subject.takes_upstream or experiment.u.size == 1:  # that of a loss is 1
+        return found
+    for k, u in enumerate(experiment.upstream):
+        changed = experiment.backward([*experiment.upstream[:k], 2 * u, *experiment.upstream[k + 1 :]])
+        same_as_before = [name for name in names if np.array_equal(changed[name], gradients[name])]
+        for name in same_as_before if u.any() else ():
+            v = experiment.rng.standard_normal(experiment.point[name].shape)
+            J, error = experiment.jacobian(name, [v])
+            if gradients[name].any() and (np.abs(J) > 8 * error)[experiment.output_rows(k)].any():
+                d = f"d{experiment.subject.output_names[k]}"
+                found[name] = f"it does not depend on the upstream gradient {d}, but it should"
+    return found
 
 
 def _left_over(

@@ -36,7 +36,7 @@ class TensorReport:
     worst_index : tuple of int, or None
         The index of the largest error.
     diagnosis : str or None
-        The likely mistake.
+        What the numbers show: a factor, another order of the elements, the place of the errors.
     """
 
     name: str
@@ -57,6 +57,11 @@ class TensorReport:
     @property
     def ok(self) -> bool:
         return self.verdict == "ok"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every element was compared."""
+        return self.coordinates is not None and len(self.coordinates) == math.prod(self.shape)
 
     @property
     def limit(self) -> float:
@@ -111,7 +116,7 @@ class TensorReport:
 
     def error_by_time_step(self) -> Array | None:
         """Return the largest relative error at each time step; None if the tensor has no time axis."""
-        if self.time_axis is None or self.coordinates is None or len(self.coordinates) < math.prod(self.shape):
+        if self.time_axis is None or not self.is_full:
             return None
         steps = np.moveaxis(self.spread(self.relative_error), self.time_axis, 0)
         return np.asarray(steps.reshape(len(steps), -1).max(axis=1, initial=0))

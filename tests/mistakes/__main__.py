@@ -26,9 +26,8 @@ def main():
     outcomes = [(slip, try_slip(slip)) for slip in SLIPS]
     if arguments.list:
         for slip, outcome in outcomes:
-            marks = "".join(
-                "-" if ok is None else "x" if ok else " " for ok in (bool(outcome.red), outcome.found, outcome.named)
-            )
+            columns = bool(outcome.red), outcome.found, outcome.line, outcome.named
+            marks = "".join("-" if ok is None else "x" if ok else " " for ok in columns)
             print(f"[{marks}] {slip.piece}: {slip.name}")
         print()
     print_table(outcomes)
@@ -44,26 +43,17 @@ def print_table(outcomes):
     pieces = defaultdict(list)
     for slip, outcome in outcomes:
         pieces[slip.piece.partition(",")[0]].append((slip, outcome))
-    print(
-        "| piece | mistakes | tests fail | gradcheck fails on the right tensors | a diagnosis exists | cause named |"
-    )
+    print("| piece | mistakes | tests fail | fails on the right tensors | faulty line named | cause named |")
     print("|---|---:|---:|---:|---:|---:|")
-    total = np.zeros(5, int)
-    for piece, tried in pieces.items():
-        with_backward = [outcome for _, outcome in tried if outcome.found is not None]
-        named = [outcome.named for outcome in with_backward if outcome.named is not None]
-        row = [
-            len(tried),
-            sum(bool(o.red) for _, o in tried),
-            sum(o.found for o in with_backward),
-            len(named),
-            sum(named),
-        ]
-        total += row
-        found = f"{row[2]} of {len(with_backward)}" if with_backward else "(no backward pass)"
-        print(f"| {piece} | {row[0]} | {row[1]} | {found} | {row[3] or ''} | {row[4] or ''} |")
-    backward = sum(outcome.found is not None for _, outcome in outcomes)
-    print(f"| all | {total[0]} | {total[1]} | {total[2]} of {backward} | {total[3]} | {total[4]} |")
+    for piece, tried in [*pieces.items(), ("all", outcomes)]:
+        told = [[o.found, o.line, o.named] for _, o in tried if o.found is not None]
+        columns = [counted(column) for column in zip(*told, strict=True)] or ["(no backward pass)", "", ""]
+        print(f"| {piece} | {len(tried)} | {sum(bool(o.red) for _, o in tried)} | {' | '.join(columns)} |")
+
+
+def counted(column):
+    told = [ok for ok in column if ok is not None]
+    return f"{sum(told)} of {len(told)}"
 
 
 def random_subjects(count):

@@ -13,15 +13,16 @@ import numpy as np
 
 from tests.mistakes import right
 
-__all__ = ["Slip", "applied", "wrong_functions"]
+__all__ = ["Slip", "applied", "changed_lines", "wrong_functions"]
 
 
 @dataclass(frozen=True)
 class Slip:
     """`old`, which occurs once in the function of `right.py`, becomes `new`.
 
-    piece names what is tested and checked (see `pieces`), wrong the tensors whose gradients are then wrong, words
-    what the diagnosis of each of them, or the reported side effect, must contain. None: no diagnosis exists.
+    piece names what is tested and checked (see `pieces`), wrong the tensors whose gradients are then wrong. words is
+    a regular expression for the cause. It must be found in the explanation of the right line; or in what the report
+    says of each wrong tensor; or, if no gradient is wrong, in the reported side effects.
     """
 
     name: str
@@ -30,7 +31,18 @@ class Slip:
     old: str = ""
     new: str = ""
     wrong: frozenset[str] = frozenset()
-    words: str | None = None
+    words: str = ""
+
+    @property
+    def filename(self):
+        return f"<{self.name}>"
+
+
+def changed_lines(slip):
+    """Return the numbers of the changed lines; where nothing but `pass` is left, the next line will do, too."""
+    function, source = inspect.getsource(getattr(right, slip.function)), inspect.getsource(right)
+    first = source[: source.index(function) + function.index(slip.old)].count("\n") + 1
+    return range(first, first + slip.new.count("\n") + 1 + (slip.new in ("pass", "")))
 
 
 def wrong_functions(slip):
@@ -41,7 +53,7 @@ def wrong_functions(slip):
         if function.count(slip.old) != 1:
             raise LookupError(f"{slip.name}: {slip.function} contains {slip.old!r} {function.count(slip.old)} times")
         source = source.replace(function, function.replace(slip.old, slip.new))
-    namespace, filename = {}, f"<{slip.name}>"
+    namespace, filename = {}, slip.filename
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename  # for gradcheck to read
     exec(compile(source, filename, "exec"), namespace)
     return namespace

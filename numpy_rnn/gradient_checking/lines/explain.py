@@ -6,14 +6,14 @@ import ast
 import linecache
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from numpy_rnn.gradient_checking.experiment import Experiment
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.lines import Line, Place, Suspect
-from numpy_rnn.gradient_checking.lines.naming import chosen, completed_gradients, consequences
+from numpy_rnn.gradient_checking.lines.naming import best_named, chosen, completed_gradients, consequences
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.recorder import TooLarge
 from numpy_rnn.gradient_checking.lines.suspect import Found, find_suspect
@@ -49,15 +49,13 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
         found = find_suspect(j) if wrong else None
         lines = _lines(j, found)
-        judged = {(line.filename, line.line) for line in lines if line.verdict != "not a gradient"}
-        forward, backward = _functions(j, j.trace.forward), _functions(j, j.trace.backward)
-        backward = [
-            f for f in backward if f not in forward or any(f[0] == n and f[1] <= k <= f[2] for n, k in judged)
-        ]
-        return Explained(_suspect(j, found) if found else None, lines, (forward, backward))
+        known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
+        functions = _functions(map(j.line, j.trace.forward)), _functions(known)
+        return Explained(_suspect(j, found) if found else None, lines, functions)
 
 
 def _suspect(j: Judgement, found: Found) -> Suspect:
+    found = replace(found, target=found.target and best_named(j, found.target))
     filename, line = found.line(j)
     step = step_of(j, found.target) if found.target is not None else None
     return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found))
@@ -71,17 +69,24 @@ def _lines(j: Judgement, found: Found | None) -> list[Line]:
     """
     wrong, after = consequences(j, found) if found is not None else (set(), set())
     orders = _orders(j)
+    named = {e.ids.tobytes() for e in j.trace.backward_events if e.kind == "note"}
     lines = []
     for (number, slot), every in j.by_place.items():
         node = j.trace.nodes[number]
         operations = [o for o in every if j.repair.influences(o)]
-        if not operations or number not in j.visible or slot or (operations[0].passes and operations[0].moves):
+        is_used = bool(operations)
+        operations = operations or [o for o in every if o.out.tobytes() in named]
+        if not operations or (is_used and number not in j.visible):
+            continue
+        if slot or (operations[0].passes and operations[0].moves):
             continue
         place, quantity = (node.filename, node.line), _assigned(j, operations[0])
         source = linecache.getline(*place).strip()
         for verdict, equals, steps, qs in _entries(j, operations, wrong, after, orders):
+            if not is_used and verdict == "not a gradient":
+                continue
             if verdict == "wrong" and found is not None and found.target is not None:
-                qs = [found.target]  # what it should be
+                qs = [best_named(j, found.target)]  # what it should be
             places = dict.fromkeys(p for q in qs for p in _places(j, q))
             lines.append(Line(*place, source, quantity, equals, steps, verdict, tuple(places)))
     if found is not None and not any(line.verdict == "wrong" for line in lines):
@@ -173,17 +178,17 @@ def _places(j: Judgement, q: Quantity) -> list[Place]:
     return [Place(n.filename, n.line, n.start, end, n.text) for n, end in zip(nodes, ends, strict=True)]
 
 
-def _functions(j: Judgement, operations: list[Operation]) -> Functions:
-    """Return where the functions are that carried out operations, in the order in which they ran."""
+def _functions(lines: Iterable[tuple[str, int]]) -> Functions:
+    """Return where the functions are that have these lines."""
     ran: dict[str, dict[int, None]] = defaultdict(dict)
-    for o in operations:
-        ran[j.trace.nodes[o.node].filename][j.trace.nodes[o.node].line] = None
+    for filename, line in lines:
+        ran[filename][line] = None
     found: dict[tuple[str, int, int], None] = {}
-    for filename, lines in ran.items():
+    for filename, numbers in ran.items():
         tree = ast.parse("".join(linecache.getlines(filename)))
         kinds = ast.FunctionDef | ast.Lambda
         spans = [(n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, kinds)]
-        for line in lines:
+        for line in numbers:
             inside = [span for span in spans if span[0] <= line <= span[1]]
             if inside:
                 found[filename, *max(inside)] = None

@@ -75,8 +75,10 @@ class Judgement:
     def is_double(self, o: Operation) -> bool:
         """Whether another operation computes the same, and not only because it passes this value on."""
         for p in self.trace.backward:
-            if p.node != o.node and not (p.moves or o.moves) and p.value.shape == o.value.shape:
-                if close(p.value, o.value) and (len(np.unique(p.of_input)) > 1 or not np.isin(p.columns, o.out).any()):
+            is_other = p.node != o.node and not (p.moves or o.moves) and p.value.shape == o.value.shape
+            if is_other and close(p.value, o.value):
+                is_sum = len(np.unique(p.of_input)) > 1
+                if is_sum or not np.isin(p.columns, o.out).any():
                     return True
         return False
 
@@ -163,7 +165,7 @@ class Judgement:
         return found
 
     def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
-        """Yield what the operations of one place could be meant to compute: a gradient at the same number of times."""
+        """Yield gradients, at as many times, that the operations of one place could be meant to compute."""
         n, shape = len(operations), operations[0].value.shape
         for family in self.families:
             if family[0].gradient.shape != shape or len(family) < n:

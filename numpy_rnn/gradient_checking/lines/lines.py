@@ -44,8 +44,7 @@ class Suspect:
 
     def __str__(self) -> str:
         at = f", t = {self.step}" if self.step is not None else ""
-        name = self.filename.removeprefix(str(Path.cwd()) + os.sep)
-        rows = [f"suspect: line {self.line} of {name}{at}", ""]
+        rows = [f"suspect: line {self.line} of {relative(self.filename)}{at}", ""]
         for number in range(max(1, self.line - 2), self.line + 3):
             source = linecache.getline(self.filename, number).rstrip()
             rows.append(f"{'>' if number == self.line else ' '} {number:4d} | {source}".rstrip())
@@ -104,7 +103,7 @@ def annotated(lines: list[Line], functions: list[tuple[str, int, int]]) -> str:
             note = "; ".join(dict.fromkeys(notes.get((filename, number), [])))
             rows.append(f"{text:<70}  # {note}" if note else text)
         blocks.append("\n".join(rows))
-    names = dict.fromkeys(filename for filename, *_ in functions)
+    names = dict.fromkeys(relative(filename) for filename, *_ in functions)
     return "\n\n".join([*names, *blocks])
 
 
@@ -112,3 +111,8 @@ def ranges(steps: tuple[int, ...]) -> str:
     """Return `1 to 4` for consecutive steps, otherwise `1, 3`."""
     consecutive = len(steps) > 2 and steps[-1] - steps[0] == len(steps) - 1
     return f"{steps[0]} to {steps[-1]}" if consecutive else ", ".join(map(str, steps))
+
+
+def relative(filename: str) -> str:
+    """Return a file name without the folder that one is in."""
+    return filename.removeprefix(str(Path.cwd()) + os.sep)

@@ -24,6 +24,10 @@ MOST = 8_000_000  # numbers times mistakes
 FACTORS = {"is missing": 0.0, "has the wrong sign": -1.0}
 
 
+Values = Callable[[Operation], Array]  # the derivatives of an operation, with the mistake
+Tried = tuple[str, Values, int, int]  # words, derivatives, the operation's place, its operand
+
+
 @dataclass
 class Mistake:
     words: str
@@ -38,24 +42,25 @@ def mistakes(trace: Trace, quantities: Quantities, sizes: list[int]) -> list[Mis
         for k in range(len(o.inputs)):
             if (o.of_input == k).any():
                 places[o.node, k].append(o)
-    found: list[tuple[str, Callable[[Operation], Array] | None, int, int]] = []
+    found: list[Tried] = []
     for (node, k), operations in places.items():
         text = f"`{trace.nodes[node].text}` (line {trace.nodes[node].line})"
         for words, factor in FACTORS.items():
-            found.append((f"the path through {text} {words}", lambda o, c=factor: c * o.values, node, k))
+            found.append((f"the path through {text} {words}", scaled(factor), node, k))
         found.append((f"the derivative of {text} is missing", lambda o: np.ones(len(o.values)), node, k))
         for n in (2, *sizes):
-            found.append((f"the factor {n} of {text} is missing", lambda o, n=n: o.values / n, node, k))
-            found.append((f"the factor 1/{n} of {text} is missing", lambda o, n=n: o.values * n, node, k))
+            found.append((f"the factor {n} of {text} is missing", scaled(1 / n), node, k))
+            found.append((f"the factor 1/{n} of {text} is missing", scaled(n), node, k))
         for step, when in ((-1, "before"), (1, "after")) if len(operations) > 1 else ():
             order = {id(o): operations[(i + step) % len(operations)].values for i, o in enumerate(operations)}
             if len({len(v) for v in order.values()}) == 1:
-                found.append((f"the derivative of {text} is that of the step {when}", lambda o, v=order: v.get(id(o), o.values), node, k))
+                words = f"the derivative of {text} is that of the step {when}"
+                found.append((words, of_another_step(order), node, k))
     found = found[: MOST // max(1, trace.count)]
     n = step_count(trace)
     left_out = [0, n - 1] if n > 1 else []
     g = _gradients(trace, found, left_out)
-    names = list(trace.values)
+    names = [n for n in trace.values if n in trace.shapes]
     result = []
     for column, (words, *_) in enumerate(found):
         if all(_same(trace, name, g[:, column]) for name in names):
@@ -67,6 +72,14 @@ def mistakes(trace: Trace, quantities: Quantities, sizes: list[int]) -> list[Mis
     return result
 
 
+def scaled(c: float) -> Values:
+    return lambda o: c * o.values
+
+
+def of_another_step(order: dict[int, Array]) -> Values:
+    return lambda o: order.get(id(o), o.values)
+
+
 def step_count(trace: Trace) -> int:
     """Return how often most operations are carried out that are carried out more than once."""
     often = Counter(o.node for o in trace.forward)
@@ -74,7 +87,7 @@ def step_count(trace: Trace) -> int:
     return repeated.most_common(1)[0][0] if repeated else 1
 
 
-def _gradients(trace: Trace, found: list, left_out: list[int]) -> Array:
+def _gradients(trace: Trace, found: list[Tried], left_out: list[int]) -> Array:
     g = np.zeros((trace.count, len(found) + len(left_out)))
     for ids, u in trace.seeds:
         np.add.at(g, ids.ravel(), u.ravel()[:, None])

@@ -18,7 +18,7 @@ from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
-__all__ = ["chosen", "completed_gradients", "consequences", "owner", "plain"]
+__all__ = ["best_named", "chosen", "completed_gradients", "consequences", "owner", "plain"]
 
 
 def chosen(j: Judgement, operations: list[Operation]) -> dict[int, Quantity]:
@@ -44,6 +44,12 @@ def owner(j: Judgement, q: Quantity) -> Quantity:
         return q
     wholes = [p for p in j.quantities.all if p.kind == "total" and p.variable == q.variable]
     return max(wholes, key=lambda p: _rank(j, p), default=q)
+
+
+def best_named(j: Judgement, q: Quantity) -> Quantity:
+    """Return the same gradient under the name that `chosen` prefers."""
+    same = [p for p in j.quantities.matches(q.gradient) if (p.kind, p.name) == ("total", "")]
+    return max(same, key=lambda p: _rank(j, p), default=q) if q.kind == "total" and not q.name else q
 
 
 def _key(q: Quantity) -> Hashable:

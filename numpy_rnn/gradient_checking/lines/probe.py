@@ -97,8 +97,15 @@ class Probe(Recorder):
         """A copy, so that the line that names or returns an array is an operation of its own."""
         if not isinstance(value, np.ndarray) or type(value) is not np.ndarray or not is_float(value):
             return value
-        is_new = not plain and value.base is None and self.tape and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
-        if self.copies < (1 if safe else 2) or (is_new and self.nodes[self.tape[-1].node].line == self.nodes[node].line):
+        is_new = (
+            not plain
+            and value.base is None
+            and self.tape
+            and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
+        )
+        if self.copies < (1 if safe else 2) or (
+            is_new and self.nodes[self.tape[-1].node].line == self.nodes[node].line
+        ):
             return value
         result = value.copy()
         self.move(node, [value], lambda ids: [ids[0]], [result])
@@ -132,7 +139,12 @@ class Probe(Recorder):
             x[index] = value
             for v in floats_in(value):
                 self.event(node, v, "note")
-            if is_float(old) and is_float(value) and self.tape and np.array_equal(self.tape[-1].out, self.shadow.ids(value)):
+            if (
+                is_float(old)
+                and is_float(value)
+                and self.tape
+                and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
+            ):
                 self.tape[-1].before, self.tape[-1].lost = np.array(old), self.shadow.ids(old).copy()
             return
         old, region = np.array(x[index]), self.shadow.ids(x)[index].copy()
@@ -140,7 +152,8 @@ class Probe(Recorder):
         sources = np.broadcast_to(self.shadow.ids(value) if not isinstance(value, list) else 0, np.shape(region))
         shape = np.shape(region)
         given, f, where = np.array(value), (lambda new: [np.broadcast_to(new[0], shape)]), index
-        if whole or is_fancy(index):
+        is_whole = whole or is_fancy(index)
+        if is_whole:
             ids = self.shadow.ids(x).copy()
             ids[index] = sources
             sources, given, f, where = ids, x.copy(), (lambda new: [new[0]]), ...
@@ -155,7 +168,7 @@ class Probe(Recorder):
         o = self.tape[-1]
         o.where, o.f, o.given = (x, index), f, [given]
         o.lost, o.before = region, old
-        if where is ...:
+        if is_whole:
             o.lost, o.before = np.zeros_like(sources), np.zeros_like(given)
             o.lost[index], o.before[index] = region, old
 

@@ -33,6 +33,8 @@ class Quantity:
     missing: list[int] = field(default_factory=list)  # "sum", "use": the nodes of the others
     name: str = ""  # of a tensor
     variable: bytes = b""
+    is_named: bool = False
+    is_value: bool = False  # of an operation
     ids: Array | None = None  # "total": the numbers of what it is the gradient of
 
 
@@ -70,12 +72,17 @@ class Quantities:
         for name in trace.leaves:
             gradient = trace.of_tensor(name, g) if name in trace.values else None
             if gradient is not None and trace.leaves[name]:
-                self._add(Quantity("total", -1, 0, gradient, name=name, variable=variable(trace.leaves[name][0])))
+                self._add(
+                    Quantity(
+                        "total", -1, 0, gradient, name=name, variable=variable(trace.leaves[name][0]), is_named=True
+                    )
+                )
         named = sorted(trace.forward_events, key=lambda e: ("note", "read", "append", "return").index(e.kind))
         for e in (e for e in named if e.kind == "note"):
-            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), ids=e.ids))
+            q = Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), is_named=True, ids=e.ids)
+            self._add(q)
         for o in trace.forward:
-            self._add(Quantity("total", o.node, o.time, g[o.out], variable=variable(o.out), ids=o.out))
+            self._add(Quantity("total", o.node, o.time, g[o.out], variable=variable(o.out), is_value=True, ids=o.out))
         for e in (e for e in named if e.kind != "note"):
             self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), ids=e.ids))
 
@@ -117,7 +124,13 @@ class Quantities:
 
     def identify(self, value: Array) -> Quantity | None:
         """Return the gradient that a value is: a whole one if possible, then one use, then a sum of some."""
-        return min(self.matches(value), key=lambda q: ("total", "use", "sum").index(q.kind), default=None)
+        found = self.matches(value)
+        whole = [q for q in found if q.kind == "total"]
+        named = [q for q in whole if q.is_named]
+        made = [q for q in whole if q.is_value and q.time == whole[0].time]
+        if made and not named:  # of x @ W + b and its parts, the whole
+            return made[-1]
+        return min(named or found, key=lambda q: ("total", "use", "sum").index(q.kind), default=None)
 
     def matches(self, value: Array) -> list[Quantity]:
         if value.shape not in self.by_shape or not value.any():

@@ -109,5 +109,7 @@ class Recorder:
         of_input: Array, moves: bool = False,
     ) -> None:  # fmt: skip
         time = self.times[node]
-        self.tape.append(Operation(node, len(self.tape), time, out, value, inputs, rows, columns, values, of_input, moves))
+        self.tape.append(
+            Operation(node, len(self.tape), time, out, value, inputs, rows, columns, values, of_input, moves)
+        )
         self.times[node] += 1

@@ -151,7 +151,7 @@ class Replay:
 
     def _now(self, index: int, o: Operation, delta: Array) -> Now:
         def look(item: Item) -> Array:
-            return item[0] + delta[self.row[item[1]]]
+            return np.asarray(item[0] + delta[self.row[item[1]]])
 
         changes = [delta[self.row[ids]] for ids in o.inputs]
         if o.f is None or not any(d.any() for d in changes):

@@ -53,7 +53,9 @@ class Rewriter(ast.NodeTransformer):
         """Build `probe.method(number of the place, *arguments)`."""
         line = getattr(place, "lineno", 0)
         function = self.functions[-1] if self.functions else ""
-        self.nodes.append(Node(self.filename, line, text or ast.unparse(place), function, *columns(self.filename, place)))
+        self.nodes.append(
+            Node(self.filename, line, text or ast.unparse(place), function, *columns(self.filename, place))
+        )
         number = ast.Constant(len(self.nodes) - 1)
         arguments = tuple(a if isinstance(a, ast.AST) else ast.Constant(a) for a in arguments)
         call = ast.Call(ast.Attribute(ast.Constant(PROBE), method, ast.Load()), [number, *arguments], list(keywords))
@@ -174,10 +176,10 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(target, ast.Subscript):
             self.temporaries += 1
             name, written = f"_stored_{self.temporaries}", ast.unparse(target)
-            store = self.probe(
-                "set_item", target, has_item(target.slice), self.visit(target.value), self.index(target.slice), ast.Name(name, ast.Load()),
-                text=written,
-            )  # fmt: skip
+            is_chosen = has_item(target.slice)
+            place = self.visit(target.value), self.index(target.slice)
+            stored = ast.Name(name, ast.Load())
+            store = self.probe("set_item", target, is_chosen, *place, stored, text=written)
             return ast.copy_location(ast.Name(name, ast.Store()), target), [as_statement(store)]
         if isinstance(target, ast.Name | ast.Attribute):
             value = ast.parse(ast.unparse(target), mode="eval").body
@@ -202,7 +204,7 @@ def columns(filename: str, place: ast.AST) -> tuple[int, int]:
     """Return where a place starts and ends in its line; ast counts bytes."""
     line, start = getattr(place, "lineno", 0), getattr(place, "col_offset", 0)
     source = linecache.getline(filename, line).rstrip().encode()
-    end = place.end_col_offset if getattr(place, "end_lineno", 0) == line else len(source)
+    end = getattr(place, "end_col_offset", 0) if getattr(place, "end_lineno", 0) == line else len(source)
     return len(source[:start].decode(errors="replace")), len(source[:end].decode(errors="replace"))
 
 

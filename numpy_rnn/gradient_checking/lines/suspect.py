@@ -1,7 +1,7 @@
 """The suspect: the line of backward that the simplest change makes right, all other lines as they are.
 
-Each line that could be wrong has a cost: that of the simplest change that makes every gradient right, more if the line
-computes a gradient already, or reads something that is no gradient (the mistake may be there), less if it then
+Each line that could be wrong has a cost: that of the simplest change that makes every gradient right, more if the
+line computes a gradient already, or reads something that is no gradient (the mistake may be there), less if it then
 computes a gradient. The line of least cost is named, and of several the first that runs.
 """
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.lines.corrections import Correction, Corrections
+from numpy_rnn.gradient_checking.lines.changes import Correction
+from numpy_rnn.gradient_checking.lines.corrections import Corrections, unchanged
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes, step_count
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
@@ -59,13 +60,19 @@ def find_suspect(j: Judgement) -> Found | None:
     here = [f for f in found if f.line(j) == best.line(j) and f.cost < best.cost + 2]
     first = next((f for f in here if f.target is not None and f.operation is best.operation), best)
     reason = next((f.correction for f in here if f.correction and not f.correction.target), None)
-    return replace(first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=best.place)
+    o = first.operation
+    is_once = len(j.by_place[o.node, o.slot]) == 1
+    if is_once and reason and reason.becomes and reason.becomes.kind == "total" and reason.cost < 3:
+        first = replace(first, target=reason.becomes)
+    return replace(
+        first, correction=reason, mistake=next((f.mistake for f in here if f.mistake), None), place=best.place
+    )
 
 
 def candidates(j: Judgement) -> list[Found]:
     """Return the operations that may be wrong, the likeliest first."""
     corrections = Corrections(j)
-    found = from_mistakes(j, mistakes(j.trace, j.quantities, corrections.sizes))
+    found = from_mistakes(j, mistakes(j.trace, j.quantities, corrections.values.sizes))
     confirmed = confirmed_operations(j)
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
@@ -99,7 +106,7 @@ def misplaced(j: Judgement) -> list[Found]:
                 last = j.trace.backward[made[-1]]
                 while last.passes and j.read_by[j.position[id(last)]]:
                     last = j.trace.backward[j.read_by[j.position[id(last)]][-1]]
-                found.append(Found(MISPLACED, last, Correction(MISPLACED, words, lambda now: now.value)))
+                found.append(Found(MISPLACED, last, Correction(MISPLACED, words, unchanged)))
                 break
     return found
 
@@ -121,7 +128,7 @@ def at_place(
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
     for c in right:
-        o, cost = operations[wrong[0]], c.cost + extra + returns * (0.5 if "path through" in c.words else RETURNS)
+        o, cost = operations[wrong[0]], c.cost + extra + returns * (0.5 if c.is_term else RETURNS)
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
             o, cost = maker, c.cost
@@ -132,7 +139,10 @@ def at_place(
             cost -= CONSISTENT * (c.becomes is not None and not c.target)
         elif not (is_right or c.is_operator):
             cost += READS_WRONG * (2 if c.target else 1)
-        found.append(Found(cost, o, c, target[wrong[0]] if target else None))
+        meant = target[wrong[0]] if target else None
+        if meant is not None and meant.kind == "total":
+            meant = j.quantities.identify(meant.gradient) or meant
+        found.append(Found(cost, o, c, meant))
     if not right and possible and operations[0].node in j.visible and operations[0].given:
         unknown = [o for o in operations if j.is_unknown(o)]
         if not any(uses_gradients):
@@ -181,7 +191,9 @@ def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
         node = j.trace.nodes[number]
         if len(operations) == steps:
             tree = ast.parse("".join(linecache.getlines(node.filename)))
-            loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
+            loops = [
+                n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)
+            ]
             if loops:
                 place = node.filename, max(n.lineno for n in loops)
                 return [Found(LEFT_OUT, operations[0], mistake=mistake, place=place)]

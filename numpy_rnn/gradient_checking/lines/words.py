@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.naming import owner, plain
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
 from numpy_rnn.gradient_checking.lines.suspect import Found
+from numpy_rnn.gradient_checking.lines.tape import Operation
+
+LARGEST_JACOBIAN = 200  # elements
 
 __all__ = ["explanation", "name_of", "step_of"]
 
@@ -44,24 +48,80 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
 
 
 def explanation(j: Judgement, found: Found) -> str:
+    """Say what a line should compute, and what is wrong with it."""
+    words = _explanation(j, found)
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _explanation(j: Judgement, found: Found) -> str:
     o, target, reason = found.operation, found.target, found.correction
-    said = [found.mistake.words] if found.mistake else [reason.words] if reason else []
+    why = ""
+    if overwrites_repeated(o):
+        why = "an index occurs twice, and the values at it overwrite each other: np.add.at adds them up"
+    elif found.mistake:
+        why = found.mistake.words
+    elif reason:
+        why = reason.words + described(j, reason)
     if target is None:
-        otherwise = "what it reads is right, and with another value here all gradients would be right"
-        return sentences(said or [otherwise + what_it_is(j, found)])
+        nothing = (
+            f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
+        )
+        return why or nothing
     words = f"this should be {name_of(j, target)}"
+    lost = lost_paths(j, o, target)
+    if lost and not found.mistake:
+        words += f", but the path through {lost} is missing"
+    elif not why:
+        words += what_it_is(j, found) or only_the_diagonal(j, o, target) or uses(j, target)
+    return f"{words}; {why}" if why else words
+
+
+def described(j: Judgement, reason: Correction) -> str:
+    """Say which gradients the two operands are that a correction exchanges."""
+    known = [j.quantities.identify(np.asarray(v)) if v is not None else None for v in (reason.new, reason.old)]
+    names = [f"{word} is {name_of(j, q)}" for word, q in zip(("the one", "the other"), known, strict=True) if q]
+    return f" ({', '.join(names)})" if len(names) == 2 else ""
+
+
+def lost_paths(j: Judgement, o: Operation, target: Quantity) -> str:
+    """Name the uses of a variable that a value lacks, and the target has."""
     partial = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.missing]
-    if partial and (missing := set(partial[0].missing) - (set(target.missing) if target.kind != "total" else set())):
-        paths = [j.trace.nodes[n] for n in sorted(missing)]
-        lines = " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in paths[:3])
-        words = f"{words}, but the path through {lines} is missing"
-    elif not said:
-        words += what_it_is(j, found) or uses(j, target)
-    return sentences([words, *said])
+    missing = (
+        set(partial[0].missing) - (set(target.missing) if target.kind != "total" else set()) if partial else set()
+    )
+    paths = [j.trace.nodes[n] for n in sorted(missing)]
+    return " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in paths[:3])
 
 
-def sentences(words: list[str]) -> str:
-    return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in words)
+def only_the_diagonal(j: Judgement, o: Operation, target: Quantity) -> str:
+    """Say that a value is a gradient times the diagonal of the Jacobian, such as p (1 - p) of a softmax."""
+    if target.ids is None or not 1 < o.value.size <= LARGEST_JACOBIAN:
+        return ""
+    for x in o.given:
+        q = j.quantities.identify(x) if x.shape == o.value.shape else None
+        if q is not None and q.ids is not None:
+            g = np.zeros((j.trace.count, x.size))
+            g[q.ids.ravel(), np.arange(x.size)] = 1
+            made = max(k for k, p in enumerate(j.trace.forward) if np.isin(p.out, q.ids).any())
+            for p in reversed(j.trace.forward[: made + 1]):
+                np.add.at(g, p.columns, p.values[:, None] * g[p.rows])
+            diagonal = np.diagonal(g[target.ids.ravel()]).reshape(x.shape)
+            if close(o.value, x * diagonal):
+                return ": only the diagonal of the Jacobian is used; each element depends on others too, by their sum"
+    return ""
+
+
+def overwrites_repeated(o: Operation) -> bool:
+    """Whether values are written to the same element twice."""
+    index = o.where[1] if o.where is not None else ()
+    parts = [
+        np.asarray(i) for i in (index if isinstance(index, tuple) else (index,)) if isinstance(i, np.ndarray | list)
+    ]
+    parts = [i for i in parts if i.dtype.kind in "iu"]
+    if not parts:
+        return False
+    rows = np.stack(np.broadcast_arrays(*parts), axis=-1).reshape(-1, len(parts))
+    return len(np.unique(rows, axis=0)) < len(rows)
 
 
 def what_it_is(j: Judgement, found: Found) -> str:
@@ -77,7 +137,16 @@ def what_it_is(j: Judgement, found: Found) -> str:
         if (slope := missing_slope(j, value, target.gradient)) is not None:
             return slope
     what = j.what[id(found.operation)]
-    return f": it is {name_of(j, what)}" if what is not None else ""
+    if what is None:
+        return ""
+    after = [p for p in j.trace.forward if what.ids is not None and np.array_equal(p.out, what.ids)]
+    is_direct = (
+        target is not None
+        and target.ids is not None
+        and any(np.isin(ids, target.ids).all() for p in after for ids in p.inputs)
+    )
+    text = f"; the derivative of `{shortened(j.trace.nodes[after[0].node].text)}` is missing" if is_direct else ""
+    return f": it is {name_of(j, what)}{text}"
 
 
 def missing_slope(j: Judgement, value: Array, gradient: Array) -> str | None:
@@ -112,10 +181,15 @@ def factors(j: Judgement, shape: tuple[int, ...]) -> Iterator[tuple[Array, str]]
 def uses(j: Judgement, q: Quantity) -> str:
     """Say through which operations of forward the loss depends on something."""
     whole = [p for p in j.quantities.all if p.variable == q.variable and p.kind != "total" and not p.missing]
-    nodes = [j.trace.nodes[n] for n in dict.fromkeys(n for p in whole[:1] for n in p.uses)]
+    numbers = list(dict.fromkeys(n for p in whole[:1] for n in p.uses))
+    nodes = [j.trace.nodes[n] for n in numbers]
     if q.kind != "total" or not 0 < len(nodes) <= 4:
         return ""
-    return ", the gradient through " + " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in nodes)
+    names = " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in nodes)
+    made = [p for p in j.trace.forward if p.node == numbers[0]]
+    if len(numbers) == 1 and any(np.ptp(slope) for slope in j.slopes(made[0])):
+        return f", with another factor: the derivative of {names}"
+    return f", the gradient through {names}"
 
 
 def shortened(text: str, length: int = 60) -> str:

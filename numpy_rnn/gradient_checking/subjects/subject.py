@@ -40,7 +40,6 @@ class Subject:
         self.inputs, self.is_layer, self.params_first = inputs, is_layer, params_first
         self.constants, self.reset_generators = [*constants, *options], used_generators()
         self.argument_names = {k: signature_of(f).names for k, f in (("forward", forward), ("backward", backward))}
-        self.further_inputs = [n for n in signature_of(forward).optional if n not in {**inputs, **options}]
         owners = [getattr(f, "__self__", None if hasattr(f, "__code__") else f) for f in (forward, backward)]
         self.scopes = scopes_of(forward, backward, *owners)
         self.root: dict[Any, Any] = {

@@ -13,7 +13,7 @@ from numpy_rnn import textbook
 EQUATIONS = [
     ("dW", "L3", r"adds up to dL/d\(fc.weight\)"),
     ("db", "L4", r"adds up to dL/d\(fc.bias\)"),
-    ("dh", "L2 R3", r"dL/d\(h\[t \+ 1\]\)"),
+    ("dh", "L2 R3", r"dL/d\(h\[t \+ 1\]\)"),  # the new state, h[t + 1]
     ("dz", "R4", r"dL/d\(z\)"),
     ("dW_ih", "R5", r"adds up to dL/d\(rnn.weight_ih_l0\)"),
     ("dW_hh", "R5", r"adds up to dL/d\(rnn.weight_hh_l0\)"),

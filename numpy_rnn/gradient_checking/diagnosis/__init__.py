@@ -1,1 +1,0 @@
-"""What kind of mistake explains a wrong gradient."""

@@ -48,7 +48,11 @@ class GradcheckReport:
 
     def annotated(self) -> str:
         """Return the source of backward, with the gradient that each line computes as a comment."""
-        return annotated(self.lines, self.functions[1]) or self.explained.note or "no line of backward has run"
+        return (
+            annotated(self.lines, self.functions[1])
+            or self.explained.note
+            or "no line of backward computes a known gradient"
+        )
 
     @property
     def functions(self) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:

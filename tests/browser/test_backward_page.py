@@ -2,6 +2,8 @@
 
 import pytest
 
+import numpy_rnn as nr
+from tests.documents.wrong_rnn import at, rnn_backward, rnn_forward
 from tests.gradient_checking.backward_report import STEPS, H, Line, Place, Report, X, Z, number, wrong_rnn_report
 from tests.gradient_checking.test_page import HOSTILE, hostile_report
 
@@ -169,6 +171,15 @@ def test_a_report_without_lines(visit, write_report):
     with visit(write_report(Report(functions=([], [])))) as page:
         assert page.find("#suspect").is_hidden()
         assert page.text("#summary").endswith("no line of backward computes a gradient")
+
+
+def test_a_real_report(visit, write_report):
+    with visit(write_report(nr.gradcheck((rnn_forward, rnn_backward), at())), width=1440) as page:
+        row(page, "dz =").hover()
+        assert lit(page) == ([Z.text], [number("dz =")])
+        assert (verdict(page, "dz ="), verdict(page, "dWx +=")) == ("wrong", "follows from a wrong one")
+        page.find("#step").fill("5")
+        assert verdict(page, "dz =") == "right"
 
 
 def test_hostile_source(visit, write_report, tmp_path):

@@ -17,7 +17,8 @@ from tests.foreign.slip import changed
 
 PATH = Path(__file__).parents[2] / "docs" / "backward.png"
 SLIP = "lstm_steps: the forget gate's derivative is missing"
-LINE = "dc = dnext_c"  # the reader points at this line of backward
+STEP = "4"  # the reader selects this time step,
+LINE = "da_f = df"  # and points at this line of backward
 
 
 def page() -> str:
@@ -36,6 +37,7 @@ def draw(browser: Any, path: Path = PATH) -> None:
         file = Path(folder) / "page.html"
         file.write_text(page(), encoding="utf-8")
         tab.goto(file.as_uri())
+        tab.locator("#step").fill(STEP)
         tab.set_viewport_size({"width": 1280, "height": tab.evaluate("document.body.scrollHeight")})
         tab.locator(".backward .row").filter(has_text=LINE).focus()
         screenshot = tab.screenshot()

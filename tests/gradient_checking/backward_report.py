@@ -3,40 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from numpy_rnn.gradient_checking.lines.lines import Line, Place, Suspect
 from tests.documents import wrong_rnn
 
 FILE = wrong_rnn.__file__
 STEPS = (1, 2, 3, 4, 5)
-
-
-@dataclass(frozen=True)
-class Place:
-    filename: str
-    line: int
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Line:
-    filename: str
-    line: int
-    source: str
-    quantity: str
-    equals: str | None
-    steps: tuple[int, ...]
-    verdict: str
-    forward: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Suspect:
-    filename: str
-    line: int
-    source: str
-    step: int | None
-    explanation: str
 
 
 @dataclass

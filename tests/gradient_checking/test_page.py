@@ -3,15 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from numpy_rnn.cli import main
+import numpy_rnn as nr
+from numpy_rnn.cli import gradcheck_targets, main
 from numpy_rnn.gradient_checking import page as package
-from numpy_rnn.cli import gradcheck_targets
 from numpy_rnn.gradient_checking.page import backward_page
 from numpy_rnn.gradient_checking.report import GradcheckReport
+from tests.documents import wrong_rnn
 from tests.explorer.test_explorer import Page, assert_frame_fits, assert_self_contained, files_of
-from tests.gradient_checking.backward_report import FILE, Line, Place, Report, Suspect, wrong_rnn_report
+from tests.gradient_checking.backward_report import FILE, Line, Place, Report, Suspect, Z, wrong_rnn_report
 
 ROWS = Path(FILE).read_text(encoding="utf-8").splitlines()
 
@@ -41,6 +43,20 @@ def test_every_line_and_verdict_is_in_the_page():
         "step": 4,
         "explanation": suspect.explanation,
     }
+
+
+def test_a_real_report():
+    report = nr.gradcheck((wrong_rnn.rnn_forward, wrong_rnn.rnn_backward), wrong_rnn.at())
+    data = data_of(report)
+    assert data["suspect"]["source"].startswith("dz = dh[:, t] *")
+    assert data["backward"][0]["rows"][0]["text"] == "def rnn_backward(dh, cache):"
+    assert [line["quantity"] for line in data["lines"]] == [line.quantity for line in report.lines]
+    verdicts = {(line["quantity"], line["verdict"]): line for line in data["lines"]}
+    assert verdicts["dz", "right"]["steps"] == [5]  # there is no next step whose gradient could be missing
+    assert verdicts["dz", "wrong"]["steps"] == [1, 2, 3, 4]
+    for verdict in ("right", "wrong"):
+        (place,) = (data["places"][k] for k in verdicts["dz", verdict]["places"])
+        assert ROWS[place["line"] - 1][place["start"] : place["end"]] == Z.text
 
 
 def test_the_source_is_that_of_the_file():
@@ -97,6 +113,14 @@ def test_without_lines_the_page_says_why():
     data = data_of(Report(functions=([], [])))
     assert data["note"] == "no line of backward computes a gradient"
     assert data["suspect"] is None
+
+
+def test_without_source_the_page_says_why():
+    scope = {}
+    exec("def forward(x):\n    return x**2, x\n\ndef backward(dy, x):\n    return 2 * x * dy", scope)
+    data = data_of(nr.gradcheck((scope["forward"], scope["backward"]), np.arange(3.0)))
+    assert data["backward"] == []
+    assert "source of" in data["note"]
 
 
 def test_the_page_is_self_contained():

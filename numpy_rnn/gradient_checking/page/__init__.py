@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import keyword
 import linecache
-import os
 import tokenize
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy_rnn.display.page import fill
+from numpy_rnn.gradient_checking.lines.lines import relative
+
+if TYPE_CHECKING:
+    from numpy_rnn.gradient_checking.report import GradcheckReport
 
 __all__ = ["backward_page"]
 
 KINDS = {"STRING": "string", "FSTRING": "string", "COMMENT": "comment"}
 
 
-def backward_page(report: Any) -> str:
+def backward_page(report: GradcheckReport) -> str:
     """Return the page, as HTML that needs no network and no other file."""
     places = list(dict.fromkeys(place for line in report.lines for place in line.forward))
     forward, backward = report.functions
     data = {
         "label": report.label,
         "summary": str(report).partition("\n\n")[0],
-        "note": None if report.lines else report.annotated(),
+        "note": None if backward else report.annotated(),
         "suspect": report.suspect and _fields(report.suspect, "line source step explanation"),
         "forward": list(_functions(forward)),
         "backward": list(_functions(backward)),
@@ -39,11 +41,7 @@ def backward_page(report: Any) -> str:
 
 
 def _fields(item: Any, names: str) -> dict[str, Any]:
-    return {"file": _short(item.filename)} | {name: getattr(item, name) for name in names.split()}
-
-
-def _short(filename: str) -> str:
-    return filename.removeprefix(str(Path.cwd()) + os.sep)
+    return {"file": relative(item.filename)} | {name: getattr(item, name) for name in names.split()}
 
 
 def _functions(ranges: Iterable[tuple[str, int, int]]) -> Iterator[dict[str, Any]]:
@@ -56,7 +54,7 @@ def _functions(ranges: Iterable[tuple[str, int, int]]) -> Iterator[dict[str, Any
             rows: list[dict[str, Any]] = [{"text": text.rstrip("\n"), "tokens": []} for text in source]
             for row, start, stop, kind in _tokens(source):
                 rows[row]["tokens"].append([start, stop, kind])
-            yield {"file": _short(filename), "first": first, "rows": rows}
+            yield {"file": relative(filename), "first": first, "rows": rows}
 
 
 def _tokens(source: list[str]) -> Iterator[tuple[int, int, int, str]]:

@@ -44,6 +44,7 @@ def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterat
     """Yield changes of operations that are at one place in the source."""
     o, shape, n = operations[0], operations[0].value.shape, len(operations)
     every = values.at(j.trace.nodes[o.node].function, [p.index for p in operations])
+    every = [s for s in every if not (o.passes and s.is_turned)]  # nobody hands over W.T for W
     if n > 1:
         every.append(Series("the value of another step", [(p.value, p.out) for p in reversed(operations)]))
     factors = every if j.is_gradient_like(o) else []
@@ -80,7 +81,7 @@ def of_operand(
         yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k)
     for s in (s for s in every if s.is_near and s.shape == x.shape and factors):
         words = f"the term {s.words} is missing, beside {own}"
-        yield Correction(2, words, on_operand(k, plus(s, 1)), is_term=True)
+        yield Correction(2.4, words, on_operand(k, plus(s, 1)), is_term=True)
     if len(operations) > 1:
         order = Series("", [(p.given[k], p.inputs[k]) for p in reversed(operations)])
         yield Correction(2, f"the order of {own} over the steps should be reversed", on_operand(k, replaced(order)))

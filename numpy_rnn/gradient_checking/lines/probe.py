@@ -171,6 +171,8 @@ class Probe(Recorder):
         if is_whole:
             o.lost, o.before = np.zeros_like(sources), np.zeros_like(given)
             o.lost[index], o.before[index] = region, old
+        else:
+            self.event(node, x[index], "write")
 
     def element(self, x: Any, index: Any) -> Any:
         try:

@@ -77,7 +77,8 @@ class Quantities:
                         "total", -1, 0, gradient, name=name, variable=variable(trace.leaves[name][0]), is_named=True
                     )
                 )
-        named = sorted(trace.forward_events, key=lambda e: ("note", "read", "append", "return").index(e.kind))
+        events = [e for e in trace.forward_events if e.kind != "write"]
+        named = sorted(events, key=lambda e: ("note", "read", "append", "return").index(e.kind))
         for e in (e for e in named if e.kind == "note"):
             q = Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), is_named=True, ids=e.ids)
             self._add(q)
@@ -97,7 +98,7 @@ class Quantities:
         for name, found in self.trace.leaves.items():
             for ids in found:
                 names.setdefault(variable(ids), (name, 0, ids))
-        for e in self.trace.forward_events:
+        for e in (e for e in self.trace.forward_events if e.kind != "write"):
             names.setdefault(variable(e.ids), (e.node, e.time, e.ids))
         for o in self.trace.forward:
             names.setdefault(variable(o.out), (o.node, o.time, o.out))

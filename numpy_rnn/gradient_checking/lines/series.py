@@ -26,6 +26,7 @@ class Series:
     items: list[Item]
     is_near: bool = False  # it has a name in the same function,
     is_named: bool = False  # or in forward
+    is_turned: bool = False  # transposed
     always: bool = True  # it was there when the line ran first
 
     @property
@@ -41,7 +42,7 @@ class Values:
         self.j, self.trace = j, j.trace
         self.named: dict[tuple[str, str], list[Event]] = defaultdict(list)  # of backward, by function and name
         for e in self.trace.backward_events:
-            if e.kind in ("note", "read"):
+            if e.kind in ("note", "read", "write"):
                 self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
         self.of_forward = np.zeros(self.trace.count, bool)
@@ -70,7 +71,8 @@ class Values:
             seen.add(key)
             found.append(s)
             if len(s.shape) == 2:
-                found.append(replace(s, words=turned(s.words), items=[(v.T, ids.T) for v, ids in s.items]))
+                items = [(v.T, ids.T) for v, ids in s.items]
+                found.append(replace(s, words=turned(s.words), items=items, is_turned=True))
         return found
 
     def near(self, function: str, times: list[int]) -> Iterator[Series]:
@@ -89,6 +91,10 @@ class Values:
             words = f"the derivative of {words}" if kind.startswith("slope") else words
             if len(family) == 1:
                 yield Series(words, family * n, is_named=is_named)
+            elif n == 1 and kind in ("note", "read") and len({v.shape for v, _ in family}) == 1:
+                for join in (np.stack, np.concatenate) if family[0][0].ndim else (np.stack,):
+                    together = join([v for v, _ in family]), join([ids for _, ids in family])
+                    yield Series(f"{words} of all steps", [together], is_named=is_named)
             elif kind in ("note", "read") or len(family) == n:
                 first, last = (-1, len(family) - n + 1) if is_named else (0, max(0, len(family) - n))
                 for start in range(first, last + 1):

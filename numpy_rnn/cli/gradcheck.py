@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy_rnn.cli.arguments import positive, positive_int, seed
-from numpy_rnn.cli.output import check_picture
+from numpy_rnn.cli.output import check_output, check_picture, write_output
 from numpy_rnn.cli.random_arrays import SYNTAX, draw
 from numpy_rnn.cli.user_file import user_value
 from numpy_rnn.display.pictures import figures
@@ -51,20 +51,25 @@ def add(commands: Any) -> None:
     command.add_argument("--plot", metavar="PICTURE", help="draw the report of FILE; needs matplotlib")
     words = "also print the source of backward, with the gradient that each line computes"
     command.add_argument("--lines", action="store_true", help=words)
+    words = "write a web page that shows which gradient each line of backward computes"
+    command.add_argument("--html", metavar="PAGE", help=words)
     command.set_defaults(run=_run, error_status=2)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from numpy_rnn.cli.gradcheck_targets import check_named, check_shipped
+    from numpy_rnn.gradient_checking.page import backward_page
 
-    target, picture = arguments.target, arguments.plot
+    target, picture, page = arguments.target, arguments.plot, arguments.html
     texts = {"--input": arguments.inputs, "--param": arguments.params, "--init": arguments.inits}
-    if target is None and (picture is not None or arguments.constants or any(texts.values())):
-        raise ValueError(f"{', '.join(texts)}, --constant and --plot need a FILE.py:EXPRESSION to check")
-    if picture is not None:  # before the check, which may take a while
-        check_picture("--plot", picture)
-        if not os.access(Path(picture).resolve().parent, os.W_OK):
-            raise ValueError(f"--plot {picture!r} cannot be written: permission denied")
+    if target is None and (picture is not None or page is not None or arguments.constants or any(texts.values())):
+        raise ValueError(f"{', '.join(texts)}, --constant, --plot and --html need a FILE.py:EXPRESSION to check")
+    for flag, path, check in (("--plot", picture, check_picture), ("--html", page, check_output)):
+        if path is not None:  # before the check, which may take a while
+            check(flag, path)
+            if not os.access(Path(path).resolve().parent, os.W_OK):
+                raise ValueError(f"{flag} {path!r} cannot be written: permission denied")
+    if picture is not None:
         with figures():  # raises an error if matplotlib is missing
             pass
     names = ("constants", "rtol", "atol", "full", "directions", "method", "seed")
@@ -85,4 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if picture is not None:
         report.plot(picture)
         print(f"(drawn in {picture})")
+    if page is not None:
+        write_output("--html", page, backward_page(report).encode())
+        print(f"{page}: to be opened in a browser")
     return 0 if ok else 1

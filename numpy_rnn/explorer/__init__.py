@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 from collections.abc import Mapping
-from importlib import resources
 
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
+from numpy_rnn.display.page import fill
 from numpy_rnn.display.terminal import visible
 from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import inputs_and_targets
@@ -25,7 +24,6 @@ from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["explain", "page_arrays", "train_snapshots"]
 
-SCRIPTS = ("data.js", "draw.js", "network.js", "equations.js", "paths.js", "parameters.js", "main.js")
 MAX_BYTES = 50_000_000
 
 
@@ -80,7 +78,7 @@ def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, tex
         "shapes": {name: array.shape for name, array in snapshots[0].items()},
         "snapshots": [_encode(arrays) for arrays in snapshots],
     }
-    return _page(json.dumps(data))
+    return fill(__name__, data)
 
 
 def train_snapshots(
@@ -147,20 +145,3 @@ def _encode(arrays: dict[str, Array]) -> str:
     """Return all arrays one after another, as base64 of little-endian float64: exact, and shorter than decimals."""
     flat = np.concatenate([array.reshape(-1) for array in arrays.values()])
     return base64.b64encode(flat.astype("<f8").tobytes()).decode("ascii")
-
-
-def _page(data: str) -> str:
-    """Put the style sheet, the scripts and the data into the frame."""
-    files = resources.files(__name__)
-    page = files.joinpath("page.html").read_text("utf-8")
-    style = files.joinpath("style.css").read_text("utf-8")
-    page = page.replace('<link rel="stylesheet" href="style.css">', f"<style>\n{style}</style>")
-    for name in SCRIPTS:
-        script = files.joinpath(name).read_text("utf-8")
-        page = page.replace(f'<script src="{name}"></script>', f"<script>\n{script}</script>")
-    # Only "<" can end a script element or open another. Written as \\u003c it does neither.
-    data = data.replace("<", "\\u003c")
-    return page.replace(
-        '<script type="application/json" id="data"></script>',
-        f'<script type="application/json" id="data">{data}</script>',
-    )

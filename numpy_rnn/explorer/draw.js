@@ -1,16 +1,5 @@
 "use strict";
-// Elements, formulas, numbers, colours, and the two kinds of picture on the page: grids of coloured cells, and bars.
-
-/** Make an element. Text is inserted as text, never as HTML. */
-function el(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.flat());
-  return element;
-}
+// Formulas, numbers, colours, and the two kinds of picture on the page: grids of coloured cells, and bars.
 
 /** Typeset "h_t" or "W_{hh}^T dz_{t+1}", with subscripts and superscripts. */
 function math(text) {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy_rnn.display.html import escape, paragraph, table
 from numpy_rnn.gradient_checking.experiment import Experiment
 from numpy_rnn.gradient_checking.lines.explain import Explained, explain
 from numpy_rnn.gradient_checking.lines.lines import Line, Suspect, annotated
+from numpy_rnn.gradient_checking.page import backward_page
 from numpy_rnn.gradient_checking.plot import plot
 from numpy_rnn.gradient_checking.subjects.state import kept_randomness
 from numpy_rnn.gradient_checking.tensors import TensorReport
@@ -45,7 +48,11 @@ class GradcheckReport:
 
     def annotated(self) -> str:
         """Return the source of backward, with the gradient that each line computes as a comment."""
-        return annotated(self.lines, self.functions[1]) or self.explained.note or "no line of backward has run"
+        return (
+            annotated(self.lines, self.functions[1])
+            or self.explained.note
+            or "no line of backward computes a known gradient"
+        )
 
     @property
     def functions(self) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:
@@ -80,6 +87,10 @@ class GradcheckReport:
         if self.experiment is None:
             raise ValueError(f"there is nothing to draw: {self.label} cannot be judged")
         return plot(self.label, self.tensors, self.experiment, target)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write a web page that shows forward and backward, and which gradient each line of backward computes."""
+        Path(path).write_bytes(backward_page(self).encode())
 
     def __str__(self) -> str:
         if not self.tensors:

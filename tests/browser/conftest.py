@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from numpy_rnn.gradient_checking.page import backward_page
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lesson import Lesson
 
@@ -51,8 +52,9 @@ def pytest_collection_finish(session):
         ) from None
 
 
-@pytest.fixture(scope="session")
-def browser():
+@contextmanager
+def launched():
+    """Yield a browser."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
@@ -68,6 +70,12 @@ def browser():
             )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with launched() as chromium:
+        yield chromium
 
 
 @pytest.fixture
@@ -118,6 +126,18 @@ def page(visit, lesson_page):
     """The page of the lesson, 1280 px wide."""
     with visit(lesson_page) as page:
         yield page
+
+
+@pytest.fixture
+def write_report(tmp_path):
+    """Write the page of a report, and return its path."""
+
+    def write(report):
+        path = tmp_path / "page.html"
+        path.write_text(backward_page(report), encoding="utf-8")
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -127,8 +127,14 @@ def test_what_cannot_be_run_is_one_line(capsys, tmp_path):
         assert words in error(capsys, f"{bad}:Layer")
     assert "there is no file" in error(capsys, f"{tmp_path / 'none.py'}:Layer")
     assert "expected path/to/file.py:EXPRESSION" in error(capsys, "Layer")
-    for option in (["--input", "x=3"], ["--init", "x=3"], ["--constant", "x"], ["--plot", "x.png"]):
-        assert "--constant and --plot need a FILE.py:EXPRESSION" in error(capsys, *option)
+    for option in (
+        ["--input", "x=3"],
+        ["--init", "x=3"],
+        ["--constant", "x"],
+        ["--plot", "x.png"],
+        ["--html", "x.html"],
+    ):
+        assert "--constant, --plot and --html need a FILE.py:EXPRESSION" in error(capsys, *option)
 
 
 def test_a_picture_that_cannot_be_drawn_is_an_error_before_the_check(capsys, layers, calls, monkeypatch, tmp_path):
@@ -140,6 +146,16 @@ def test_a_picture_that_cannot_be_drawn_is_an_error_before_the_check(capsys, lay
         assert "cannot be written" in error(capsys, *command, str(tmp_path / "report.png"))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "matplotlib is not installed" in error(capsys, *command, str(tmp_path / "report.png"))
+    assert calls == []
+
+
+def test_a_page_that_cannot_be_written_is_an_error_before_the_check(capsys, layers, calls, monkeypatch, tmp_path):
+    command = [f"{layers}:Square", "--input", "x=4,3", "--html"]
+    assert "does not exist" in error(capsys, *command, str(tmp_path / "none" / "page.html"))
+    assert "expected a file, not a directory" in error(capsys, *command, str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    assert "--html" in (message := error(capsys, *command, str(tmp_path / "page.html")))
+    assert "cannot be written" in message
     assert calls == []
 
 

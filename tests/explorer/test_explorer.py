@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn import explorer
+from numpy_rnn import display, explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.display.terminal import visible
@@ -21,9 +21,14 @@ from numpy_rnn.explorer import page_arrays
 from numpy_rnn.text.windows import inputs_and_targets
 from tests import strategies as some
 
-FILES = {
-    path.name: path.read_text("utf-8") for path in resources.files(explorer).iterdir() if path.name[0] not in "_."
-}
+
+def files_of(package):
+    """Return the files of which the pages of a package are made, those in display included."""
+    paths = [path for folder in (package, display) for path in resources.files(folder).iterdir()]
+    return {path.name: path.read_text("utf-8") for path in paths if path.name.endswith((".html", ".css", ".js"))}
+
+
+FILES = files_of(explorer)
 SCRIPTS = {name: source for name, source in FILES.items() if name.endswith(".js")}
 VOID = {"meta", "link", "input"}
 
@@ -145,8 +150,7 @@ def test_the_equations_of_the_page_hold(rng, T, V, E, H):
         equal(a[f"d {name}"], a[rows].sum(axis=0))
 
 
-def test_the_page_is_self_contained():
-    text = nr.explain(*small())
+def assert_self_contained(text, scripts):
     page = Page(text)
     assert "://" not in text
     assert not re.search(r"\burl\(|@import", text)
@@ -154,25 +158,34 @@ def test_the_page_is_self_contained():
     assert not any("src" in attributes or "srcset" in attributes for _, attributes in page.tags)
     policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; ")
-    for name, source in SCRIPTS.items():
+    for name, source in scripts.items():
         found = re.search(r"fetch\(|XMLHttpRequest|import[ (]|eval\(|HTML =|insertAdjacent|\.write\(", source)
         assert not found, (name, found)
 
 
-def test_frame_style_and_scripts_fit_together():
-    frame = FILES["page.html"]
-    assert re.findall(r'<script src="(.*?)">', frame) == list(explorer.SCRIPTS)
-    assert set(explorer.SCRIPTS) == set(SCRIPTS)
-    page = Page(nr.explain(*small()))
-    assert page.scripts[1:] == [f"\n{SCRIPTS[name]}" for name in explorer.SCRIPTS]
-    assert FILES["style.css"] in nr.explain(*small())
+def assert_frame_fits(text, files):
+    """Frame, style sheets and scripts belong together: names of files, ids, labels."""
+    page, scripts = Page(text), {name: source for name, source in files.items() if name.endswith(".js")}
+    named = re.findall(r'<(?:link rel="stylesheet" href|script src)="(.*?)">', files["page.html"])
+    assert sorted([*named, "page.html"]) == sorted(files)
+    assert page.scripts[1:] == [f"\n{scripts[name]}" for name in named if name in scripts]
+    for name in named:
+        assert files[name] in text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in page.tags:
         assert attributes.get("aria-labelledby", ids[0]) in ids
         assert attributes.get("aria-describedby", ids[0]) in ids
-    for name, source in SCRIPTS.items():
+    for name, source in scripts.items():
         assert set(re.findall(r'getElementById\("(.*?)"\)', source)) <= set(ids), name
+
+
+def test_the_page_is_self_contained():
+    assert_self_contained(nr.explain(*small()), SCRIPTS)
+
+
+def test_frame_style_and_scripts_fit_together():
+    assert_frame_fits(nr.explain(*small()), FILES)
 
 
 def test_the_scripts_use_only_arrays_that_exist():

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 import linecache
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from numpy_rnn.gradient_checking.experiment import Experiment
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.lines import Line, Place, Suspect
+from numpy_rnn.gradient_checking.lines.naming import best_named, chosen, completed_gradients, consequences
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.recorder import TooLarge
-from numpy_rnn.gradient_checking.lines.suspect import find_suspect
+from numpy_rnn.gradient_checking.lines.suspect import Found, find_suspect
 from numpy_rnn.gradient_checking.lines.tape import Operation
 from numpy_rnn.gradient_checking.lines.trace import CannotFollow, follow
 from numpy_rnn.gradient_checking.lines.words import explanation, name_of, step_of
@@ -24,6 +25,8 @@ from numpy_rnn.gradient_checking.tensors import TensorReport
 __all__ = ["Explained", "explain"]
 
 Functions = list[tuple[str, int, int]]  # file, first line, last line
+Entry = tuple[str, str | None, tuple[int, ...], list[Quantity]]  # verdict, equals, steps, gradients
+Orders = dict[tuple[str, int], dict[int, int | None]]  # file, number of steps: the time step of each operation
 
 
 @dataclass
@@ -44,55 +47,110 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
         except TooLarge:
             return Explained(note="no line is named: following every operation takes too long; use smaller shapes")
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
-        suspect = _suspect(j) if wrong else None
-        lines = _lines(j, suspect)
+        found = find_suspect(j) if wrong else None
+        lines = _lines(j, found)
         known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
         functions = _functions(map(j.line, j.trace.forward)), _functions(known)
-        return Explained(suspect, lines, functions)
+        return Explained(_suspect(j, found) if found else None, lines, functions)
 
 
-def _suspect(j: Judgement) -> Suspect | None:
-    found = find_suspect(j)
-    if found is None:
-        return None
+def _suspect(j: Judgement, found: Found) -> Suspect:
+    found = replace(found, target=found.target and best_named(j, found.target))
     filename, line = found.line(j)
     step = step_of(j, found.target) if found.target is not None else None
     return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found))
 
 
-def _lines(j: Judgement, suspect: Suspect | None) -> list[Line]:
-    """Return what every line of backward computes that another line reads, or that is returned."""
+def _lines(j: Judgement, found: Found | None) -> list[Line]:
+    """Return what every line of backward computes that another line reads, or that is returned.
+
+    An expression has several entries if it computes different gradients at different times, or right ones first and
+    wrong ones later.
+    """
+    wrong, after = consequences(j, found) if found is not None else (set(), set())
+    orders = _orders(j)
+    named = {e.ids.tobytes() for e in j.trace.backward_events if e.kind == "note"}
     lines = []
     for (number, slot), every in j.by_place.items():
         node = j.trace.nodes[number]
         operations = [o for o in every if j.repair.influences(o)]
-        if not operations or number not in j.visible or slot or (operations[0].passes and operations[0].moves):
+        is_used = bool(operations)
+        operations = operations or [o for o in every if o.out.tobytes() in named]
+        if not operations or (is_used and number not in j.visible):
             continue
-        known = [q for o in operations if (q := j.what[id(o)]) is not None]
-        done = _completed(j, operations[-1])
-        place = (node.filename, node.line)
-        verdict = "not a gradient"
-        if suspect is not None and place == (suspect.filename, suspect.line):
-            verdict = "wrong"
-        elif done is not None or len(known) == sum(bool(o.value.any()) for o in operations) > 0:
-            verdict = "right"
-        elif suspect is not None and any(map(j.is_unknown, operations)):
-            verdict = "follows from a wrong one"
-        shown = [done] if done is not None else known if verdict in ("right", "wrong") else []
-        equals = name_of(j, shown[0], with_step=len(operations) == 1) if shown else None
-        equals = f"adds up to {equals}" if done is not None else equals
-        steps = {s for q in known if shown and (s := step_of(j, q)) is not None}
-        places = dict.fromkeys(p for q in shown for p in _places(j, q))
+        if slot or (operations[0].passes and operations[0].moves):
+            continue
+        place, quantity = (node.filename, node.line), _assigned(j, operations[0])
         source = linecache.getline(*place).strip()
-        quantity = _assigned(j, operations[0])
-        lines.append(Line(*place, source, quantity, equals, tuple(sorted(steps)), verdict, tuple(places)))
+        for verdict, equals, steps, qs in _entries(j, operations, wrong, after, orders):
+            if not is_used and verdict == "not a gradient":
+                continue
+            if verdict == "wrong" and found is not None and found.target is not None:
+                qs = [best_named(j, found.target)]  # what it should be
+            places = dict.fromkeys(p for q in qs for p in _places(j, q))
+            lines.append(Line(*place, source, quantity, equals, steps, verdict, tuple(places)))
+    if found is not None and not any(line.verdict == "wrong" for line in lines):
+        place = found.line(j)
+        source = linecache.getline(*place).strip()
+        lines.append(Line(*place, source, source, None, (), "wrong", ()))
     return sorted(dict.fromkeys(lines), key=lambda line: (line.filename, line.line))
 
 
-def _completed(j: Judgement, last: Operation) -> Quantity | None:
-    """Return the gradient that a `+=` has completed when it is reached for the last time."""
-    whole = [q for q in j.quantities.matches(last.value) if q.kind == "total"] if last.part is not None else []
-    return next((q for q in whole if q.name in j.repair.reached(last)), whole[0] if whole else None)
+def _entries(
+    j: Judgement, operations: list[Operation], wrong: set[int], after: set[int], orders: Orders
+) -> Iterator[Entry]:
+    """Yield the verdicts on one expression, each with the steps to which it applies."""
+    completed, adds_up = completed_gradients(j, operations)
+    if completed:
+        names = ", ".join(dict.fromkeys(name_of(j, q, with_step=False) for q in completed))
+        steps = () if adds_up else _steps(step_of(j, q) for q in completed)
+        yield "right", "adds up to " * adds_up + names, steps, completed
+        if any(id(o) in after for o in operations):  # in a loop over several arrays
+            yield "follows from a wrong one", None, (), []
+        return
+    known = {k: q for k, q in chosen(j, operations).items() if id(operations[k]) not in wrong}
+    nonzero = {k for k, o in enumerate(operations) if o.value.any()}
+    if known and not adds_up and (wrong or after or nonzero <= known.keys()):
+        named: dict[str, list[Quantity]] = defaultdict(list)
+        for q in known.values():
+            named[name_of(j, q, with_step=len(operations) == 1)].append(q)
+        for name, qs in named.items():
+            yield "right", name, _steps(step_of(j, q) for q in qs), qs
+    else:
+        known = {}
+    at = _all_steps(j, known, len(operations)) or orders.get((j.line(operations[0])[0], len(operations)), {})
+    for verdict, which in (("wrong", wrong), ("follows from a wrong one", after)):
+        if ks := [k for k, o in enumerate(operations) if id(o) in which and k not in known]:
+            yield verdict, None, _steps(at.get(k) for k in ks), list(known.values())
+            return
+    if not known:
+        yield "not a gradient", None, (), []
+
+
+def _steps(steps: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(sorted({step for step in steps if step is not None}))
+
+
+def _all_steps(j: Judgement, known: dict[int, Quantity], count: int) -> dict[int, int | None]:
+    """Return the time step of each of `count` operations, if the known ones agree with a loop in either direction."""
+    at = {k: s for k, q in known.items() if (s := step_of(j, q)) is not None}
+    for steps in (range(count, 0, -1), range(1, count + 1)):
+        for offset in (0, -1, 1):
+            if at and all(steps[k] + offset == s for k, s in at.items()):
+                return {k: s + offset if s + offset > 0 else None for k, s in enumerate(steps)}
+    return {}
+
+
+def _orders(j: Judgement) -> Orders:
+    """Return the time steps of the operations in each loop, from a line whose gradients are known."""
+    orders: Orders = {}
+    for (number, slot), operations in j.by_place.items():
+        known = {k: q for k, o in enumerate(operations) for q in j.quantities.matches(o.value)[:1]}
+        place = j.trace.nodes[number].filename, len(operations)
+        are_whole = not slot and all(q.kind == "total" and not q.name for q in known.values())
+        if are_whole and place not in orders and (steps := _all_steps(j, known, len(operations))):
+            orders[place] = steps
+    return orders
 
 
 def _assigned(j: Judgement, o: Operation) -> str:
@@ -116,7 +174,8 @@ def _places(j: Judgement, q: Quantity) -> list[Place]:
         read = [e for e in j.trace.forward_events if e.ids.size and np.isin(e.ids, leaf).all()]
         numbers = [e.node for e in sorted(read, key=lambda e: e.kind not in ("note", "argument"))][:1]
     nodes = [j.trace.nodes[n] for n in numbers]
-    return [Place(n.filename, n.line, n.start, n.end, n.text) for n in nodes]
+    ends = [n.start + len(n.text) if n.text.isidentifier() else n.end for n in nodes]  # an argument without its type
+    return [Place(n.filename, n.line, n.start, end, n.text) for n, end in zip(nodes, ends, strict=True)]
 
 
 def _functions(lines: Iterable[tuple[str, int]]) -> Functions:
@@ -133,4 +192,4 @@ def _functions(lines: Iterable[tuple[str, int]]) -> Functions:
             inside = [span for span in spans if span[0] <= line <= span[1]]
             if inside:
                 found[filename, *max(inside)] = None
-    return list(found)
+    return [f for f in found if not any(f != g and f[0] == g[0] and g[1] <= f[1] and f[2] <= g[2] for g in found)]

@@ -73,7 +73,7 @@ class Line:
         The time steps of forward, from 1 on, whose gradients it computes; empty if it runs once.
     verdict : {"right", "wrong", "follows from a wrong one", "not a gradient"}
     forward : tuple of Place
-        The expressions in forward whose gradient it is.
+        The expressions in forward whose gradient it is, or should be.
     """
 
     filename: str
@@ -91,8 +91,10 @@ def annotated(lines: list[Line], functions: list[tuple[str, int, int]]) -> str:
     notes: dict[tuple[str, int], list[str]] = {}
     for line in lines:
         is_wrong = line.verdict in ("wrong", "follows from a wrong one")
+        others = [o for o in lines if (o.filename, o.line, o.quantity) == (line.filename, line.line, line.quantity)]
+        when = f" at t = {ranges(line.steps)}" if line.steps and {o.verdict for o in others} > {line.verdict} else ""
         if note := line.verdict if is_wrong else line.equals:
-            notes.setdefault((line.filename, line.line), []).append(note)
+            notes.setdefault((line.filename, line.line), []).append(note + when)
     blocks = []
     for filename, first, last in functions:
         rows = []
@@ -103,6 +105,12 @@ def annotated(lines: list[Line], functions: list[tuple[str, int, int]]) -> str:
         blocks.append("\n".join(rows))
     names = dict.fromkeys(relative(filename) for filename, *_ in functions)
     return "\n\n".join([*names, *blocks])
+
+
+def ranges(steps: tuple[int, ...]) -> str:
+    """Return `1 to 4` for consecutive steps, otherwise `1, 3`."""
+    consecutive = len(steps) > 2 and steps[-1] - steps[0] == len(steps) - 1
+    return f"{steps[0]} to {steps[-1]}" if consecutive else ", ".join(map(str, steps))
 
 
 def relative(filename: str) -> str:

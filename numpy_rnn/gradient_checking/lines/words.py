@@ -9,6 +9,7 @@ import numpy as np
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.naming import owner, plain
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
 from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
@@ -20,12 +21,13 @@ __all__ = ["explanation", "name_of", "step_of"]
 
 def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
     """Return `dL/d(z) (line 7, t = 3)`."""
-    node = j.trace.nodes[q.node] if q.node >= 0 else None
-    text = q.name or (shortened(node.text) if node else "")
+    whole = owner(j, q)
+    node = j.trace.nodes[whole.node] if whole.node >= 0 else None
+    text = whole.name or (shortened(node.text) if node else "")
     where = []
     if node:
         where.append(f"line {node.line}")
-    if with_step and (step := step_of(j, q)) is not None:
+    if with_step and (step := step_of(j, whole)) is not None:
         where.append(f"t = {step}")
     at = f" ({', '.join(where)})" if where else ""
     if q.kind == "total":
@@ -36,6 +38,7 @@ def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
 
 def step_of(j: Judgement, q: Quantity) -> int | None:
     """Return the time step in forward, from 1 on; None if the expression is reached only once."""
+    q = owner(j, q)
     if q.node < 0:
         return None
     times = [o.time for o in j.trace.forward if o.node == q.node] + [
@@ -46,6 +49,11 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
 
 def explanation(j: Judgement, found: Found) -> str:
     """Say what a line should compute, and what is wrong with it."""
+    words = _explanation(j, found)
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _explanation(j: Judgement, found: Found) -> str:
     o, target, reason = found.operation, found.target, found.correction
     why = ""
     if overwrites_repeated(o):
@@ -185,5 +193,5 @@ def uses(j: Judgement, q: Quantity) -> str:
 
 
 def shortened(text: str, length: int = 60) -> str:
-    text = text.removeprefix("return ").strip()
+    text = plain(text)
     return text if len(text) <= length else text[: length - 3] + "..."

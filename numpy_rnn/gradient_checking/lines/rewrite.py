@@ -65,7 +65,9 @@ class Rewriter(ast.NodeTransformer):
         self.functions.append(node.name)
         self.changed.append(changed_in_place(node))
         self.parameters.append({a.arg for a in node.args.args})
-        notes = [as_statement(self.probe("argument", a, ast.Name(a.arg, ast.Load()), text=a.arg)) for a in node.args.args]
+        notes = [
+            as_statement(self.probe("argument", a, ast.Name(a.arg, ast.Load()), text=a.arg)) for a in node.args.args
+        ]
         head = [node.body[0]] if is_docstring(node.body[0]) else []
         node.body = [*head, *notes, *self.block(node.body[len(head) :])]
         self.functions.pop()

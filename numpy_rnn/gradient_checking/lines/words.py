@@ -63,10 +63,8 @@ def _explanation(j: Judgement, found: Found) -> str:
     elif reason:
         why = reason.words + described(j, reason)
     if target is None:
-        nothing = (
-            f"what it reads is right, and with another value here all gradients would be right{what_it_is(j, found)}"
-        )
-        return why or nothing
+        nothing = "what it reads is right, and with another value here all gradients would be right"
+        return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
     lost = lost_paths(j, o, target)
     if lost and not found.mistake:
@@ -74,6 +72,12 @@ def _explanation(j: Judgement, found: Found) -> str:
     elif not why:
         words += what_it_is(j, found) or only_the_diagonal(j, o, target) or uses(j, target)
     return f"{words}; {why}" if why else words
+
+
+def only_diagonal(value: Array) -> str:
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or (value * (1 - np.eye(len(value)))).any():
+        return ""
+    return ": it is diagonal, so it leaves out that the elements depend on each other, by a sum as in the softmax"
 
 
 def described(j: Judgement, reason: Correction) -> str:

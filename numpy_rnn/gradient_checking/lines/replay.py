@@ -100,7 +100,9 @@ class Replay:
 
     def _difference(self, o: Operation, change: Change, now: Now) -> Array | None:
         try:
-            return np.ravel(np.broadcast_to(change(now), o.value.shape) - o.value)
+            new = np.asarray(change(now))
+            new = new if new.shape == o.value.shape else np.broadcast_to(new, o.value.shape)
+            return np.ravel(new - o.value)
         except Exception:  # most changes make no sense
             return None
 

@@ -84,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ok = True
     for report in reports:
         print(report, end="\n\n", flush=True)
-        if arguments.lines:
+        if arguments.lines and (report.lines or report.ok):  # otherwise the report says why there are none
             print(report.annotated(), end="\n\n", flush=True)
         ok &= report.ok
     if picture is not None:

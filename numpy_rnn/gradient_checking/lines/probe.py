@@ -31,7 +31,7 @@ class Probe(Recorder):
             self.record(node, f, operands, {}, [result], elementwise=name != "matmult")
         return result
 
-    def call(self, node: int, f: Any, *arguments: Any, **keywords: Any) -> Any:
+    def call(self, node: int, f: Any, /, *arguments: Any, **keywords: Any) -> Any:
         if getattr(f, "__name__", "") == "append" and isinstance(getattr(f, "__self__", None), list):
             for value in floats_in(arguments):
                 self.event(node, value, "append")

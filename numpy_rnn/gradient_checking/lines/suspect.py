@@ -53,7 +53,7 @@ class Found:
 
 def find_suspect(j: Judgement) -> Found | None:
     """Return the likeliest operation, with all that is known of its line."""
-    found = candidates(j) if j.repair.size else of_another_shape(j)
+    found = of_another_shape(j) or candidates(j)
     if not found:
         return None
     best = found[0]
@@ -167,7 +167,13 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
                 changed[q.gradient.shape].append(q)
         for o in j.trace.backward:
             qs = [q for q in changed[o.value.shape] if close(o.value, mistake.gradient[q.ids])]
-            if not qs or not j.repair.influences(o) or o.node not in j.visible or (o.passes and not o.slot):
+            if (
+                not qs
+                or not o.value.any()
+                or not j.repair.influences(o)
+                or o.node not in j.visible
+                or (o.passes and not o.slot)
+            ):
                 continue
             every = j.by_place[o.node, o.slot]
             telling = [p for p in every if j.reads_right_values(p)] or every

@@ -133,6 +133,9 @@ def what_it_is(j: Judgement, found: Found) -> str:
     value, target = found.operation.value, found.target
     if not value.any():
         return ": it is zero"
+    if target is not None and value.shape != target.gradient.shape:
+        is_turned = value.shape == target.gradient.shape[::-1] and close(value.T, target.gradient)
+        return ": it is transposed" if is_turned else f": it has shape {value.shape}, not {target.gradient.shape}"
     if target is not None:
         if (factor := factor_of(value, target.gradient)) is not None:
             return ", but the sign is wrong" if factor == -1 else f": it is {factor:.6g} times that"

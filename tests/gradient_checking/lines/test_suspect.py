@@ -71,7 +71,7 @@ NORM = """
 def check(tmp_path):
     """Check a pair of functions, written to a file, with one line of it replaced."""
 
-    def run(code, old="", new=""):
+    def run(code, old="", new="", inputs=None):
         code = textwrap.dedent(code)
         assert code.count(old) == 1 or not old
         path = tmp_path / "layer.py"
@@ -80,7 +80,8 @@ def check(tmp_path):
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         r = np.random.default_rng(0).standard_normal
-        inputs = (r((4, 2, 3)), r((2, 5)), r((3, 5)), r((5, 5)), r(5)) if "step" in code else (r((6, 4)), r(4))
+        if inputs is None:
+            inputs = (r((4, 2, 3)), r((2, 5)), r((3, 5)), r((5, 5)), r(5)) if "step" in code else (r((6, 4)), r(4))
         return nr.gradcheck((module.forward, module.backward), inputs), path
 
     return run
@@ -155,3 +156,78 @@ def test_every_layer_of_the_package_can_be_followed():
         report = nr.gradcheck(layer, x)
         assert {line.verdict for line in report.lines} <= {"right", "not a gradient"}
         assert any(line.verdict == "right" for line in report.lines), report.explained
+
+
+def test_an_argument_of_the_user_may_have_any_name(check):
+    code = """
+        import numpy as np
+
+        def gate(x, f):
+            return x * f
+
+        def forward(x):
+            y = np.tanh(x)
+            return gate(y, f=y), dict(f=y, node=x, self=x)
+
+        def backward(dout, cache):
+            return 2 * dout * cache["f"] * (1 - cache["f"] ** 2)
+    """
+    report, _path = check(code, " * (1 - cache", " / (1 - cache", inputs=(np.linspace(0.2, 1, 5),))
+    assert report.suspect.source.startswith("return 2 * dout"), str(report)
+
+
+def test_a_gradient_of_a_wrong_shape_names_the_line_that_made_it(check):
+    code = """
+        def forward(x, W):
+            return x @ W, (x, W)
+
+        def backward(dout, cache):
+            x, W = cache
+            dx = dout @ W.T
+            dW = x.T @ dout
+            return dx, dW
+    """
+    r = np.random.default_rng(0).standard_normal
+    report, _ = check(code, "dW = x.T @ dout", "dW = dout.T @ x", inputs=(r((3, 2)), r((2, 4))))
+    assert report.suspect.source == "dW = dout.T @ x"
+    assert report.suspect.explanation == "This should be dL/d(W): it is transposed."
+
+
+def test_the_start_of_a_carried_gradient_is_not_accused_of_a_path_that_a_norm_lacks(check):
+    code = """
+        import numpy as np
+
+        def forward(x, h0, W):
+            h, out, cache = h0, np.zeros(x.shape), []
+            for t in range(len(x)):
+                a = x[t] + h @ W
+                centred = a - a.mean(axis=1, keepdims=True)
+                std = np.sqrt((centred**2).mean(axis=1, keepdims=True) + 0.1)
+                n = centred / std
+                cache.append((h, n, std))
+                h = np.tanh(n)
+                out[t] = h
+            return out, (cache, W)
+
+        def backward(dout, saved):
+            cache, W = saved
+            dx, dW, dh = np.zeros(dout.shape), np.zeros_like(W), np.zeros_like(dout[0])
+            for t in reversed(range(len(dout))):
+                h, n, std = cache[t]
+                dn = (dout[t] + dh) * (1 - np.tanh(n) ** 2)
+                m1 = dn.mean(axis=1, keepdims=True)
+                m2 = (dn * n).mean(axis=1, keepdims=True)
+                da = (dn - m1 - n * m2) / std
+                dW += h.T @ da
+                dx[t] = da
+                dh = da @ W.T
+            return dx, dh, dW
+    """
+    r = np.random.default_rng(0).standard_normal
+    inputs = r((4, 2, 3)), r((2, 3)), r((3, 3))
+    right, _ = check(code, inputs=inputs)
+    assert right.ok
+    assert right.suspect is None
+    report, _ = check(code, "(dn - m1 - n * m2)", "(dn - m1)", inputs=inputs)
+    assert report.suspect.source == "da = (dn - m1) / std", str(report)
+    assert "`centred ** 2`" in report.suspect.explanation

@@ -45,8 +45,8 @@ def test_losses_and_gradients_equal_torch(page, rng, T, B, H, V):
     cell = torch.nn.LSTM if page is textbook_lstm else torch.nn.GRU
     mirror = torch.nn.ModuleDict({"rnn": cell(V, H), "fc": torch.nn.Linear(H, V)}).double()
     mirror.load_state_dict({name: tensor(value) for name, value in p.items()})
-    given, states = leaf(x), [leaf(s[None]) for s in initial]
-    output, h_n = mirror["rnn"](given, tuple(states) if len(states) == 2 else states[0])
+    torch_x, states = leaf(x), [leaf(s[None]) for s in initial]
+    output, h_n = mirror["rnn"](torch_x, tuple(states) if len(states) == 2 else states[0])
     ends = h_n if len(states) == 2 else [h_n]
     theirs = mirror["fc"](output)
     their_loss = torch.nn.functional.cross_entropy(theirs.flatten(0, 1), tensor(targets).flatten())
@@ -56,7 +56,7 @@ def test_losses_and_gradients_equal_torch(page, rng, T, B, H, V):
     assert_equals_torch(np.array(loss), their_loss, "loss")
     for ours, end in zip(last, ends, strict=True):
         assert_equals_torch(ours, end[0], "last state")
-    expected = {name: parameter.grad for name, parameter in mirror.named_parameters()} | {"x": given.grad}
+    expected = {name: parameter.grad for name, parameter in mirror.named_parameters()} | {"x": torch_x.grad}
     expected |= {name: s.grad[0] for name, s in zip(("h_0", "c_0"), states, strict=False)}
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.display.terminal import shade
 from numpy_rnn.generation.generate import generate, generate_batch, stream
-from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
+from numpy_rnn.layers import GRU, LSTM, RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 from numpy_rnn.optim import schedules
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from numpy_rnn.training.progress import Progress
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "RNN",
     "Adam",
     "CharRNN",

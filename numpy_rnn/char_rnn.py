@@ -1,4 +1,4 @@
-"""CharRNN: embedding -> RNN -> linear, and the backward passes in reverse order."""
+"""CharRNN: embedding -> recurrent layers -> linear, and the backward passes in reverse order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
-from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear
+from numpy_rnn.layers import CELLS, CrossEntropyLoss, Embedding, Linear
 from numpy_rnn.layers.layer import Layer, Tape
 from numpy_rnn.layers.linear import affine, affine_backward
 from numpy_rnn.layers.projected_embedding import ProjectedEmbedding
+from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["CharRNN"]
@@ -29,6 +30,8 @@ class CharRNNTape(Tape):
     criterion.e      exp(logits - max)        dlogits
     doutput          (unused)                 doutput, then scratch of the scatter
     ===============  =======================  =======================================
+
+    (An LSTM's or GRU's dz has more columns than doutput, so the scatter has scratch of its own.)
     """
 
     def __init__(self, model: CharRNN, T: int, B: int) -> None:
@@ -38,6 +41,7 @@ class CharRNNTape(Tape):
         self.rnn = model.rnn.new_tape(T, B)
         self.bottom, self.top = self.rnn.recurrences[0], self.rnn.recurrences[-1]
         self.logits, self.doutput = np.empty((N, V), model.dtype), np.empty((N, H), model.dtype)
+        self.scratch = self.doutput if self.bottom.z_rows.shape == (N, H) else np.empty_like(self.bottom.z_rows)
         self.rnn.set_doutput(self.doutput.reshape(T, B, H))
         self.criterion = model.criterion.new_tape(N, V, model.dtype)
         self.rnn.layer = self.criterion.layer = model  # so that they refuse other calls: their arrays are shared
@@ -58,6 +62,9 @@ class CharRNN(Layer[CharRNNTape]):
         L, the layers of the RNN.
     dropout : float, default 0
         Probability with which a value between two layers of the RNN is set to zero in training mode.
+    cell : {"rnn", "lstm", "gru"}, default "rnn"
+        The kind of recurrent layer: `RNN` (tanh), `LSTM` or `GRU`. The LSTM's state is a pair (h, c): wherever h_0,
+        h_n, dh_n or dh_0 is an array of shape (L, B, H) below, it is a pair of such arrays.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -65,7 +72,7 @@ class CharRNN(Layer[CharRNNTape]):
 
     Attributes
     ----------
-    embedding, rnn, fc : Embedding, RNN, Linear
+    embedding, rnn, fc : Embedding, RNN (or LSTM or GRU), Linear
         The layers. Their parameters are stored in the model's two vectors, as `embedding.weight`,
         `rnn.weight_ih_l0`, ...: load values into them, but do not replace the layers themselves.
     criterion : CrossEntropyLoss
@@ -81,6 +88,7 @@ class CharRNN(Layer[CharRNNTape]):
         num_layers: int = 1,
         dropout: float = 0.0,
         *,
+        cell: str = "rnn",
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
     ) -> None:
@@ -90,7 +98,10 @@ class CharRNN(Layer[CharRNNTape]):
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.dtype = as_dtype(dtype)
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
-        self.rnn = RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
+        if not isinstance(cell, str) or cell not in CELLS:
+            raise ValueError(f"cell must be {', '.join(map(repr, CELLS))}, got {cell!r}")
+        self.cell = cell
+        self.rnn = CELLS[cell](embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)
         self.projected_embedding = ProjectedEmbedding(self.embedding, self.rnn.layers[0][0])
         self._criterion = CrossEntropyLoss()
@@ -112,9 +123,7 @@ class CharRNN(Layer[CharRNNTape]):
         """Return a tape for T steps of B sequences, to reuse in any number of calls of the methods below."""
         return CharRNNTape(self, as_size("T", T), as_size("B", B, low=0))
 
-    def forward(
-        self, tokens: ArrayLike, h_0: ArrayLike | None = None, tape: CharRNNTape | None = None
-    ) -> tuple[Array, Array]:
+    def forward(self, tokens: ArrayLike, h_0: State = None, tape: CharRNNTape | None = None) -> tuple[Array, State]:
         """Return the logits of the character after each token, and the last hidden state.
 
         Parameters
@@ -134,7 +143,7 @@ class CharRNN(Layer[CharRNNTape]):
         tape = self._start(self._check_tokens(tokens), h_0, tape)
         self._forward(tape)
         self.tape = tape
-        return tape.logits.reshape(*tape.shape, self.vocab_size), tape.rnn.h_n()
+        return tape.logits.reshape(*tape.shape, self.vocab_size), self.rnn.as_state(tape.rnn.last())
 
     def _check_tokens(self, tokens: ArrayLike) -> Array:
         tokens = as_indices("tokens", tokens, self.vocab_size)
@@ -144,7 +153,7 @@ class CharRNN(Layer[CharRNNTape]):
             raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
         return tokens
 
-    def backward(self, dlogits: ArrayLike, dh_n: ArrayLike | None = None, tape: CharRNNTape | None = None) -> Array:
+    def backward(self, dlogits: ArrayLike, dh_n: State = None, tape: CharRNNTape | None = None) -> State:
         """Assign the gradient of every parameter (torch would add to it), and return that of h_0.
 
         Parameters
@@ -164,15 +173,15 @@ class CharRNN(Layer[CharRNNTape]):
         tape = self._written_tape(tape)
         dlogits = as_array("dlogits", dlogits, self.dtype)
         check_shape("dlogits", dlogits, (*tape.shape, self.vocab_size), "(T, B, vocab_size)")
-        dh_n = self.rnn.check_state("dh_n", dh_n, tape.rnn.layout)
-        tape.rnn.dh[...] = 0 if dh_n is None else dh_n
+        tape.rnn.set_dlast(self.rnn.check_state("dh_n", dh_n, tape.rnn.layout))
         self._backward(dlogits.reshape(-1, self.vocab_size), tape)
-        return tape.rnn.dh if handed_in else tape.rnn.dh.copy()
+        dh_0 = self.rnn.as_state(tape.rnn.dstates)
+        return dh_0 if handed_in else copy_state(dh_0)
 
-    def _start(self, tokens: Array, h_0: ArrayLike | None, tape: CharRNNTape | None) -> CharRNNTape:
+    def _start(self, tokens: Array, h_0: State, tape: CharRNNTape | None) -> CharRNNTape:
         """Return the tape with the inputs of a forward pass on it."""
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
-        tape.rnn.set_h_0(self.rnn.check_state("h_0", h_0, tape.rnn.layout))
+        tape.rnn.set_initial(self.rnn.check_state("h_0", h_0, tape.rnn.layout))
         tape.rnn.masks = self.rnn.draw_masks(*tape.shape)
         tape.embedding.tokens[...] = tokens.reshape(-1)
         return tape
@@ -181,7 +190,7 @@ class CharRNN(Layer[CharRNNTape]):
 
     def _forward(self, tape: CharRNNTape) -> None:
         bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
-        self.projected_embedding.forward(tape.embedding, bottom.z_rows, bottom.bias)  # z (E1), (R1) but W_hh h
+        self.projected_embedding.forward(tape.embedding, bottom)  # z (E1), (R1) but W_hh h
         self.rnn.recur(tape.rnn)  # h (R1) (R2)
         affine(top.h_rows, W.data, b.data, tape.logits)  # logits (L1)
         tape.written = True
@@ -190,15 +199,15 @@ class CharRNN(Layer[CharRNNTape]):
         bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
         affine_backward(dlogits, top.h_rows, W.data, tape.doutput, W.grad, b.grad, top.ones)  # (L2) (L3) (L4)
         self.rnn.backward_recur(tape.rnn)  # (R3) (R4), dW_hh (R5)
-        self.projected_embedding.backward(tape.embedding, bottom.z_rows, bottom.ones, tape.doutput)  # (R5) (R6) (E2)
+        self.projected_embedding.backward(tape.embedding, bottom, tape.scratch)  # (R5) (R6) (E2)
 
     def loss_and_gradients(
         self,
         tokens: ArrayLike,
         targets: ArrayLike,
-        h_0: ArrayLike | None = None,
+        h_0: State = None,
         tape: CharRNNTape | None = None,
-    ) -> tuple[float, Array]:
+    ) -> tuple[float, State]:
         """Return the mean cross-entropy and h_n, and assign the gradient of every parameter.
 
         This is one training step without the update: forward, loss, backward. The gradient of h_0 is not returned, so
@@ -229,12 +238,12 @@ class CharRNN(Layer[CharRNNTape]):
             tape = self._step_tape
         self._start(tokens, h_0, tape)
         tape.criterion.targets[...] = targets.reshape(-1)
-        tape.rnn.dh.fill(0)
+        tape.rnn.set_dlast(None)
         dlogits = tape.criterion.e
 
         self._forward(tape)
         self.criterion.forward_rows(tape.logits, tape.criterion)
         self.criterion.backward_rows(dlogits, tape.criterion)
         self._backward(dlogits, tape)
-        h_n = tape.rnn.h_n()
-        return tape.criterion.loss, h_n if handed_in else h_n.copy()
+        h_n = self.rnn.as_state(tape.rnn.last())
+        return tape.criterion.loss, h_n if handed_in else copy_state(h_n)

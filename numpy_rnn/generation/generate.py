@@ -169,26 +169,21 @@ def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: i
     read once and then continued that many times: the logits are (count, V), and the caller appends arrays (count,).
     """
     bottom, *upper = (directions[0] for directions in model.rnn.layers)
-    W_hh_T, W_fc_T, b_fc = bottom.weight_hh.data.T, model.fc.weight.data.T, model.parameters()["fc.bias"].data
+    W_fc_T, b_fc = model.fc.weight.data.T, model.parameters()["fc.bias"].data
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
-    table = np.empty((model.vocab_size, model.hidden_size), model.dtype)
-    h, z, *upper_h = (np.zeros(model.hidden_size, model.dtype) for _ in range(2 + len(upper)))
+    table = bottom.projected(model.embedding.weight.data)
+    states = np.zeros((model.rnn.num_layers, bottom.states, model.hidden_size), model.dtype)
     logits = np.zeros(model.vocab_size, model.dtype)
-    bottom.project(model.embedding.weight.data, table, z)
     inputs: Any = list(table)
-    add, tanh = np.add, np.tanh
     for position in range(length - 1):
         if position == first and count is not None:
-            h, z, logits, *upper_h = (np.tile(array, (count, 1)) for array in (h, z, logits, *upper_h))
+            states, logits = states[:, :, None].repeat(count, axis=2), np.tile(logits, (count, 1))
             inputs = table
-        h.dot(W_hh_T, z)
-        add(z, inputs[tokens[position]], z)
-        tanh(z, h)
-        output = h
-        for layer, h_k in zip(upper, upper_h, strict=True):
-            output = layer.step(output, h_k)
+        output = bottom.step(inputs[tokens[position]], states[0])
+        for layer, states_k in zip(upper, states[1:], strict=True):
+            output = layer.step(layer.projected(output), states_k)
         if position >= first:
             output.dot(W_fc_T, logits)
-            add(logits, b_fc, logits)
+            np.add(logits, b_fc, logits)
             yield logits
     finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough

@@ -8,9 +8,14 @@ labels such as (R3); README.md beside this file leads from the lines of the text
 
 from numpy_rnn.layers.cross_entropy import CrossEntropyLoss
 from numpy_rnn.layers.embedding import Embedding
+from numpy_rnn.layers.gru import GRU
 from numpy_rnn.layers.linear import Linear
 from numpy_rnn.layers.log_softmax import LogSoftmax
+from numpy_rnn.layers.lstm import LSTM
 from numpy_rnn.layers.nll_loss import NLLLoss
+from numpy_rnn.layers.recurrent import Recurrent
 from numpy_rnn.layers.rnn import RNN
 
-__all__ = ["RNN", "CrossEntropyLoss", "Embedding", "Linear", "LogSoftmax", "NLLLoss"]
+__all__ = ["CELLS", "GRU", "LSTM", "RNN", "CrossEntropyLoss", "Embedding", "Linear", "LogSoftmax", "NLLLoss"]
+
+CELLS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}  # by the name that `CharRNN` calls them

@@ -19,6 +19,7 @@ import numpy as np
 from numpy_rnn.checks import Array
 from numpy_rnn.layers.embedding import Embedding, Scatter, gather
 from numpy_rnn.layers.recurrence import Recurrence
+from numpy_rnn.layers.recurrent_tape import RecurrenceTape
 
 __all__ = ["ProjectedEmbedding", "ProjectedEmbeddingTape"]
 
@@ -27,10 +28,11 @@ class ProjectedEmbeddingTape:
     """tokens (N,), and the arrays that the chosen order needs; those of the other order are empty."""
 
     def __init__(self, embedding: Embedding, recurrence: Recurrence, N: int) -> None:
-        V, E, H, dtype = embedding.num_embeddings, embedding.embedding_dim, recurrence.hidden_size, embedding.dtype
+        V, E, dtype = embedding.num_embeddings, embedding.embedding_dim, embedding.dtype
+        width = recurrence.width
         self.table_first = V <= N
         self.tokens, self.scatter = np.empty(N, np.intp), Scatter(N, V, dtype)
-        self.table, self.dtable = (np.empty((V if self.table_first else 0, H), dtype) for _ in range(2))
+        self.table, self.dtable = (np.empty((V if self.table_first else 0, width), dtype) for _ in range(2))
         self.x, self.dx, self.ordered_dx = (np.empty((0 if self.table_first else N, E), dtype) for _ in range(3))
 
 
@@ -43,19 +45,19 @@ class ProjectedEmbedding:
     def new_tape(self, N: int) -> ProjectedEmbeddingTape:
         return ProjectedEmbeddingTape(self.embedding, self.recurrence, N)
 
-    def forward(self, tape: ProjectedEmbeddingTape, z: Array, bias: Array | None) -> None:
-        """Write z (N, H); bias (H,) receives b_ih + b_hh."""
+    def forward(self, tape: ProjectedEmbeddingTape, bottom: RecurrenceTape) -> None:
+        """Write z of the bottom layer, (N, G H)."""
         C = self.embedding.weight.data
         if tape.table_first:
-            self.recurrence.project(C, tape.table, bias)  # (R1)
-            gather(tape.table, tape.tokens, z)  # (E1)
+            self.recurrence.project(C, tape.table, bottom)  # (R1)
+            gather(tape.table, tape.tokens, bottom.z_rows)  # (E1)
         else:
             gather(C, tape.tokens, tape.x)  # (E1)
-            self.recurrence.project(tape.x, z, bias)  # (R1)
+            self.recurrence.project(tape.x, bottom.z_rows, bottom)  # (R1)
 
-    def backward(self, tape: ProjectedEmbeddingTape, dz: Array, ones: Array, scratch: Array) -> None:
-        """Assign dC, dW_ih, db_ih and db_hh for dz (N, H); `scratch` (N, H) is overwritten, `ones` is N of them."""
-        C = self.embedding.weight
+    def backward(self, tape: ProjectedEmbeddingTape, bottom: RecurrenceTape, scratch: Array) -> None:
+        """Assign dC, dW_ih, db_ih and db_hh for the bottom layer's dz; `scratch` (N, G H) is overwritten."""
+        C, dz, ones = self.embedding.weight, bottom.z_rows, bottom.ones
         if tape.table_first:
             tape.scatter.add(tape.tokens, dz, tape.dtable, scratch)  # (E2)
             self.recurrence.backward_project(tape.dtable, C.data, C.grad, ones)  # (R5) (R6)

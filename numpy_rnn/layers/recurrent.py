@@ -13,114 +13,90 @@ How a recurrence computes h from x, and dx from dh, is in `recurrence.py`.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_size
+from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_number, as_size
 from numpy_rnn.layers.dropout import check_masks, draw_masks
-from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.layers.layer import Layer
 from numpy_rnn.layers.layout import Layout
-from numpy_rnn.layers.recurrence import Recurrence, RecurrenceTape
+from numpy_rnn.layers.recurrence import Recurrence
+from numpy_rnn.layers.recurrent_tape import RecurrentTape
+from numpy_rnn.parameters import Parameter, Parameters
 
-__all__ = ["Recurrent", "RecurrentTape"]
+__all__ = ["Recurrent", "State", "copy_state"]
+
+State = Any  # an array h (L * D, B, H), or the LSTM's pair of arrays (h, c)
 
 
-class RecurrentTape(Tape):
-    """The tapes of the recurrences, `layers[k][d]`, and the arrays between the layers.
-
-    If the sequences differ in length, the rows of all arrays are sorted, longest first: row b is the caller's
-    sequence `layout.order[b]`.
-    """
-
-    lengths: Array | None = None
-    masks: Sequence[Array] | None = None  # (T, B, D * H) between a layer and the next, in the caller's order of B
-
-    def __init__(self, layer: Recurrent, T: int, B: int) -> None:
-        super().__init__(layer, (T, B))
-        self.layout = Layout(T, B)
-        D, H = layer.num_directions, layer.hidden_size
-        self.dh = np.empty((layer.num_layers * D, B, H), layer.dtype)  # dh_n before backward, dh_0 after it
-        dh = iter(self.dh)
-        self.layers = [[RecurrenceTape(recurrence, T, next(dh)) for recurrence in each] for each in layer.layers]
-        self.recurrences = [tape for directions in self.layers for tape in directions]
-        # The states of a single direction are the output; those of two are copied side by side.
-        self.outputs = [each[0].after if D == 1 else np.empty((T, B, D * H), layer.dtype) for each in self.layers]
-        self.x: list[Array] = [np.empty(0)] * layer.num_layers  # the input of each layer, as rows (N, I)
-
-    def set_lengths(self, lengths: Array | None) -> None:
-        """Set the length of each row's sequence, in descending order; None: all are T long."""
-        if lengths is None and self.lengths is None:
-            return
-        self.lengths = lengths
-        for tape in self.recurrences:
-            tape.set_lengths(lengths)
-            tape.h.fill(0)
-
-    def clear_padding(self, sequence: Array) -> None:
-        """Set everything beyond the end of each sequence to zero."""
-        running = self.recurrences[0].running
-        if running is not None:
-            sequence[~running] = 0
-
-    def set_h_0(self, h_0: Array | None) -> None:
-        for i, tape in enumerate(self.recurrences):
-            tape.h[tape.first] = 0 if h_0 is None else h_0[i]
-
-    def h_n(self) -> Array:
-        """Return the last state of each recurrence, (L * D, B, H); of a single one a view."""
-        states = [tape.h[tape.last] for tape in self.recurrences]
-        return states[0][None] if len(states) == 1 else np.stack(states)
-
-    def set_doutput(self, doutput: Array) -> None:
-        """Set the array (T, B, D * H) from which backward reads doutput of the last layer."""
-        for directions in reversed(self.layers):
-            for tape, half in zip(directions, np.split(doutput, len(directions), axis=2), strict=True):
-                tape.set_doutput(half)
-            if directions is not self.layers[0]:
-                doutput = directions[0].dx.reshape(doutput.shape)  # (2): backward_recur fills it, layer by layer
-
-    def output(self, k: int) -> Array:
-        """Return the states of layer k, (T, B, D * H), both directions side by side."""
-        if len(self.layers[k]) > 1:
-            np.concatenate([tape.after for tape in self.layers[k]], axis=2, out=self.outputs[k])
-            self.clear_padding(self.outputs[k])
-        return self.outputs[k]
-
-    def read_below(self, k: int) -> Array:
-        """Return the input of layer k > 0, equation (1), as rows."""
-        x = self.output(k - 1) if self.masks is None else self.output(k - 1) * self.mask(k)
-        return x.reshape(-1, x.shape[-1])
-
-    def mask(self, k: int) -> Array:
-        """Return the mask below layer k, in the order of the tape's rows."""
-        assert self.masks is not None
-        return self.layout.enter_state(self.masks[k - 1])
-
-    def join_dx(self, k: int) -> Array:
-        """Return the gradient of layer k's input, equation (2), in the array of its first direction."""
-        dx = self.layers[k][0].dx
-        for tape in self.layers[k][1:]:
-            dx += tape.dx
-        if k > 0 and self.masks is not None:
-            dx *= self.mask(k).reshape(dx.shape)
-        return dx
+def copy_state(state: State) -> State:
+    """Return a copy of an array or a pair of arrays."""
+    return tuple(array.copy() for array in state) if isinstance(state, tuple) else state.copy()
 
 
 class Recurrent(Layer[RecurrentTape]):
     """The layers, directions, dropout and lengths of a recurrent network; `layers[k][d]` is one recurrence."""
 
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    num_directions: int
-    batch_first: bool
-    dropout: float
-    dtype: np.dtype[Any]
-    rng: np.random.Generator
-    layers: list[list[Recurrence]]
+    cell: type[Recurrence]
+    weight_ih_l0: Parameter
+    weight_hh_l0: Parameter
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        self.input_size = as_size("input_size", input_size)
+        self.hidden_size = as_size("hidden_size", hidden_size)
+        self.num_layers = as_size("num_layers", num_layers)
+        self.bias = as_flag("bias", bias)
+        self.batch_first = as_flag("batch_first", batch_first)
+        self.dropout = as_number("dropout", dropout, high=1, closed=True)
+        self.bidirectional = as_flag("bidirectional", bidirectional)
+        self.num_directions = 2 if bidirectional else 1
+        self.dtype, self.rng = as_dtype(dtype), np.random.default_rng(rng)
+        if self.dropout and self.num_layers == 1:
+            words = f"dropout={dropout} does nothing with num_layers=1: it lies between layers"
+            warnings.warn(words, stacklevel=2 + (type(self).__init__ is not Recurrent.__init__))
+
+        H, D, width = self.hidden_size, self.num_directions, self.input_size
+        rows = self.cell.gates * H
+        shapes: dict[str, tuple[int, ...]] = {}
+        for k in range(self.num_layers):
+            for suffix in (f"l{k}", f"l{k}_reverse")[:D]:
+                shapes |= {f"weight_ih_{suffix}": (rows, width), f"weight_hh_{suffix}": (rows, H)}
+                if bias:
+                    shapes |= {f"bias_ih_{suffix}": (rows,), f"bias_hh_{suffix}": (rows,)}
+            width = D * H
+        self._parameters = Parameters(shapes, self.dtype)
+        bound = 1 / math.sqrt(H)
+        self._parameters.data = self.rng.uniform(-bound, bound, self._parameters.data.size)
+        for name, parameter in self._parameters.items():
+            setattr(self, name, parameter)
+        parameters = iter(self._parameters.values())
+        self.layers = [
+            [
+                self._recurrence([next(parameters) for _ in range(4 if bias else 2)], reverse)
+                for reverse in (False, True)[:D]
+            ]
+            for _ in range(self.num_layers)
+        ]
+
+    def _recurrence(self, parameters: list[Parameter], reverse: bool) -> Recurrence:
+        return self.cell(parameters, reverse)
 
     def new_tape(self, T: int, B: int) -> RecurrentTape:
         """Return a tape for T steps of B sequences, to reuse in any number of passes."""
@@ -129,12 +105,12 @@ class Recurrent(Layer[RecurrentTape]):
     def forward(
         self,
         x: ArrayLike,
-        h_0: ArrayLike | None = None,
+        h_0: State = None,
         tape: RecurrentTape | None = None,
         *,
         lengths: ArrayLike | None = None,
         masks: Sequence[ArrayLike] | None = None,
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, State]:
         """Run all layers over a sequence.
 
         Parameters
@@ -142,7 +118,8 @@ class Recurrent(Layer[RecurrentTape]):
         x : array, shape (T, B, I); with batch_first (B, T, I); for a single sequence (T, I)
             T >= 1. The tape keeps it for `backward`, without a copy if it has the layer's dtype and is time-major.
         h_0 : array, shape (L * D, B, H); for a single sequence (L * D, H); optional
-            The state before the first step, in the order l0, l0_reverse, l1, ... None: zeros.
+            The state before the first step, in the order l0, l0_reverse, l1, ... None: zeros. For an LSTM, a pair
+            (h_0, c_0) of such arrays; likewise h_n, dh_n and dh_0 below.
         tape : RecurrentTape, optional
             Where to write; see `new_tape`.
         lengths : array of int, shape (B,), optional
@@ -165,23 +142,23 @@ class Recurrent(Layer[RecurrentTape]):
         T, B = layout.T, layout.B
         tape = self.new_tape(T, B) if tape is None else self._check_tape(tape, (T, B))
         lengths = layout.sort(lengths)
-        h_0 = self.check_state("h_0", h_0, layout)
+        states = self.check_state("h_0", h_0, layout)
         tape.masks = self.draw_masks(T, B) if masks is None else check_masks(masks, *self._masks(T, B), self.dtype)
         tape.layout = layout
         tape.set_lengths(lengths)
-        tape.set_h_0(h_0)
+        tape.set_initial(states)
         x = layout.enter(x)
         tape.clear_padding(x)
         tape.x[0] = x.reshape(-1, self.input_size)
         for t in tape.layers[0]:
-            t.recurrence.project(tape.x[0], t.z_rows, t.bias)
+            t.recurrence.project(tape.x[0], t.z_rows, t)
         self.recur(tape)
         tape.written, self.tape = True, tape
-        return layout.leave(tape.output(-1)), layout.leave_state(tape.h_n())
+        return layout.leave(tape.output(-1)), self.as_state([layout.leave_state(h) for h in tape.last()])
 
     def backward(
-        self, doutput: ArrayLike, dh_n: ArrayLike | None = None, tape: RecurrentTape | None = None
-    ) -> tuple[Array, Array]:
+        self, doutput: ArrayLike, dh_n: State = None, tape: RecurrentTape | None = None
+    ) -> tuple[Array, State]:
         """Backpropagate through time, and assign the gradient of every parameter (torch would add to it).
 
         Parameters
@@ -202,15 +179,15 @@ class Recurrent(Layer[RecurrentTape]):
         tape = self._written_tape(tape)
         doutput = as_array("doutput", doutput, self.dtype)
         tape.layout.check("doutput", doutput, self.num_directions * self.hidden_size, "num_directions * hidden_size")
-        dh_n = self.check_state("dh_n", dh_n, tape.layout)
+        dstates = self.check_state("dh_n", dh_n, tape.layout)
         tape.set_doutput(tape.layout.enter(doutput))
-        tape.dh[...] = 0 if dh_n is None else dh_n
+        tape.set_dlast(dstates)
         self.backward_recur(tape)
         for t in tape.layers[0]:
             t.recurrence.backward_project(t.z_rows, tape.x[0], t.dx, t.ones)
         dx = tape.layout.leave(tape.join_dx(0).reshape(*tape.shape, self.input_size))
-        dh_0 = tape.layout.leave_state(tape.dh)
-        return (dx, dh_0) if handed_in else (dx.copy(), dh_0.copy())
+        dh_0 = self.as_state([tape.layout.leave_state(d) for d in tape.dstates])
+        return (dx, dh_0) if handed_in else (dx.copy(), copy_state(dh_0))
 
     def recur(self, tape: RecurrentTape) -> None:
         """Run all layers, given W_ih x + b of the first layer in its z."""
@@ -219,7 +196,7 @@ class Recurrent(Layer[RecurrentTape]):
         for k in range(1, self.num_layers):
             x = tape.x[k] = tape.read_below(k)
             for t in tape.layers[k]:
-                t.recurrence.project(x, t.z_rows, t.bias)
+                t.recurrence.project(x, t.z_rows, t)
                 t.recurrence.recur(t)
 
     def backward_recur(self, tape: RecurrentTape) -> None:
@@ -232,13 +209,27 @@ class Recurrent(Layer[RecurrentTape]):
         for t in tape.layers[0]:
             t.recurrence.backward_recur(t)
 
-    def check_state(self, name: str, state: ArrayLike | None, layout: Layout) -> Array | None:
-        """Return the caller's h_0 or dh_n as an array (L * D, B, H), in the order of the tape's rows."""
+    def check_state(self, name: str, state: State, layout: Layout) -> list[Array] | None:
+        """Return the arrays of the caller's h_0 or dh_n, each (L * D, B, H), in the order of the tape's rows."""
         if state is None:
             return None
-        state = as_array(name, state, self.dtype)
-        layout.check_state(name, state, self.num_layers * self.num_directions, self.hidden_size)
-        return layout.enter_state(state)
+        names, arrays = [name], [state]
+        if self.cell.states == 2:
+            names.append(name.replace("h_", "c_"))
+            if not isinstance(state, tuple | list) or len(state) != 2:
+                length = f" of length {len(state)}" if isinstance(state, tuple | list) else ""
+                raise TypeError(f"{name} must be a pair ({', '.join(names)}), got {type(state).__name__}{length}")
+            arrays = list(state)
+        for i, name in enumerate(names):
+            arrays[i] = as_array(name, arrays[i], self.dtype)
+            layout.check_state(name, arrays[i], self.num_layers * self.num_directions, self.hidden_size)
+            arrays[i] = layout.enter_state(arrays[i])
+        return arrays
+
+    @staticmethod
+    def as_state(states: Sequence[Array] | Array) -> State:
+        """Return h, or the LSTM's pair (h, c), as the caller has it."""
+        return states[0] if len(states) == 1 else tuple(states)
 
     def draw_masks(self, T: int, B: int) -> list[Array] | None:
         """Return the dropout masks for one forward pass; None: no dropout, as in evaluation mode."""

@@ -5,16 +5,12 @@ The equations of one recurrence are in `recurrence.py`; `recurrent.py` stacks la
 
 from __future__ import annotations
 
-import math
-import warnings
-
 import numpy as np
 from numpy.typing import DTypeLike
 
-from numpy_rnn.checks import as_dtype, as_flag, as_number, as_size
-from numpy_rnn.layers.recurrence import Recurrence
+from numpy_rnn.layers.recurrence import ElmanRecurrence
 from numpy_rnn.layers.recurrent import Recurrent
-from numpy_rnn.parameters import Parameter, Parameters
+from numpy_rnn.parameters import Parameter
 
 __all__ = ["RNN"]
 
@@ -56,8 +52,7 @@ class RNN(Recurrent):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html
     """
 
-    weight_ih_l0: Parameter
-    weight_hh_l0: Parameter
+    cell = ElmanRecurrence
 
     def __init__(
         self,
@@ -73,39 +68,12 @@ class RNN(Recurrent):
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        self.input_size = as_size("input_size", input_size)
-        self.hidden_size = as_size("hidden_size", hidden_size)
-        self.num_layers = as_size("num_layers", num_layers)
         if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
-        self.bias = as_flag("bias", bias)
-        self.batch_first = as_flag("batch_first", batch_first)
-        self.dropout = as_number("dropout", dropout, high=1, closed=True)
-        self.bidirectional = as_flag("bidirectional", bidirectional)
-        self.num_directions = 2 if bidirectional else 1
-        self.dtype, self.rng = as_dtype(dtype), np.random.default_rng(rng)
-        if self.dropout and self.num_layers == 1:
-            warnings.warn(f"dropout={dropout} does nothing with num_layers=1: it lies between layers", stacklevel=2)
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype, rng=rng
+        )
 
-        H, D, width = self.hidden_size, self.num_directions, self.input_size
-        shapes: dict[str, tuple[int, ...]] = {}
-        for k in range(self.num_layers):
-            for suffix in (f"l{k}", f"l{k}_reverse")[:D]:
-                shapes |= {f"weight_ih_{suffix}": (H, width), f"weight_hh_{suffix}": (H, H)}
-                if bias:
-                    shapes |= {f"bias_ih_{suffix}": (H,), f"bias_hh_{suffix}": (H,)}
-            width = D * H
-        self._parameters = Parameters(shapes, self.dtype)
-        bound = 1 / math.sqrt(H)
-        self._parameters.data = self.rng.uniform(-bound, bound, self._parameters.data.size)
-        for name, parameter in self._parameters.items():
-            setattr(self, name, parameter)
-        parameters = iter(self._parameters.values())
-        self.layers = [
-            [
-                Recurrence([next(parameters) for _ in range(4 if bias else 2)], nonlinearity, reverse)
-                for reverse in (False, True)[:D]
-            ]
-            for _ in range(self.num_layers)
-        ]
+    def _recurrence(self, parameters: list[Parameter], reverse: bool) -> ElmanRecurrence:
+        return ElmanRecurrence(parameters, reverse, self.nonlinearity)

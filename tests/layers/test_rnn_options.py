@@ -136,7 +136,8 @@ def test_a_step_is_a_forward_over_one_character(nonlinearity, bias):
     x, h = rng.standard_normal((2, 3)), rng.standard_normal((2, 4))
     _, h_n = layer.forward(x[None], h[None])
     # The same sums of seven terms of size 1, in another order.
-    np.testing.assert_allclose(layer.layers[0][0].step(x, h), h_n[0], rtol=0, atol=1e-14)
+    recurrence = layer.layers[0][0]
+    np.testing.assert_allclose(recurrence.step(recurrence.projected(x), h[None]), h_n[0], rtol=0, atol=1e-14)
 
 
 def test_relu_has_slope_zero_at_zero():

@@ -1,0 +1,82 @@
+"""What the gated recurrences, LSTM and GRU, share: sigma and tanh by one formula, and backward passes in blocks.
+
+Since tanh(z) = 2 sigma(2 z) - 1, one formula serves both, with k = 1 for sigma and k = 2 for tanh:
+
+    y = k / (1 + exp(-k z)) + 1 - k                              (GA1)
+    dy/dz = (k / 2)^2 - (y - 1 + k / 2)^2                        (GA2)
+
+So all gates of a step need one call of exp, which in float32 is twice as fast as tanh. The factor -k costs nothing
+per step: once per forward pass, the weights and biases are multiplied by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.layers.linear import affine
+from numpy_rnn.layers.recurrence import Recurrence
+from numpy_rnn.layers.recurrent_tape import RecurrenceTape
+from numpy_rnn.parameters import Parameter
+
+__all__ = ["GatedRecurrence", "GatedTape", "columns"]
+
+BLOCK = 2**16  # elements of z: the slopes of so many fit in the cache of a core
+
+
+def columns(array: Array, blocks: int) -> list[Array]:
+    """Return views (..., H) of the blocks of H columns of an array (..., blocks * H)."""
+    return np.split(array, blocks, axis=-1)
+
+
+class GatedTape(RecurrenceTape):
+    """Also the weights times `factor`.
+
+    `blocks` has a few steps of the backward pass each: views of the arrays that their slopes are computed from, and
+    their part of `backward_steps`.
+    """
+
+    blocks: list[tuple[list[Array], list[tuple[Array, ...]]]]
+
+    def __init__(self, recurrence: GatedRecurrence, T: int, dstates: Array) -> None:
+        super().__init__(recurrence, T, dstates)
+        self.W_ih = np.empty_like(recurrence.weight_ih.data)
+        self.W_hh_T = np.empty(recurrence.weight_hh.data.shape[::-1], dstates.dtype)
+
+    def slope_arrays(self) -> Iterable[Array]:
+        """Return what the slopes of all steps are computed from and written to, (T, B, ...)."""
+        raise NotImplementedError
+
+    def set_doutput(self, doutput: Array) -> None:
+        super().set_doutput(doutput)
+        (T, B, _), arrays = self.z.shape, list(self.slope_arrays())
+        size = max(1, BLOCK // max(1, B * self.z.shape[-1]))
+        self.blocks = []
+        for done in range(0, T, size):
+            here = slice(done, done + size) if self.reverse else slice(max(0, T - done - size), T - done)
+            self.blocks.append(([array[here] for array in arrays], self.backward_steps[done : done + size]))
+
+
+class GatedRecurrence(Recurrence):
+    """Each gate has a factor by which `recur` wants z, its block of H columns, multiplied."""
+
+    factors: Sequence[float]
+    tape: type[GatedTape]
+
+    def __init__(self, parameters: Sequence[Parameter], reverse: bool) -> None:
+        super().__init__(parameters, reverse)
+        dtype = self.weight_hh.data.dtype
+        self.factor = np.repeat(self.factors, self.H).astype(dtype)  # (G H,)
+
+    def project(self, x: Array, z: Array, tape: GatedTape) -> None:  # type: ignore[override]
+        bias = self.bias(tape.bias)
+        if bias is not None:
+            bias *= self.factor
+        affine(x, np.multiply(self.weight_ih.data, self.factor[:, None], tape.W_ih), bias, z)
+
+    def scaled_W_hh_T(self, tape: GatedTape) -> Array:
+        """Return W_hh^T, (H, G H), times the factors."""
+        result: Array = np.multiply(self.weight_hh.data.T, self.factor, tape.W_hh_T)
+        return result

@@ -1,0 +1,138 @@
+"""LSTM: a recurrence with a second state, the cell c, which changes by addition.
+
+Forward, for t = 1 ... T, where sigma(z) = 1 / (1 + exp(-z)) and * multiplies element by element:
+
+    z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh,         four blocks z_i, z_f, z_g, z_o           (LS1)
+    i = sigma(z_i),  f = sigma(z_f),  g = tanh(z_g),  o = sigma(z_o)                              (LS2)
+    c_t = f * c_{t-1} + i * g                                                                     (LS3)
+    h_t = o * tanh(c_t)                                                                           (LS4)
+
+Backward, for t = T ... 1, from doutput_t, the gradient that reaches h_t from above, and dh_n and dc_n, those that
+reach h_T and c_T from whatever follows the sequence:
+
+    dh_t = doutput_t + W_hh^T dz_{t+1}                           (at t = T: doutput_T + dh_n)     (LS5)
+    dc_t = dh_t * o * (1 - tanh(c_t)^2) + f_{t+1} * dc_{t+1}     (at t = T: ... + dc_n)           (LS6)
+    di = dc_t * g,  df = dc_t * c_{t-1},  dg = dc_t * i,  do = dh_t * tanh(c_t)                   (LS7)
+    dz_i = di * i * (1 - i),  likewise dz_f and dz_o;  dz_g = dg * (1 - g^2)                      (LS8)
+
+    dW_hh = sum_t dz_t h_{t-1}^T,  dW_ih = sum_t dz_t x_t^T,  db_ih = db_hh = sum_t dz_t          (LS9)
+    dx_t = W_ih^T dz_t,  dh_0 = W_hh^T dz_1,  dc_0 = f_1 * dc_1                                   (LS10)
+
+Only dh_t and dc_t wait for the next step. What multiplies them in (LS6) to (LS8), here called slopes, is computed for
+many steps at once. `recurrence.py` describes what is common to all cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import repeat
+
+import numpy as np
+
+from numpy_rnn.checks import Array
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.recurrent import Recurrent
+
+__all__ = ["LSTM"]
+
+
+class LSTMTape(GatedTape):
+    """Also c (T + 1, B, H), the gates (T, B, 4 H), tanh(c) (T, B, H), and dh_t/dc_t = o (1 - tanh(c)^2)."""
+
+    def __init__(self, recurrence: LSTMRecurrence, T: int, dstates: Array) -> None:
+        super().__init__(recurrence, T, dstates)
+        self.c, self.dc = self.states[1], dstates[1]
+        self.c_before, self.c_after = self.sides(self.c)
+        self.gates, self.tanh_c = np.empty_like(self.z), np.empty_like(self.after)
+        self.saved = self.gates, self.tanh_c
+        self.slope_c, self.scratch = np.empty_like(self.tanh_c), np.empty_like(self.dh)
+
+    def forward_arrays(self) -> tuple[Iterable[Array], ...]:
+        states = self.before, self.c_before, self.c_after, self.tanh_c, self.after
+        return repeat(self.W_hh_h), self.z, self.gates, *columns(self.gates, 4), *states, repeat(self.scratch)
+
+    def backward_arrays(self, doutput: Array) -> tuple[Iterable[Array], ...]:
+        _, f, _, _ = columns(self.gates, 4)
+        state = repeat(self.dh), repeat(self.dc), repeat(self.scratch)
+        return *state, doutput, self.slope_c, f, self.z, *columns(self.z, 4)
+
+    def slope_arrays(self) -> Iterable[Array]:
+        i, _, g, o = columns(self.gates, 4)
+        return self.gates, self.z, *columns(self.z, 4), i, g, o, self.c_before, self.tanh_c, self.slope_c
+
+
+class LSTMRecurrence(GatedRecurrence):
+    """Equations (LS1) to (LS9); W_hh alone is used here, W_ih in `Recurrence`."""
+
+    gates, states, tape = 4, 2, LSTMTape
+    factors = -1, -1, -2, -1  # -k of (GA1) for i, f, g, o
+
+    @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
+    def recur(self, tape: LSTMTape) -> None:
+        W_hh_T, k, one = self.scaled_W_hh_T(tape), -self.factor[None], np.ones((), tape.z.dtype)
+        add, subtract, multiply, divide, exp, tanh = np.add, np.subtract, np.multiply, np.divide, np.exp, np.tanh
+        for y, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
+            h_previous.dot(W_hh_T, y)
+            add(z_t, y, y)  # (LS1)
+            exp(y, y)
+            add(y, one, y)
+            divide(k, y, gates)
+            subtract(g, one, g)  # (LS2), by (GA1)
+            multiply(f, c_previous, c_t)
+            multiply(i, g, scratch)
+            add(c_t, scratch, c_t)  # (LS3)
+            tanh(c_t, tanh_c)
+            multiply(o, tanh_c, h_t)  # (LS4)
+
+    @np.errstate(over="ignore")
+    def step(self, z: Array, states: Array) -> Array:
+        h: Array = states[0]
+        c, k = states[1], -self.factor
+        z = z + h.dot(self.weight_hh.data.T)  # (LS1)
+        i, f, g, o = columns(k / (1 + np.exp(-k * z)) + 1 - k, 4)  # (LS2), by (GA1)
+        c *= f
+        c += i * g  # (LS3)
+        np.multiply(o, np.tanh(c), h)  # (LS4)
+        return h
+
+    def backward_recur(self, tape: LSTMTape) -> None:
+        half = -self.factor / 2
+        add, subtract, multiply, W_hh = np.add, np.subtract, np.multiply, self.weight_hh.data
+        for (gates, slope, to_i, to_f, to_g, to_o, i, g, o, c_previous, tanh_c, slope_c), steps in tape.blocks:
+            subtract(gates, 1 - half, slope)
+            multiply(slope, slope, slope)
+            subtract(half * half, slope, slope)  # (LS8), by (GA2)
+            for block, factor in ((to_i, g), (to_f, c_previous), (to_g, i), (to_o, tanh_c)):
+                multiply(block, factor, block)  # (LS7)
+            multiply(tanh_c, tanh_c, slope_c)
+            subtract(1, slope_c, slope_c)
+            multiply(o, slope_c, slope_c)  # (LS6)
+            for dh, dc, scratch, doutput_t, slope_c_t, f, dz_t, dz_i, dz_f, dz_g, dz_o in steps:
+                add(dh, doutput_t, dh)  # (LS5)
+                multiply(dh, slope_c_t, scratch)
+                add(dc, scratch, dc)  # (LS6)
+                multiply(dc, dz_i, dz_i)
+                multiply(dc, dz_f, dz_f)
+                multiply(dc, dz_g, dz_g)
+                multiply(dh, dz_o, dz_o)  # (LS7) (LS8): the slopes become dz
+                multiply(dc, f, dc)  # (LS6): to the previous step, and finally to c_0 (LS10)
+                dz_t.dot(W_hh, dh)  # (LS5): likewise for h
+        tape.cut(tape.z)
+        tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (LS9)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory over a sequence, in `num_layers` layers; its equations are in this module's docstring.
+
+    The parameters are those of `RNN`, except for `nonlinearity`. Each weight and bias has four blocks of H rows, for
+    the gates i, f, g, o: `weight_ih_l{k}` is (4 H, I), `weight_hh_l{k}` (4 H, H), `bias_ih_l{k}` and `bias_hh_l{k}`
+    (4 H,). The states h_0, h_n, dh_n and dh_0 of `forward` and `backward` are pairs (h, c). There is no `proj_size`.
+
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997).
+    F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget", Neural Computation 12 (2000): the forget gate.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+    """
+
+    cell = LSTMRecurrence

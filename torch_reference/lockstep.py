@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 import numpy_rnn as nr
 from numpy_rnn.checks import Array, as_size
+from numpy_rnn.layers.recurrent import as_arrays
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import check_loss
-from torch_reference.model import CharRNN, make_mirror
+from torch_reference.model import CharRNN, detach, make_mirror
 from torch_reference.tutorial import generate
 
 __all__ = ["Parity", "Step", "parity", "side_by_side"]
@@ -36,8 +37,8 @@ class Step:
         Before the step's update.
     differences : dict of str to float
         Relative difference of each tensor, max|numpy - torch| / max|torch|, in the order in which the step computes
-        them: `logits`, `h_n`, `loss`, then `grad NAME`, `exp_avg NAME`, `exp_avg_sq NAME` and the updated `NAME` for
-        each parameter.
+        them: `logits`, `h_n` (and an LSTM's `c_n`), `loss`, then `grad NAME`, `exp_avg NAME`, `exp_avg_sq NAME` and
+        the updated `NAME` for each parameter.
     numpy_seconds, torch_seconds : float
         Time of forward, loss, backward and Adam.
     """
@@ -186,9 +187,10 @@ def _steps(
         torch_optimizer.step()
         torch_seconds = time.perf_counter() - started
 
+        last = zip(("h_n", "c_n"), as_arrays(h_n), as_arrays(torch_h_n), strict=False)
         differences = {
             "logits": _difference(tape.logits, logits.flatten(0, 1)),
-            "h_n": _difference(h_n, torch_h_n),
+            **{name: _difference(ours, theirs) for name, ours, theirs in last},
             "loss": _difference(np.array(loss), torch_loss),
         }
         for prefix, vector, theirs in compared:
@@ -196,7 +198,7 @@ def _steps(
                 differences[prefix + name] = _difference(ours, theirs(torch_parameters[name]))
         yield Step(number, loss, torch_loss.item(), differences, numpy_seconds, torch_seconds)
         if carry_hidden:
-            h_0, torch_h_0 = h_n, torch_h_n.detach()
+            h_0, torch_h_0 = h_n, detach(torch_h_n)
 
 
 def _difference(ours: Array, theirs: Tensor) -> float:

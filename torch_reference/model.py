@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import numpy_rnn as nr
 from numpy_rnn.storage.model_file import load_model
 
-__all__ = ["CharRNN", "load_run", "make_mirror", "to_torch"]
+__all__ = ["CharRNN", "detach", "load_run", "make_mirror", "to_torch"]
 
 
 class CharRNN(nn.Module):
@@ -23,6 +23,7 @@ class CharRNN(nn.Module):
     ----------
     vocab_size, embedding_dim, hidden_size, num_layers : int
     dropout : float
+    cell : {"rnn", "lstm", "gru"}, default "rnn"
     dtype : torch.dtype, default torch.float32
     """
 
@@ -34,21 +35,28 @@ class CharRNN(nn.Module):
         num_layers: int = 1,
         dropout: float = 0.0,
         *,
+        cell: str = "rnn",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_dim, dtype=dtype)
-        self.rnn = nn.RNN(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype)
+        kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        self.rnn = kind(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype)
         self.fc = nn.Linear(hidden_size, vocab_size, dtype=dtype)
 
-    def forward(self, tokens: Tensor, h_0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits (T, B, V) and h_n (L, B, H) for tokens (T, B)."""
+    def forward(self, tokens: Tensor, h_0: Any = None) -> tuple[Tensor, Any]:
+        """Return logits (T, B, V) and h_n (L, B, H) for tokens (T, B); for an LSTM, h_0 and h_n are pairs (h, c)."""
         output, h_n = self.rnn(self.embedding(tokens), h_0)
         return self.fc(output), h_n
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Like torch's, but NumPy arrays are accepted too: `mirror.load_state_dict(model.state_dict())`."""
         return super().load_state_dict(to_torch(state_dict), strict, assign)
+
+
+def detach(state: Any) -> Any:
+    """Return a state, a tensor or the LSTM's pair of them, without its graph."""
+    return tuple(map(detach, state)) if isinstance(state, tuple) else state.detach()
 
 
 def to_torch(state_dict: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -68,7 +76,8 @@ def to_torch(state_dict: Mapping[Any, Any]) -> dict[Any, Any]:
 def make_mirror(model: nr.CharRNN) -> CharRNN:
     """Return the same model in PyTorch, with copies of the weights of `model`, in the same mode."""
     sizes = model.vocab_size, model.embedding_dim, model.hidden_size, model.rnn.num_layers
-    mirror = CharRNN(*sizes, model.rnn.dropout, dtype=torch.from_numpy(np.empty(0, model.dtype)).dtype)
+    dtype = torch.from_numpy(np.empty(0, model.dtype)).dtype
+    mirror = CharRNN(*sizes, model.rnn.dropout, cell=model.cell, dtype=dtype)
     mirror.load_state_dict(model.state_dict())
     return mirror.train(model.training)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from numpy_rnn.checks import Array
 from numpy_rnn.text.windows import IGNORED, validation_windows
 from numpy_rnn.training.trainer import Trainer
-from torch_reference.model import make_mirror
+from torch_reference.model import detach, make_mirror
 
 __all__ = ["TorchTrainer"]
 
@@ -38,7 +39,7 @@ class TorchTrainer:
         self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
         val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
         self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
-        self.hidden: Tensor | None = None
+        self.hidden: Any = None
         self.step = 0
 
     def train_step(self) -> tuple[float, float]:
@@ -53,7 +54,7 @@ class TorchTrainer:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         self.optimizer.param_groups[0]["lr"] = self.plan.learning_rate(self.step)
         self.optimizer.step()
-        self.hidden = h_n.detach()
+        self.hidden = detach(h_n)
         self.step += 1
         return loss.item(), norm.item()
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from numpy_rnn import Vocabulary
-from torch_reference.model import CharRNN
+from torch_reference.model import CharRNN, detach
 
 __all__ = ["generate", "train_epochs"]
 
@@ -27,7 +27,7 @@ def train_epochs(
         loss.backward()
         optimizer.step()
         if carry_hidden:
-            h_0 = h_n.detach()  # keep the values, drop the graph
+            h_0 = detach(h_n)  # keep the values, drop the graph
         yield loss.item()
 
 

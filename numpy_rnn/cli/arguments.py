@@ -85,8 +85,8 @@ def untrained(arguments: argparse.Namespace) -> tuple[nr.CharRNN, nr.Vocabulary]
     """Return a new model for the text of such a command, and the text's vocabulary."""
     vocabulary = nr.Vocabulary.from_text(arguments.text)
     inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
-    size = arguments.hidden_size
-    return nr.CharRNN(len(vocabulary), size, size, dtype=arguments.dtype, rng=arguments.seed), vocabulary
+    size, cell = arguments.hidden_size, getattr(arguments, "cell", "rnn")
+    return nr.CharRNN(len(vocabulary), size, size, cell=cell, dtype=arguments.dtype, rng=arguments.seed), vocabulary
 
 
 def progress(line: str) -> None:

@@ -55,6 +55,11 @@ def _of_run(arguments: argparse.Namespace) -> str:
     if given:
         raise ValueError(f"--run takes a trained model: leave out {', '.join(map(arguments.flags.get, given))}")
     model, vocabulary, _ = load_model(arguments.run_path)
+    if model.cell != "rnn":
+        raise ValueError(
+            f"{arguments.run_path!r} has cell {model.cell!r}, but the page can show only a tanh RNN: train with "
+            "--cell rnn"
+        )
     if model.rnn.num_layers > 1:
         raise ValueError(
             f"{arguments.run_path!r} has {model.rnn.num_layers} layers, but the page can show only one: train with "

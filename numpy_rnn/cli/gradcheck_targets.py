@@ -11,7 +11,7 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.gradient_checking.report import GradcheckReport
-from numpy_rnn.layers import RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
+from numpy_rnn.layers import GRU, LSTM, RNN, CrossEntropyLoss, Embedding, Linear, LogSoftmax, NLLLoss
 
 __all__ = ["check_named", "check_shipped"]
 
@@ -28,6 +28,9 @@ def check_shipped(**options: Any) -> Iterator[GradcheckReport]:
     yield gradcheck(RNN(E, H, rng=rng), x, h_0, **options)
     stack = RNN(E, H, num_layers=2, nonlinearity="relu", bidirectional=True, dropout=0.5, rng=rng)
     yield gradcheck(stack, x, rng.standard_normal((4, B, H)), lengths=[T, T - 2], **options)
+    c_0 = rng.standard_normal((1, B, H))
+    yield gradcheck(LSTM(E, H, rng=rng), x, (h_0, c_0), **options)
+    yield gradcheck(GRU(E, H, rng=rng), x, h_0, **options)
     yield gradcheck(Linear(H, V, rng=rng), rng.standard_normal((T, B, H)), **options)
     logits, weight = rng.standard_normal((T * B, V)), rng.random(V)
     yield gradcheck(CrossEntropyLoss(), logits, tokens.ravel(), **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
+from numpy_rnn.layers import CELLS
 from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
@@ -22,6 +23,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_training(command, "--text")
+    command.add_argument("--cell", choices=list(CELLS), default="rnn", help="kind of recurrent layer")
     command.add_argument(
         "--carry-hidden", action="store_true", help="start each epoch from the final hidden state of the previous one"
     )

@@ -19,20 +19,26 @@ from numpy_rnn.checks import Array
 from numpy_rnn.layers.linear import affine
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrenceTape
-from numpy_rnn.parameters import Parameter
 
-__all__ = ["GatedRecurrence", "GatedTape", "columns"]
+__all__ = ["GatedRecurrence", "GatedTape", "columns", "sigmoid"]
 
 BLOCK = 2**16  # elements of z: the slopes of so many fit in the cache of a core
 
 
 def columns(array: Array, blocks: int) -> list[Array]:
     """Return views (..., H) of the blocks of H columns of an array (..., blocks * H)."""
-    return np.split(array, blocks, axis=-1)
+    H = array.shape[-1] // blocks
+    return [array[..., k * H : (k + 1) * H] for k in range(blocks)]
+
+
+@np.errstate(over="ignore")  # where exp is infinite, sigma is 0
+def sigmoid(z: Array) -> Array:
+    y: Array = 1 / (1 + np.exp(-z))
+    return y
 
 
 class GatedTape(RecurrenceTape):
-    """Also the weights times `factor`.
+    """Also the factor by which `recur` wants each column of z multiplied, (G H,), and the weights times this factor.
 
     `blocks` has a few steps of the backward pass each: views of the arrays that their slopes are computed from, and
     their part of `backward_steps`.
@@ -42,6 +48,7 @@ class GatedTape(RecurrenceTape):
 
     def __init__(self, recurrence: GatedRecurrence, T: int, dstates: Array) -> None:
         super().__init__(recurrence, T, dstates)
+        self.factor = np.repeat(recurrence.factors, recurrence.H).astype(dstates.dtype)
         self.W_ih = np.empty_like(recurrence.weight_ih.data)
         self.W_hh_T = np.empty(recurrence.weight_hh.data.shape[::-1], dstates.dtype)
 
@@ -60,23 +67,16 @@ class GatedTape(RecurrenceTape):
 
 
 class GatedRecurrence(Recurrence):
-    """Each gate has a factor by which `recur` wants z, its block of H columns, multiplied."""
-
-    factors: Sequence[float]
+    factors: Sequence[float]  # by which `recur` wants each gate's block of z multiplied
     tape: type[GatedTape]
-
-    def __init__(self, parameters: Sequence[Parameter], reverse: bool) -> None:
-        super().__init__(parameters, reverse)
-        dtype = self.weight_hh.data.dtype
-        self.factor = np.repeat(self.factors, self.H).astype(dtype)  # (G H,)
 
     def project(self, x: Array, z: Array, tape: GatedTape) -> None:  # type: ignore[override]
         bias = self.bias(tape.bias)
         if bias is not None:
-            bias *= self.factor
-        affine(x, np.multiply(self.weight_ih.data, self.factor[:, None], tape.W_ih), bias, z)
+            bias *= tape.factor
+        affine(x, np.multiply(self.weight_ih.data, tape.factor[:, None], tape.W_ih), bias, z)
 
     def scaled_W_hh_T(self, tape: GatedTape) -> Array:
         """Return W_hh^T, (H, G H), times the factors."""
-        result: Array = np.multiply(self.weight_hh.data.T, self.factor, tape.W_hh_T)
+        result: Array = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
         return result

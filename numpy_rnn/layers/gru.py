@@ -32,7 +32,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -94,16 +94,15 @@ class GRURecurrence(GatedRecurrence):
             multiply(u, h_t, h_t)
             add(n, h_t, h_t)  # (GR4)
 
-    @np.errstate(over="ignore")
     def step(self, z: Array, states: Array) -> Array:
         h: Array = states[0]
-        z_r, z_u, z_n = columns(z, 3)
-        y_r, y_u, m = columns(h.dot(self.weight_hh.data.T), 3)
-        r, u = 1 / (1 + np.exp(-z_r - y_r)), 1 / (1 + np.exp(-z_u - y_u))  # (GR1)
+        y, H = h.dot(self.weight_hh.data.T), self.H
+        r, u = columns(sigmoid(z[..., : 2 * H] + y[..., : 2 * H]), 2)  # (GR1)
+        m = y[..., 2 * H :]
         if self.bias_hh is not None:
-            m = m + self.bias_hh.data[-self.H :]  # (GR2)
-        n = np.tanh(z_n + r * m)  # (GR3)
-        np.add((1 - u) * n, u * h, h)  # (GR4)
+            m += self.bias_hh.data[2 * H :]  # (GR2)
+        n = np.tanh(z[..., 2 * H :] + r * m)  # (GR3)
+        np.add(n, u * (h - n), h)  # (GR4)
         return h
 
     def backward_recur(self, tape: GRUTape) -> None:

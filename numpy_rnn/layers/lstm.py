@@ -30,7 +30,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["LSTM"]
@@ -69,7 +69,7 @@ class LSTMRecurrence(GatedRecurrence):
 
     @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
     def recur(self, tape: LSTMTape) -> None:
-        W_hh_T, k, one = self.scaled_W_hh_T(tape), -self.factor[None], np.ones((), tape.z.dtype)
+        W_hh_T, k, one = self.scaled_W_hh_T(tape), -tape.factor[None], np.ones((), tape.z.dtype)
         add, subtract, multiply, divide, exp, tanh = np.add, np.subtract, np.multiply, np.divide, np.exp, np.tanh
         for y, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
             h_previous.dot(W_hh_T, y)
@@ -84,19 +84,18 @@ class LSTMRecurrence(GatedRecurrence):
             tanh(c_t, tanh_c)
             multiply(o, tanh_c, h_t)  # (LS4)
 
-    @np.errstate(over="ignore")
     def step(self, z: Array, states: Array) -> Array:
         h: Array = states[0]
-        c, k = states[1], -self.factor
-        z = z + h.dot(self.weight_hh.data.T)  # (LS1)
-        i, f, g, o = columns(k / (1 + np.exp(-k * z)) + 1 - k, 4)  # (LS2), by (GA1)
+        z, c = z + h.dot(self.weight_hh.data.T), states[1]  # (LS1)
+        i, f, _, o = columns(sigmoid(z), 4)
+        _, _, z_g, _ = columns(z, 4)  # (LS2)
         c *= f
-        c += i * g  # (LS3)
+        c += i * np.tanh(z_g)  # (LS3)
         np.multiply(o, np.tanh(c), h)  # (LS4)
         return h
 
     def backward_recur(self, tape: LSTMTape) -> None:
-        half = -self.factor / 2
+        half = -tape.factor / 2
         add, subtract, multiply, W_hh = np.add, np.subtract, np.multiply, self.weight_hh.data
         for (gates, slope, to_i, to_f, to_g, to_o, i, g, o, c_previous, tanh_c, slope_c), steps in tape.blocks:
             subtract(gates, 1 - half, slope)

@@ -29,13 +29,17 @@ from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrentTape
 from numpy_rnn.parameters import Parameter, Parameters
 
-__all__ = ["Recurrent", "State", "copy_state"]
+__all__ = ["Recurrent", "State", "as_arrays", "copy_state"]
 
 State = Any  # an array h (L * D, B, H), or the LSTM's pair of arrays (h, c)
 
 
+def as_arrays(state: State) -> tuple[Any, ...]:
+    """Return the arrays of a state: h, or h and c."""
+    return state if isinstance(state, tuple) else (state,)
+
+
 def copy_state(state: State) -> State:
-    """Return a copy of an array or a pair of arrays."""
     return tuple(array.copy() for array in state) if isinstance(state, tuple) else state.copy()
 
 

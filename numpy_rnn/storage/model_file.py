@@ -10,11 +10,12 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
+from numpy_rnn.layers import CELLS
 from numpy_rnn.storage.checkpoint import read_checkpoint
 from numpy_rnn.storage.files import CheckpointError, reason
 from numpy_rnn.text.vocabulary import Vocabulary
 
-__all__ = ["build_model", "load_model", "model_header", "model_options", "named", "unnamed"]
+__all__ = ["build_model", "load_model", "model_header", "model_options", "named", "saved_options", "unnamed"]
 
 
 def named(group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -35,8 +36,17 @@ def model_options(model: CharRNN) -> dict[str, Any]:
         "hidden_size": model.hidden_size,
         "num_layers": model.rnn.num_layers,
         "dropout": model.rnn.dropout,
+        "cell": model.cell,
         "dtype": str(model.dtype),
     }
+
+
+def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `model_options` in a header. Before there were cells other than "rnn", it did not name the cell."""
+    options = header["model"]
+    if not isinstance(options, dict):
+        raise TypeError(f"describes its model as {options}, expected a dictionary of its options")
+    return {"cell": "rnn", **options}
 
 
 def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[str, Any]:
@@ -55,10 +65,12 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
         Something is missing, or the parts do not fit together.
     """
     try:
-        options, characters, prompt = (header[key] for key in ("model", "vocabulary", "prompt"))
+        options, characters, prompt = saved_options(header), header["vocabulary"], header["prompt"]
         V, E = state_dict["embedding.weight"].shape
-        H, _ = state_dict["rnn.weight_hh_l0"].shape
-        shapes = {"fc.weight": (V, H), "rnn.weight_ih_l0": (H, E), "rnn.weight_hh_l0": (H, H)}
+        rows, H = state_dict["rnn.weight_hh_l0"].shape
+        cell = {kind.cell.gates * H: name for name, kind in CELLS.items()}.get(rows, "rnn")
+        rows = CELLS[cell].cell.gates * H
+        shapes = {"fc.weight": (V, H), "rnn.weight_ih_l0": (rows, E), "rnn.weight_hh_l0": (rows, H)}
         wrong = [f"{name} {state_dict[name].shape}" for name in shapes if state_dict[name].shape != shapes[name]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"does not contain a model: {reason(error)} is missing or malformed") from None
@@ -68,8 +80,15 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
     if dtypes not in ({"float32"}, {"float64"}):
         raise ValueError(f"has parameters of dtype {', '.join(sorted(dtypes))}, expected all float32 or all float64")
     L = sum(name.startswith("rnn.weight_hh_l") for name in state_dict)
-    sizes = {"vocab_size": V, "embedding_dim": E, "hidden_size": H, "num_layers": L, "dtype": dtypes.pop()}
-    if not isinstance(options, dict) or options != {**sizes, "dropout": options.get("dropout")}:
+    sizes = {
+        "vocab_size": V,
+        "embedding_dim": E,
+        "hidden_size": H,
+        "num_layers": L,
+        "cell": cell,
+        "dtype": dtypes.pop(),
+    }
+    if options != {**sizes, "dropout": options.get("dropout")}:
         raise ValueError(f"describes its model as {options}, but its arrays have {sizes}")
     try:
         vocabulary = Vocabulary(characters)

@@ -96,11 +96,13 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
     Raises
     ------
     ValueError
-        The model has more than one layer, its numbers are not finite or overflow, or the trace would be larger than
-        1 GiB.
+        The model is an LSTM or GRU or has more than one layer, its numbers are not finite or overflow, or the trace
+        would be larger than 1 GiB.
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    if model.cell != "rnn":
+        raise ValueError(f"model has cell={model.cell!r}, expected 'rnn': a trace follows the states of a tanh RNN")
     if model.rnn.num_layers > 1:
         raise ValueError(f"model has num_layers={model.rnn.num_layers}, expected 1: a trace follows a single layer")
     tokens = as_indices("tokens", tokens, model.vocab_size)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import ArgumentError
+from numpy_rnn.layers import CELLS
 from numpy_rnn.optim import schedules
 from numpy_rnn.text.windows import windows_per_epoch
 
@@ -55,7 +56,8 @@ class _Settings:
     """What is the same for every text."""
 
     seq_len: int = _option(64, COUNT, "characters per window; gradients flow back this far")
-    num_layers: int = _option(2, COUNT, "number of RNN layers")
+    cell: str = _option("rnn", tuple(CELLS), "kind of recurrent layer; rnn is a tanh RNN")
+    num_layers: int = _option(2, COUNT, "number of recurrent layers")
     hidden_size: int = _option(256, COUNT, "size of each layer's hidden state")
     embedding_dim: int = _option(64, COUNT, "size of the vector that represents a character")
     dropout: float = _option(0.0, PROBABILITY, "dropout probability between layers")

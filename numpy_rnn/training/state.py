@@ -11,8 +11,9 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array, as_number, as_size, check_keys, check_shape
+from numpy_rnn.layers.recurrent import as_arrays
 from numpy_rnn.storage.files import CheckpointError, reason
-from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, unnamed
+from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, saved_options, unnamed
 from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import SUMS, Trainer
@@ -20,6 +21,7 @@ from numpy_rnn.training.trainer import SUMS, Trainer
 __all__ = ["restore", "state_of"]
 
 _AVERAGES = ("exp_avg", "exp_avg_sq")
+_STATES = ("hidden", "cell")  # h, and the LSTM's c
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -40,7 +42,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     for average in _AVERAGES:
         arrays |= named(average, parameters.views(getattr(trainer.optimizer, average)))
     if trainer.hidden is not None:
-        arrays["hidden"] = trainer.hidden
+        arrays |= zip(_STATES, as_arrays(trainer.hidden), strict=False)
     training = {
         "options": asdict(trainer.plan.options()),
         "step": trainer.step,
@@ -95,8 +97,8 @@ def restore(
             "the text is not the one that this run was started with (its SHA-256 differs): restore the old text, or "
             "start a new run"
         )
-    if model is not None and model_options(model) != header["model"]:
-        raise ValueError(f"model has {model_options(model)}, expected that of the run, {header['model']}")
+    if model is not None and model_options(model) != saved_options(header):
+        raise ValueError(f"model has {model_options(model)}, expected that of the run, {saved_options(header)}")
     try:
         trainer = Trainer(tokens, vocabulary, options, saved if model is None else model)
     except ValueError as error:
@@ -120,8 +122,10 @@ def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], trainin
     trainer.optimizer.step_count = training["step"]
     if trainer.step:
         shape = (saved.rnn.num_layers, trainer.streams.batch_size, saved.hidden_size)
-        trainer.hidden = np.empty(shape, saved.dtype)
-        _copy("hidden", arrays["hidden"], trainer.hidden)
+        states = [np.empty(shape, saved.dtype) for _ in range(saved.rnn.cell.states)]
+        for name, state in zip(_STATES, states, strict=False):
+            _copy(name, arrays[name], state)
+        trainer.hidden = saved.rnn.as_state(states)
     trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], closed=True)
     trainer.seconds = as_number("seconds", training["seconds"])
     check_keys("sums", training["sums"], SUMS)

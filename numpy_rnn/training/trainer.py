@@ -19,6 +19,8 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN, CharRNNTape
 from numpy_rnn.checks import Array
 from numpy_rnn.generation.generate import generate
+from numpy_rnn.layers import CELLS
+from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_
 from numpy_rnn.text.vocabulary import Vocabulary
@@ -50,7 +52,7 @@ class Trainer:
         The options, with every number filled in.
     streams : Streams
         The windows to train on.
-    hidden : ndarray, shape (L, B, H), or None
+    hidden : ndarray, shape (L, B, H), for an LSTM a pair of them, or None
         The state that the next window starts from; None: zeros.
     best_val_loss : float
         inf before the first validation.
@@ -72,7 +74,7 @@ class Trainer:
         self.streams = Streams(tokens[: len(tokens) - self.plan.val_length], self.plan.batch_size, self.plan.seq_len)
         self.model = self._new_model() if model is None else model
         self.optimizer = Adam(self.model.parameters(), lr=options.lr)
-        self.hidden: Array | None = None
+        self.hidden: State = None
         self.best_val_loss, self.seconds = math.inf, 0.0
         self.sums = dict.fromkeys(SUMS, 0.0)
         self._tapes: dict[tuple[int, ...], CharRNNTape] = {}
@@ -81,7 +83,7 @@ class Trainer:
         plan, V = self.plan, len(self.vocabulary)
         _check_memory(V, min(plan.seq_len, self.streams.length), plan)
         sizes = (V, plan.embedding_dim, plan.hidden_size, plan.num_layers, plan.dropout)
-        return CharRNN(*sizes, dtype=plan.dtype, rng=plan.seed)
+        return CharRNN(*sizes, cell=plan.cell, dtype=plan.dtype, rng=plan.seed)
 
     @property
     def step(self) -> int:
@@ -118,7 +120,7 @@ class Trainer:
                 self.diverged(f"at step {step + 1} the loss is {loss} and the norm of its gradients {norm}")
             self.optimizer.lr = self.plan.learning_rate(step)
             self.optimizer.step()
-        self.hidden = h_n.copy()
+        self.hidden = copy_state(h_n)
         seconds = time.perf_counter() - started
         self.seconds += seconds
         for name, value in zip(SUMS, (loss * tokens.size, norm, tokens.size, 1, seconds), strict=True):
@@ -199,9 +201,9 @@ def perplexity(loss: float) -> float | None:
 
 def _check_memory(V: int, T: int, plan: Plan) -> None:
     """Refuse a model that does not fit in this machine's memory, before the system kills the process."""
-    E, H, L = plan.embedding_dim, plan.hidden_size, plan.num_layers
-    parameters = V * E + H * (E + H + 2) + (L - 1) * H * (2 * H + 2) + V * (H + 1)
-    tape = plan.batch_size * T * (3 * L * H + 2 * V)
+    E, H, L, G = plan.embedding_dim, plan.hidden_size, plan.num_layers, CELLS[plan.cell].cell.gates
+    parameters = V * E + G * H * (E + H + 2) + (L - 1) * G * H * (2 * H + 2) + V * (H + 1)
+    tape = plan.batch_size * T * (3 * G * L * H + 2 * V)
     size = (4 * parameters + tape) * np.dtype(plan.dtype).itemsize  # value, gradient, Adam's two averages
     memory = _memory()
     if size > memory:

@@ -112,7 +112,7 @@ def test_the_options_reach_gradcheck(capsys, layers, calls):
     assert options("--directions", "7") == {"full": False, "directions": 7, "seed": 0}
     assert run(capsys, "--rtol", "1e-5", "--directions", "2")[0] == 0
     assert all(kept["rtol"] == 1e-5 and kept["directions"] == 2 for *_, kept in calls[4:])
-    assert len(calls[4:]) == 9
+    assert len(calls[4:]) == 11
 
 
 def test_a_class_gets_the_arguments_of_its_constructor(capsys, layers):

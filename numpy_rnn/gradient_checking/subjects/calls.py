@@ -121,7 +121,8 @@ def _told_by_names(subject: Subject, items: list[Any], returns: list[str]) -> Ro
     roles: Roles = {}
     for k, name in enumerate(signature.names):
         if name in CACHES:
-            if len(items) > 1 and (name in signature.required or not _is_array(items[-1])):
+            is_cache = name in signature.required or not (_is_array(items[-1]) or _is_state(subject, items))
+            if len(items) > 1 and is_cache:
                 roles[name] = ("cache", len(items) - 1)
         elif k == 0 and not (is_first_an_input and name in inputs):
             continue
@@ -144,7 +145,7 @@ def _by_convention(subject: Subject, items: list[Any], ups: list[str], roles: Ro
     signature, last, is_pair = signature_of(subject.backward_callable), len(items) - 1, not subject.is_layer
     needed = [name for name in ups if name not in signature.default] or ups
     least = 1 if is_number(items[0]) and not roles else 2  # backward(cache) of a loss, or backward(dout, cache)
-    is_cache = is_pair or not _is_array(items[last])
+    is_cache = is_pair or not (_is_array(items[last]) or _is_state(subject, items))
     if is_pair and signature.more:
         roles["*"] = ("cache", last)
     elif is_cache and len(needed) >= (least if is_pair else len(items)):
@@ -188,6 +189,15 @@ def _arranged(item: Any, arrays: Iterator[Any]) -> Any:
 def _is_nested(item: Any) -> bool:
     members = list(item.values()) if isinstance(item, Mapping) else item
     return isinstance(members, tuple | list) and any(isinstance(y, np.ndarray) for y in members)
+
+
+def _is_state(subject: Subject, items: list[Any]) -> bool:
+    """Whether a layer's last output is several arrays, such as (h_n, c_n), with an optional gradient in backward."""
+    names = signature_of(subject.backward_callable).names
+    if not subject.is_layer or not _is_nested(items[-1]) or len(names) < len(items):
+        return False
+    last = names[len(items) - 1]
+    return last in signature_of(subject.backward_callable).default and last not in CACHES
 
 
 def _is_array(value: Any) -> bool:

@@ -169,21 +169,25 @@ def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: i
     read once and then continued that many times: the logits are (count, V), and the caller appends arrays (count,).
     """
     bottom, *upper = (directions[0] for directions in model.rnn.layers)
-    W_fc_T, b_fc = model.fc.weight.data.T, model.parameters()["fc.bias"].data
+    W_fc_T, b_fc, add = model.fc.weight.data.T, model.parameters()["fc.bias"].data, np.add
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
     table = bottom.projected(model.embedding.weight.data)
-    states = np.zeros((model.rnn.num_layers, bottom.states, model.hidden_size), model.dtype)
+    # What the step of each layer overwrites: scratch, and the states.
+    layers, H = [bottom, *upper], model.hidden_size
+    arrays = [[np.zeros(size, model.dtype) for size in (layer.width, *[H] * layer.states)] for layer in layers]
+    step, *upper_steps = (layer.step(*each) for layer, each in zip(layers, arrays, strict=True))
     logits = np.zeros(model.vocab_size, model.dtype)
     inputs: Any = list(table)
     for position in range(length - 1):
         if position == first and count is not None:
-            states, logits = states[:, :, None].repeat(count, axis=2), np.tile(logits, (count, 1))
-            inputs = table
-        output = bottom.step(inputs[tokens[position]], states[0])
-        for layer, states_k in zip(upper, states[1:], strict=True):
-            output = layer.step(layer.projected(output), states_k)
+            arrays = [[np.tile(array, (count, 1)) for array in each] for each in arrays]
+            step, *upper_steps = (layer.step(*each) for layer, each in zip(layers, arrays, strict=True))
+            inputs, logits = table, np.tile(logits, (count, 1))
+        output = step(inputs[tokens[position]])
+        for layer, step_k in zip(upper, upper_steps, strict=True):
+            output = step_k(layer.projected(output))
         if position >= first:
             output.dot(W_fc_T, logits)
-            np.add(logits, b_fc, logits)
+            add(logits, b_fc, logits)
             yield logits
     finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough

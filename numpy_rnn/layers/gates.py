@@ -32,8 +32,12 @@ def columns(array: Array, blocks: int) -> list[Array]:
 
 
 @np.errstate(over="ignore")  # where exp is infinite, sigma is 0
-def sigmoid(z: Array) -> Array:
-    y: Array = 1 / (1 + np.exp(-z))
+def sigmoid(z: Array, out: Array) -> Array:
+    """Return 1 / (1 + exp(-z)) in `out`."""
+    np.negative(z, out)
+    np.exp(out, out)
+    np.add(out, 1, out)
+    y: Array = np.divide(1, out, out)
     return y
 
 

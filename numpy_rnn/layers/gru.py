@@ -26,7 +26,7 @@ All of (GR6) to (GR8) is dh_t times something, here called slopes, that is compu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 
 import numpy as np
@@ -94,16 +94,20 @@ class GRURecurrence(GatedRecurrence):
             multiply(u, h_t, h_t)
             add(n, h_t, h_t)  # (GR4)
 
-    def step(self, z: Array, states: Array) -> Array:
-        h: Array = states[0]
-        y, H = h.dot(self.weight_hh.data.T), self.H
-        r, u = columns(sigmoid(z[..., : 2 * H] + y[..., : 2 * H]), 2)  # (GR1)
-        m = y[..., 2 * H :]
-        if self.bias_hh is not None:
-            m += self.bias_hh.data[2 * H :]  # (GR2)
-        n = np.tanh(z[..., 2 * H :] + r * m)  # (GR3)
-        np.add(n, u * (h - n), h)  # (GR4)
-        return h
+    def step(self, y: Array, *states: Array) -> Callable[[Array], Array]:
+        (h,), W_hh_T, H = states, self.weight_hh.data.T, self.H
+        b_hn = 0 if self.bias_hh is None else self.bias_hh.data[2 * H :]
+
+        def step(z: Array) -> Array:
+            h.dot(W_hh_T, y)
+            m = y[..., 2 * H :] + b_hn  # (GR2)
+            ru = z[..., : 2 * H] + y[..., : 2 * H]
+            r, u = columns(sigmoid(ru, ru), 2)  # (GR1)
+            n = np.tanh(z[..., 2 * H :] + r * m)  # (GR3)
+            np.add(n, u * (h - n), h)  # (GR4)
+            return h
+
+        return step
 
     def backward_recur(self, tape: GRUTape) -> None:
         add, subtract, multiply, W_hh = np.add, np.subtract, np.multiply, self.weight_hh.data

@@ -24,7 +24,7 @@ many steps at once. `recurrence.py` describes what is common to all cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 
 import numpy as np
@@ -84,15 +84,19 @@ class LSTMRecurrence(GatedRecurrence):
             tanh(c_t, tanh_c)
             multiply(o, tanh_c, h_t)  # (LS4)
 
-    def step(self, z: Array, states: Array) -> Array:
-        h: Array = states[0]
-        z, c = z + h.dot(self.weight_hh.data.T), states[1]  # (LS1)
-        i, f, _, o = columns(sigmoid(z), 4)
-        _, _, z_g, _ = columns(z, 4)  # (LS2)
-        c *= f
-        c += i * np.tanh(z_g)  # (LS3)
-        np.multiply(o, np.tanh(c), h)  # (LS4)
-        return h
+    def step(self, y: Array, *states: Array) -> Callable[[Array], Array]:
+        (h, c), W_hh_T = states, self.weight_hh.data.T
+
+        def step(z: Array) -> Array:
+            h.dot(W_hh_T, y)
+            np.add(z, y, y)  # (LS1)
+            g = np.tanh(columns(y, 4)[2])
+            i, f, _, o = columns(sigmoid(y, y), 4)  # (LS2)
+            np.add(f * c, i * g, c)  # (LS3)
+            np.multiply(o, np.tanh(c), h)  # (LS4)
+            return h
+
+        return step
 
     def backward_recur(self, tape: LSTMTape) -> None:
         half = -tape.factor / 2

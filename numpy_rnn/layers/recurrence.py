@@ -31,7 +31,7 @@ They have their own (R2) to (R4), and share the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -88,10 +88,10 @@ class Recurrence:
         """Compute the states step by step, given the projected input in z."""
         raise NotImplementedError
 
-    def step(self, z: Array, states: Array) -> Array:
-        """Overwrite the states (S, H) by those of the next step and return h; z (G H,) is `projected(x)`.
+    def step(self, scratch: Array, *states: Array) -> Callable[[Array], Array]:
+        """Return a function of z = `projected(x)` that overwrites the states by the next ones, and returns h.
 
-        A batch has states (S, B, H) and z (B, G H).
+        z and scratch are (G H,) and the states (H,), or a batch (B, G H) and (B, H).
         """
         raise NotImplementedError
 
@@ -136,11 +136,17 @@ class ElmanRecurrence(Recurrence):
             add(z_t, W_hh_h, z_t)  # (R1)
             nonlinear(z_t, h_t)  # (R2)
 
-    def step(self, z: Array, states: Array) -> Array:
-        h: Array = states[0]
-        z = z + h.dot(self.weight_hh.data.T)  # (R1)
-        (np.tanh if self.nonlinearity == "tanh" else relu)(z, h)  # (R2)
-        return h
+    def step(self, W_hh_h: Array, *states: Array) -> Callable[[Array], Array]:
+        (h,), W_hh_T = states, self.weight_hh.data.T
+        add, nonlinear = np.add, np.tanh if self.nonlinearity == "tanh" else relu
+
+        def step(z: Array) -> Array:
+            h.dot(W_hh_T, W_hh_h)
+            add(z, W_hh_h, W_hh_h)  # (R1)
+            nonlinear(W_hh_h, h)  # (R2)
+            return h
+
+        return step
 
     def backward_recur(self, tape: ElmanTape) -> None:
         h, slope = tape.h_rows, tape.z_rows

@@ -20,11 +20,11 @@ __all__ = ["RecurrenceTape", "RecurrentTape"]
 
 
 class RecurrenceTape:
-    """The states (S, T + 1, B, H) and the pre-activations z (T, B, G H), which backward overwrites with dz.
+    """The states h (T + 1, B, H) and the pre-activations z (T, B, G H), which backward overwrites with dz.
 
-    There are S = 1 states: h, of the LSTM S = 2: h and c. All arrays are in the order of the text, whatever the
-    direction: step t starts from `before[t]` and computes `after[t]`. `dstates` (S, B, H) holds the gradients of the
-    states during the backward pass, and those of the initial states after it.
+    `states` is [h], of an LSTM [h, c]. All arrays are in the order of the text, whatever the direction: step t starts
+    from `before[t]` and computes `after[t]`. `dstates` (S, B, H) has the gradients of the S states at step t during
+    the backward pass, and those of the initial states after it.
     """
 
     first: Any
@@ -35,7 +35,7 @@ class RecurrenceTape:
     def __init__(self, recurrence: Recurrence, T: int, dstates: Array) -> None:
         self.recurrence, self.reverse, self.dstates, self.dh = recurrence, recurrence.reverse, dstates, dstates[0]
         (S, B, H), dtype = dstates.shape, dstates.dtype
-        self.states = np.empty((S, T + 1, B, H), dtype)
+        self.states = [np.empty((T + 1, B, H), dtype) for _ in range(S)]
         self.h = self.states[0]
         self.z = np.empty((T, B, recurrence.width), dtype)
         self.bias = np.empty(recurrence.width, dtype)
@@ -70,7 +70,7 @@ class RecurrenceTape:
         self.running = None if lengths is None else np.arange(T)[:, None] < lengths  # (T, B)
         end = T if lengths is None else (lengths, np.arange(B))  # where in h each sequence ends
         self.first, self.last = (end, 0) if self.reverse else (0, end)  # where in h h_0 and h_n are
-        for array in () if lengths is None else (self.states, *self.saved):
+        for array in () if lengths is None else (*self.states, *self.saved):
             array.fill(0)  # the steps beyond the end of a sequence are not computed
         self.forward_steps = self._steps(self.forward_arrays())
 

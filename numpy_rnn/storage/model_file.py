@@ -41,12 +41,10 @@ def model_options(model: CharRNN) -> dict[str, Any]:
     }
 
 
-def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
+def saved_options(header: Mapping[str, Any]) -> Any:
     """Return the `model_options` in a header. Before there were cells other than "rnn", it did not name the cell."""
     options = header["model"]
-    if not isinstance(options, dict):
-        raise TypeError(f"describes its model as {options}, expected a dictionary of its options")
-    return {"cell": "rnn", **options}
+    return {"cell": "rnn", **options} if isinstance(options, dict) else options
 
 
 def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[str, Any]:
@@ -80,15 +78,9 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
     if dtypes not in ({"float32"}, {"float64"}):
         raise ValueError(f"has parameters of dtype {', '.join(sorted(dtypes))}, expected all float32 or all float64")
     L = sum(name.startswith("rnn.weight_hh_l") for name in state_dict)
-    sizes = {
-        "vocab_size": V,
-        "embedding_dim": E,
-        "hidden_size": H,
-        "num_layers": L,
-        "cell": cell,
-        "dtype": dtypes.pop(),
-    }
-    if options != {**sizes, "dropout": options.get("dropout")}:
+    sizes = {"vocab_size": V, "embedding_dim": E, "hidden_size": H, "num_layers": L, "cell": cell}
+    sizes["dtype"] = dtypes.pop()
+    if not isinstance(options, dict) or options != {**sizes, "dropout": options.get("dropout")}:
         raise ValueError(f"describes its model as {options}, but its arrays have {sizes}")
     try:
         vocabulary = Vocabulary(characters)

@@ -33,6 +33,7 @@ NUMBER = "numpy_rnn accepts a tensor with one element as a number; in torch eith
 GROUPS = "no parameter groups, names or lists of tensors: Adam accepts only what parameters() returns"
 FOREACH = "no argument foreach, which selects one of torch's implementations"
 EMBEDDING = "no max_norm, scale_grad_by_freq or sparse"
+PROJECTION = "no argument proj_size in LSTM"
 DTYPE = "no argument dtype: cast the input instead"
 
 
@@ -67,7 +68,7 @@ def cases() -> list[Case]:
 
 def _module_cases() -> Iterator[Case]:
     runs: dict[Any, Callable[..., None]] = {
-        nn.RNN: run_case.run_rnn,
+        **{module: partial(run_case.run_recurrent, module) for module in (nn.RNN, nn.LSTM, nn.GRU)},
         nn.Embedding: run_case.run_embedding,
         nn.Linear: run_case.run_linear,
         nn.CrossEntropyLoss: run_case.run_cross_entropy,
@@ -77,10 +78,12 @@ def _module_cases() -> Iterator[Case]:
     for info in module_db:
         if info.module_cls not in runs:
             continue
-        packed = {"with_packed_sequence": True} if info.module_cls is nn.RNN else {}
+        packed = {"with_packed_sequence": True} if issubclass(info.module_cls, nn.RNNBase) else {}
         for i, case in enumerate(info.module_inputs_func(info, **options, **packed)):
-            run = partial(runs[info.module_cls], case.constructor_input, case.forward_input)
-            yield Case(f"{info.name}, module_db", f"{i} {case.desc}", run)
+            run, reason = partial(runs[info.module_cls], case.constructor_input, case.forward_input), None
+            if case.constructor_input.kwargs.get("proj_size"):
+                run, reason = partial(run_case.refuse_proj_size, case.constructor_input), PROJECTION
+            yield Case(f"{info.name}, module_db", f"{i} {case.desc}", run, reason)
         for i, error in enumerate(_errors(info.module_error_inputs_func, info, **options)):
             refuse, reason = run_case.refuse_module, None
             if "does not match weight dtype" in error.error_regex:

@@ -19,16 +19,19 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 import numpy_rnn as nr
+from numpy_rnn.layers.recurrent import as_arrays
 from torch_reference import from_packed, to_torch
 
 # Modules
 
 
-def run_rnn(make: Any, give: Any) -> None:
-    mirror = nn.RNN(*make.args, **make.kwargs, dtype=torch.float64)
-    layer = nr.RNN(*make.args, **make.kwargs, dtype=np.float64)
+def run_recurrent(module: type[nn.RNNBase], make: Any, give: Any) -> None:
+    options = {name: value for name, value in make.kwargs.items() if name != "proj_size"}
+    mirror = module(*make.args, **options, dtype=torch.float64)
+    layer = getattr(nr, module.__name__)(*make.args, **options, dtype=np.float64)
     layer.load_state_dict(mirror.state_dict())
-    x, h_0 = (*map(_fresh, give.args), None)[:2]
+    x, given = (*give.args, None)[:2]
+    x, h_0 = _fresh(x), tuple(map(_fresh, given)) if isinstance(given, tuple) else _fresh(given)
     assert h_0 is None or not isinstance(x, PackedSequence)
     if isinstance(x, PackedSequence):
         data = x.data.detach().requires_grad_()
@@ -36,27 +39,31 @@ def run_rnn(make: Any, give: Any) -> None:
         padded, lengths = from_packed(x, batch_first)
         output, h_n = layer.forward(padded, lengths=lengths)
         torch_output, torch_h_n = mirror(x)
-        upstream = torch.randn_like(torch_output.data), torch.randn_like(torch_h_n)
-        torch.autograd.backward([torch_output.data, torch_h_n], upstream)
+        dpacked, dh_n = torch.randn_like(torch_output.data), [torch.randn_like(h) for h in as_arrays(torch_h_n)]
+        torch.autograd.backward([torch_output.data, *as_arrays(torch_h_n)], [dpacked, *dh_n])
         assert data.grad is not None
-        doutput, torch_dx = (
-            from_packed(PackedSequence(packed, *x[1:]), batch_first)[0] for packed in (upstream[0], data.grad)
-        )
-        dx, _ = layer.backward(doutput, upstream[1])
+        doutput, torch_dx = (from_packed(PackedSequence(a, *x[1:]), batch_first)[0] for a in (dpacked, data.grad))
+        dx, _ = layer.backward(doutput, layer.as_state(dh_n))
         _equal("output", output, torch.tensor(from_packed(torch_output, batch_first)[0]))
         _equal("dx", dx, torch.tensor(torch_dx))
     else:
         output, h_n = layer.forward(x, h_0)
         torch_output, torch_h_n = mirror(x, h_0)
-        upstream = torch.randn_like(torch_output), torch.randn_like(torch_h_n)
-        torch.autograd.backward([torch_output, torch_h_n], upstream)
-        dx, dh_0 = layer.backward(*upstream)
+        doutput, *dh_n = (torch.randn_like(y) for y in (torch_output, *as_arrays(torch_h_n)))
+        torch.autograd.backward([torch_output, *as_arrays(torch_h_n)], [doutput, *dh_n])
+        dx, dh_0 = layer.backward(doutput, layer.as_state(dh_n))
         _equal("output", output, torch_output)
         _equal("dx", dx, x.grad)
         if h_0 is not None:
-            _equal("dh_0", dh_0, h_0.grad)
-    _equal("h_n", h_n, torch_h_n)
+            for ours, theirs in zip(as_arrays(dh_0), as_arrays(h_0), strict=True):
+                _equal("dh_0", ours, theirs.grad)
+    for ours, theirs in zip(as_arrays(h_n), as_arrays(torch_h_n), strict=True):
+        _equal("h_n", ours, theirs)
     _equal_gradients(layer, mirror)
+
+
+def refuse_proj_size(make: Any) -> None:
+    _must_have_no_argument(nr.LSTM, *make.args, **make.kwargs)
 
 
 def run_embedding(make: Any, give: Any) -> None:

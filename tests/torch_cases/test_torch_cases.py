@@ -60,6 +60,8 @@ def scaled(method, factor):
     ("layer", "families"),
     [
         (nr.RNN, ("nn.RNN, module_db",)),
+        (nr.LSTM, ("nn.LSTM, module_db",)),
+        (nr.GRU, ("nn.GRU, module_db",)),
         (nr.Linear, ("nn.Linear, module_db", "nn.functional.linear, op_db")),
         (nr.Embedding, ("nn.Embedding, module_db", "nn.functional.embedding, op_db")),
         (nr.CrossEntropyLoss, ("nn.CrossEntropyLoss, module_db", "nn.functional.cross_entropy, op_db")),

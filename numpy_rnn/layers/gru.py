@@ -33,6 +33,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
+from numpy_rnn.layers.linear import affine_backward
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -133,17 +134,15 @@ class GRURecurrence(GatedRecurrence):
                 add(dh, scratch, dh)  # (GR5): to the previous step, and finally to h_0
         tape.cut(tape.z)
         tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (GR9)
-        dm, dz_n = tape.z_rows[:, -self.H :], columns(tape.z, 3)[2]
         if self.bias_hh is not None:
-            tape.ones.dot(dm, self.bias_hh.grad[-self.H :])  # (GR10)
+            self.bias_hh.grad[...] = tape.ones.dot(tape.z_rows, tape.bias)  # (GR10)
+        dz_n = columns(tape.z, 3)[2]
         multiply(tape.dh_t, tape.slope_n, dz_n)  # (GR6): dz_n takes the place of dm
         tape.cut(tape.z)
 
     def backward_project(self, dz: Array, x: Array, dx: Array, ones: Array) -> None:
-        db_hn = None if self.bias_hh is None else self.bias_hh.grad[-self.H :].copy()
-        super().backward_project(dz, x, dx, ones)
-        if self.bias_hh is not None:
-            self.bias_hh.grad[-self.H :] = db_hn
+        db_ih = None if self.bias_ih is None else self.bias_ih.grad  # db_hh differs: `backward_recur` has summed it
+        affine_backward(dz, x, self.weight_ih.data, dx, self.weight_ih.grad, db_ih, ones)  # (GR9) (GR10)
 
 
 class GRU(Recurrent):

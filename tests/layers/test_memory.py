@@ -12,13 +12,17 @@ SHAPES = [
     (3000, 32, 64, 35, 20),  # more: the rows that were looked up are
     (65, 32, 256, 200, 1),  # one sequence
 ]
+# Arrays of N H numbers: h, z and doutput; and for an LSTM c, the four gates, tanh(c), its slope, and scratch like z;
+# for a GRU r, u, n, m, dh, a slope, and scratch like z.
+STATES = {"rnn": 3, "lstm": 6 + 7 + 4, "gru": 5 + 6 + 3}
+VIEWS = {"rnn": 6, "lstm": 24, "gru": 21}
 
 
-@pytest.fixture(params=SHAPES, ids=str)
+@pytest.fixture(params=[(cell, shape) for cell in STATES for shape in SHAPES], ids=str)
 def step(request):
-    """Return one training step at a shape, and that shape."""
-    V, E, H, T, B = request.param
-    model = nr.CharRNN(V, E, H, rng=0)
+    """Return one training step of a cell at a shape, and both."""
+    cell, (V, E, H, T, B) = request.param
+    model = nr.CharRNN(V, E, H, cell=cell, rng=0)
     optimizer = nr.Adam(model.parameters())
     tokens, targets = np.random.default_rng(0).integers(0, V, (2, T, B))
 
@@ -32,29 +36,31 @@ def step(request):
 
 
 def test_a_step_after_the_first_allocates_nothing_that_grows(step):
-    run, (_, _, H, T, B) = step
+    run, (cell, (_, _, H, T, B)) = step
     run()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     run()
     after, peak = tracemalloc.get_traced_memory()
-    # What is left: one of NumPy's buffers of 8192 elements, and where each character begins in the sorted order, a
+    # What is left: a few of NumPy's buffers of 8192 elements, and where each character begins in the sorted order, a
     # few machine words for each character that occurs. The tape's arrays that grow are larger.
-    assert peak - before < 80 * 1024 < 4 * T * B * H
+    assert peak - before < (80 if cell == "rnn" else 136) * 1024 < 4 * T * B * H
     assert after - before < 4096
 
 
 def test_the_tape_holds_little_beyond_what_it_must(step):
-    run, (V, E, H, T, B) = step
+    run, (cell, (V, E, H, T, B)) = step
     before = tracemalloc.get_traced_memory()[0]
     run()
     held = tracemalloc.get_traced_memory()[0] - before
     N = T * B
-    states = 3 * N * H  # h, what tanh' is made of, and the gradient that flows back
+    states = STATES[cell] * N * H
     classes = 2 * N * V  # logits and probabilities, which become the gradient in place
     table = 2 * V * H if V <= N else 2 * N * E  # the projected table or the rows looked up, and their gradient
-    views = 6 * T * 200  # bytes of the objects that name each time step's part of the arrays
-    assert held <= 1.25 * 4 * (states + classes + table) + views
+    G = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    weights = 0 if G == 1 else G * H * (E + H)  # scaled copies
+    views = VIEWS[cell] * T * 200  # bytes of the objects that name each time step's part of the arrays
+    assert held <= 1.25 * 4 * (states + classes + G * table + weights) + views
 
 
 @pytest.mark.parametrize("decoupled_weight_decay", [False, True])

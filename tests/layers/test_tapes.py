@@ -20,7 +20,8 @@ class Case:
         self.upstream = list(zip(*upstream, strict=True)) or [(), ()]
 
 
-NAMES = "embedding linear rnn log_softmax nll_loss cross_entropy cross_entropy_each char_rnn char_rnn_wide"
+NAMES = "embedding linear rnn lstm gru log_softmax nll_loss cross_entropy cross_entropy_each char_rnn char_rnn_wide"
+NAMES += " char_lstm char_gru_wide"
 
 
 @pytest.fixture(params=NAMES.split())
@@ -42,6 +43,13 @@ def case(request):
         case "rnn":
             x, h_0, doutput, dh_n = normal(T, B, E), normal(1, B, H), normal(T, B, H), normal(1, B, H)
             return Case(nr.RNN(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
+        case "lstm":
+            x, doutput = normal(T, B, E), normal(T, B, H)
+            h_0, dh_n = (list(zip(normal(1, B, H), normal(1, B, H), strict=True)) for _ in "01")
+            return Case(nr.LSTM(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
+        case "gru":
+            x, h_0, doutput, dh_n = normal(T, B, E), normal(1, B, H), normal(T, B, H), normal(1, B, H)
+            return Case(nr.GRU(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
         case "cross_entropy":
             layer = nr.CrossEntropyLoss()
             return Case(layer, [normal(B, V), integers(V, B)], [], (B, V, np.float64))
@@ -58,11 +66,20 @@ def case(request):
             size = V if name == "char_rnn" else 1500  # more characters than tokens, and the scatter sorts
             tokens, h_0, dlogits, dh_n = integers(size, T, B), normal(1, B, H), normal(T, B, size), normal(1, B, H)
             return Case(nr.CharRNN(size, E, H, **options), [tokens, h_0], [dlogits, dh_n], (T, B))
+        case "char_gru_wide":
+            tokens, h_0, dlogits, dh_n = integers(1500, T, B), normal(1, B, H), normal(T, B, 1500), normal(1, B, H)
+            return Case(nr.CharRNN(1500, E, H, cell="gru", **options), [tokens, h_0], [dlogits, dh_n], (T, B))
+        case "char_lstm":
+            tokens, dlogits = integers(V, T, B), normal(T, B, V)
+            h_0, dh_n = (list(zip(normal(1, B, H), normal(1, B, H), strict=True)) for _ in "01")
+            return Case(nr.CharRNN(V, E, H, cell="lstm", **options), [tokens, h_0], [dlogits, dh_n], (T, B))
 
 
 def arrays(result):
-    """The arrays among what a forward or backward returned."""
-    return [array for array in (result if isinstance(result, tuple) else (result,)) if isinstance(array, np.ndarray)]
+    """The arrays among what a forward or backward returned, or was given."""
+    if isinstance(result, tuple):
+        return [array for each in result for array in arrays(each)]
+    return [result] if isinstance(result, np.ndarray) else []
 
 
 def snapshot(results):
@@ -109,13 +126,14 @@ def test_a_training_step_takes_any_shape_after_another():
         assert_equal([gradients(model)], [gradients(fresh)])
 
 
-def test_the_state_of_a_training_step_is_never_changed_by_a_later_one():
-    model = nr.CharRNN(V, E, H, rng=0)
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_state_of_a_training_step_is_never_changed_by_a_later_one(cell):
+    model = nr.CharRNN(V, E, H, cell=cell, rng=0)
     first, second = np.random.default_rng(0).integers(0, V, (2, T, B))
     _, h_n = model.loss_and_gradients(first, first)
-    before = h_n.copy()
+    before = snapshot([h_n])
     model.loss_and_gradients(second, second, h_n)
-    np.testing.assert_array_equal(h_n, before)
+    assert_equal(arrays(h_n), before)
 
 
 def test_two_forwards_may_wait_for_their_backwards(case):
@@ -155,10 +173,10 @@ def test_a_tape_that_is_handed_in_is_written_to_again(case):
 
 def test_inputs_and_upstream_gradients_are_left_alone(case):
     layer, (first, _), (dfirst, _) = case.layer, case.inputs, case.upstream
-    before = [np.copy(a) for a in (*first, *dfirst)]
+    before = [np.copy(a) for a in arrays((*first, *dfirst))]
     layer.forward(*first)
     layer.backward(*dfirst)
-    assert_equal([*first, *dfirst], before)
+    assert_equal(arrays((*first, *dfirst)), before)
 
 
 def test_backward_before_forward_is_an_error(case):

@@ -15,13 +15,14 @@ VOCABULARY = nr.Vocabulary.from_text(TUTORIAL_TEXT)
 TOKENS, TARGETS = inputs_and_targets(VOCABULARY, TUTORIAL_TEXT)
 
 
-def make_model(dtype=np.float64, seed=0):
-    return nr.CharRNN(len(VOCABULARY), dtype=dtype, rng=np.random.default_rng(seed))
+def make_model(dtype=np.float64, seed=0, cell="rnn"):
+    return nr.CharRNN(len(VOCABULARY), cell=cell, dtype=dtype, rng=np.random.default_rng(seed))
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(("seed", "carry_hidden"), [(0, False), (1, True)])
-def test_a_hundred_epochs_equal_torch(seed, carry_hidden):
-    model = make_model(seed=seed)
+def test_a_hundred_epochs_equal_torch(cell, seed, carry_hidden):
+    model = make_model(seed=seed, cell=cell)
     mirror = torch_reference.make_mirror(model)
     result = torch_reference.parity(
         model, TOKENS, TARGETS, epochs=100, carry_hidden=carry_hidden, mirror=mirror, tolerance=1e-10
@@ -34,33 +35,36 @@ def test_a_hundred_epochs_equal_torch(seed, carry_hidden):
     assert torch_reference.generate(mirror, VOCABULARY, "H", len(TUTORIAL_TEXT)) == TUTORIAL_TEXT
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("V", [9, 1200])  # fewer characters than tokens, and more
 @pytest.mark.parametrize("carry_hidden", [False, True])
-def test_batches_equal_torch_step_by_step(V, carry_hidden):
+def test_batches_equal_torch_step_by_step(cell, V, carry_hidden):
     rng = np.random.default_rng(0)
     tokens, targets = rng.integers(0, V, (2, 6, 3))
-    model = nr.CharRNN(V, 5, 8, dtype=np.float64, rng=rng)
+    model = nr.CharRNN(V, 5, 8, cell=cell, dtype=np.float64, rng=rng)
     result = torch_reference.parity(model, tokens, targets, epochs=10, carry_hidden=carry_hidden, tolerance=1e-10)
     assert result.ok, result
 
 
-def test_layers_equal_torch_step_by_step_and_dropout_must_be_off():
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_layers_equal_torch_step_by_step_and_dropout_must_be_off(cell):
     rng = np.random.default_rng(0)
     tokens, targets = rng.integers(0, 9, (2, 6, 3))
-    model = nr.CharRNN(9, 5, 8, 3, dropout=0.5, dtype=np.float64, rng=rng)
+    model = nr.CharRNN(9, 5, 8, 3, dropout=0.5, cell=cell, dtype=np.float64, rng=rng)
     with pytest.raises(ValueError, match=r"model has dropout, .* call model\.eval"):
         torch_reference.parity(model, tokens, targets, epochs=30)
     result = torch_reference.parity(model.eval(), tokens, targets, epochs=10, carry_hidden=True, tolerance=1e-10)
     assert result.ok, result
 
 
-@pytest.mark.parametrize("carry_hidden", [False, True])
-def test_the_training_loops_and_the_comparison_agree(carry_hidden):
+@pytest.mark.parametrize(("cell", "carry_hidden"), [("rnn", False), ("rnn", True), ("lstm", True), ("gru", True)])
+def test_the_training_loops_and_the_comparison_agree(cell, carry_hidden):
     options = {"epochs": 20, "lr": 0.01, "carry_hidden": carry_hidden}
-    ours = list(train_epochs(make_model(), VOCABULARY, TUTORIAL_TEXT, **options))
-    tokens, targets, mirror = torch.tensor(TOKENS), torch.tensor(TARGETS), torch_reference.make_mirror(make_model())
+    model, again, compared = (make_model(cell=cell) for _ in range(3))
+    ours = list(train_epochs(model, VOCABULARY, TUTORIAL_TEXT, **options))
+    tokens, targets, mirror = torch.tensor(TOKENS), torch.tensor(TARGETS), torch_reference.make_mirror(again)
     theirs = list(torch_reference.train_epochs(mirror, tokens, targets, **options))
-    compared = torch_reference.parity(make_model(), TOKENS, TARGETS, **options).steps
+    compared = torch_reference.parity(compared, TOKENS, TARGETS, **options).steps
     assert len(ours) == 20
     for losses in (theirs, [step.numpy_loss for step in compared], [step.torch_loss for step in compared]):
         np.testing.assert_allclose(losses, ours, rtol=1e-10)
@@ -107,6 +111,14 @@ def test_a_wrong_gradient_is_named(monkeypatch):
 
     monkeypatch.setattr(Recurrence, "backward_project", wrong)
     assert parting() == (1, "grad rnn.bias_hh_l0")
+
+
+def test_a_wrong_cell_state_is_named():
+    model = make_model(cell="lstm")
+    last = model.rnn.as_state
+    model.rnn.as_state = lambda states: last([states[0], states[1] * (1 + 1e-6)])
+    result = torch_reference.parity(model, TOKENS, TARGETS, epochs=1)
+    assert result.first_parting[:2] == (1, "c_n")
 
 
 def test_a_wrong_adam_is_named(monkeypatch):

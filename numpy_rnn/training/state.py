@@ -21,7 +21,7 @@ from numpy_rnn.training.trainer import SUMS, Trainer
 __all__ = ["restore", "state_of"]
 
 _AVERAGES = ("exp_avg", "exp_avg_sq")
-_STATES = ("hidden", "cell")  # h, and the LSTM's c
+_STATES = ("hidden", "cell_state")  # h, and the LSTM's c
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError)
 
 

@@ -2,8 +2,8 @@
 
 Since tanh(z) = 2 sigma(2 z) - 1, one formula serves both, with k = 1 for sigma and k = 2 for tanh:
 
-    y = k / (1 + exp(-k z)) + 1 - k                              (GA1)
-    dy/dz = (k / 2)^2 - (y - 1 + k / 2)^2                        (GA2)
+    y = k / (1 + exp(-k z)) + 1 - k                              (1)
+    dy/dz = (k / 2)^2 - (y - 1 + k / 2)^2                        (2)
 
 So all gates of a step need one call of exp, which in float32 is twice as fast as tanh. The factor -k costs nothing
 per step: once per forward pass, the weights and biases are multiplied by it.

@@ -62,10 +62,8 @@ class LSTMTape(GatedTape):
 
 
 class LSTMRecurrence(GatedRecurrence):
-    """Equations (LS1) to (LS9); W_hh alone is used here, W_ih in `Recurrence`."""
-
     gates, states, tape = 4, 2, LSTMTape
-    factors = -1, -1, -2, -1  # -k of (GA1) for i, f, g, o
+    factors = -1, -1, -2, -1  # of i, f, g, o: -k of (1) in gates.py
 
     @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
     def recur(self, tape: LSTMTape) -> None:
@@ -77,7 +75,7 @@ class LSTMRecurrence(GatedRecurrence):
             exp(y, y)
             add(y, one, y)
             divide(k, y, gates)
-            subtract(g, one, g)  # (LS2), by (GA1)
+            subtract(g, one, g)  # (LS2), by (1) of gates.py
             multiply(f, c_previous, c_t)
             multiply(i, g, scratch)
             add(c_t, scratch, c_t)  # (LS3)
@@ -104,7 +102,7 @@ class LSTMRecurrence(GatedRecurrence):
         for (gates, slope, to_i, to_f, to_g, to_o, i, g, o, c_previous, tanh_c, slope_c), steps in tape.blocks:
             subtract(gates, 1 - half, slope)
             multiply(slope, slope, slope)
-            subtract(half * half, slope, slope)  # (LS8), by (GA2)
+            subtract(half * half, slope, slope)  # (LS8), by (2) of gates.py
             for block, factor in ((to_i, g), (to_f, c_previous), (to_g, i), (to_o, tanh_c)):
                 multiply(block, factor, block)  # (LS7)
             multiply(tanh_c, tanh_c, slope_c)

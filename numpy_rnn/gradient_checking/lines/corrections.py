@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +49,7 @@ class Corrections:
         """`+=` in place of `=`."""
         words = "`+=` belongs here: `=` overwrites what "
         before = [(p.before, p.lost) if p.before is not None else None for p in operations]
-        if len(operations) > 1 and sum(b is not None for b in before) >= len(before) - 3:
+        if sum(b is not None for b in before) >= max(1, len(before) - 3):
 
             def change(now: Now) -> Any:
                 lost = before[now.index]
@@ -108,6 +109,11 @@ class Corrections:
                     pairs = zip(groups, places, strict=True)
                     new = [g.elements[p % len(g.elements)] for g, p in pairs]
                     tried.append((1.6, f"`{node.text}` is read {how}", new))
+        for i, k in itertools.combinations(given, 2):
+            if shapes[i] == shapes[k]:
+                names = [f"`{self.values.name(first.items[m][1], groups[-1].position + 1)}`" for m in (i, k)]
+                new = [[{i: v[k], k: v[i]}.get(m, v[m]) for m in range(len(v))] for v in old]
+                tried.append((1.6, f"{names[0]} and {names[1]} are exchanged", new))
         every = self.values.at(node.function, [g.position for g in groups])
         for k in given:
             name = self.values.name(first.items[k][1], groups[-1].position + 1)

@@ -75,9 +75,10 @@ class Judgement:
     def is_double(self, o: Operation) -> bool:
         """Whether another operation computes the same, and not only because it passes this value on."""
         for p in self.trace.backward:
-            is_other = p.node != o.node and not (p.moves or o.moves) and p.value.shape == o.value.shape
+            is_other = self.line(p) != self.line(o) and not (p.moves or o.moves) and p.value.shape == o.value.shape
             if is_other and close(p.value, o.value):
-                is_sum = len(np.unique(p.of_input)) > 1
+                adds_to_nothing = p.part is not None and close(np.asarray(p.part), o.value)
+                is_sum = len(np.unique(p.of_input)) > 1 and not adds_to_nothing
                 if is_sum or not np.isin(p.columns, o.out).any():
                     return True
         return False

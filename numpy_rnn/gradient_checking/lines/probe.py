@@ -89,6 +89,8 @@ class Probe(Recorder):
         if found := arrays_in(value):
             items = [(np.array(v), self.shadow.ids(v).copy()) for v in found]
             group = Group(node, items, len(self.tape))
+            if isinstance(owner, dict) and all(isinstance(key, int | np.integer) for key in owner):
+                owner, index = [owner[key] for key in sorted(owner)], sorted(owner).index(index)
             if isinstance(owner, list | tuple) and isinstance(index, int | np.integer):
                 group.place, group.elements = int(index) % len(owner), [arrays_in(e) for e in owner]
             self.groups.append(group)
@@ -116,6 +118,7 @@ class Probe(Recorder):
         """Let two names for one array, out of a cache, be two arrays."""
         if not self.copies or type(value) not in (tuple, list):
             return value
+        self.read_group(node, value)
         seen: set[int] = set()
         result = []
         for v in value:

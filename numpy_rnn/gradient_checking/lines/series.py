@@ -45,11 +45,15 @@ class Values:
             if e.kind in ("note", "read", "argument", "write"):
                 self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
+        first: dict[tuple[str, str], int] = {}  # the line on which a name is assigned first
         self.of_forward = np.zeros(self.trace.count, bool)
         for e in self.trace.forward_events:
             self.of_forward[e.ids] = True
             if e.kind in ("note", "argument", "read"):
                 self.families[e.kind, e.node].append((e.value, e.ids))
+                node = self.trace.nodes[e.node]
+                start = first.setdefault((node.function, node.text), e.node)
+                self.families["name", start].append((e.value, e.ids))
         for o in self.trace.forward:
             for ids in (o.out, *o.inputs):
                 self.of_forward[ids] = True
@@ -86,7 +90,7 @@ class Values:
 
     def _far(self, n: int) -> Iterator[Series]:
         for (kind, number), family in self.families.items():
-            node, is_named = self.trace.nodes[number], kind in ("note", "argument")
+            node, is_named = self.trace.nodes[number], kind in ("note", "argument", "name")
             words = f"`{braced(node.text)}` (line {node.line})"
             words = f"the derivative of {words}" if kind.startswith("slope") else words
             if len(family) == 1:
@@ -95,7 +99,7 @@ class Values:
                 for join in (np.stack, np.concatenate) if family[0][0].ndim else (np.stack,):
                     together = join([v for v, _ in family]), join([ids for _, ids in family])
                     yield Series(f"{words} of all steps", [together], is_named=is_named)
-            elif kind in ("note", "argument", "read") or len(family) == n:
+            elif kind in ("note", "argument", "read", "name") or len(family) == n:
                 first, last = (-1, len(family) - n + 1) if is_named else (0, max(0, len(family) - n))
                 for start in range(first, last + 1):
                     window = [family[k % len(family)] for k in range(start, start + n)]

@@ -25,6 +25,8 @@ __all__ = ["Found", "candidates", "find_suspect"]
 
 LEFT_OUT = 0.5  # the cost of a loop that leaves out a step
 MISPLACED = 2.3  # of a line that stores the right values in the wrong places
+WRONG_INDEX = 1.5  # of a line that writes them to the wrong elements
+EXCHANGED = 1.0  # of a line that returns the gradients in another order
 MISTAKE = 2.0  # of a line that computes what forward's tape gives with one mistake
 JACOBIAN = 2.1  # of a line for which no change is known: one that computes a derivative of forward,
 SPECIAL = 2.8  # one that could not repair other mistakes,
@@ -81,12 +83,15 @@ def candidates(j: Judgement) -> list[Found]:
     groups: dict[int, list[Group]] = defaultdict(list)
     for g in j.trace.groups:
         groups[g.node].append(g)
+    made = {number: j.line(o) for o in j.trace.forward for number in o.out.ravel().tolist()}
     for read in groups.values():
         readers = [o for o in j.trace.backward if o.index >= read[0].position]
         node = j.trace.nodes[read[0].node]
+        if (node.filename, node.line) in {made.get(n) for _, ids in read[0].items for n in ids.ravel()[:1].tolist()}:
+            continue  # a line of forward, in the same function
         for c in corrections.of_reading(read) if readers else ():
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
-    found += misplaced(j)
+    found += [*misplaced(j), *wrong_index(j, corrections.values.sizes), *exchanged(j, corrections)]
     return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
 
 
@@ -108,6 +113,49 @@ def misplaced(j: Judgement) -> list[Found]:
                     last = j.trace.backward[j.read_by[j.position[id(last)]][-1]]
                 found.append(Found(MISPLACED, last, Correction(MISPLACED, words, unchanged)))
                 break
+    return found
+
+
+def wrong_index(j: Judgement, sizes: list[int]) -> list[Found]:
+    """Return the line that writes the right values to the wrong elements of what is a gradient, or n times one."""
+    found = []
+    for o in j.trace.backward:
+        if o.where is None or o.before is None or o.before.shape != o.value.shape or not j.repair.possible([o]):
+            continue
+        written = np.zeros_like(o.value)
+        written[o.where[1]] = o.value[o.where[1]] - o.before[o.where[1]]
+        for q in (q for q in j.quantities.all if q.kind == "total" and q.gradient.shape == o.value.shape):
+            for n in (1, *sizes):
+                wanted = n * q.gradient - (o.value - written)
+                if close(np.sort(wanted, axis=None), np.sort(written, axis=None)) and not close(wanted, written):
+                    words = "the values are right, but they belong to other elements of the array: the index is wrong"
+                    found.append(Found(WRONG_INDEX, o, Correction(WRONG_INDEX, words, unchanged)))
+    return found
+
+
+def exchanged(j: Judgement, corrections: Corrections) -> list[Found]:
+    """Return the line that hands over the right gradients in the wrong order."""
+    true = {name: j.trace.of_tensor(name, j.quantities.g) for name in j.trace.finals}
+    takes: dict[str, str] = {}  # the tensor whose gradient a tensor gets
+    for name in true:
+        value = j.trace.values[name]
+        if value.shape != true[name].shape or not close(value, true[name]):
+            same = [n for n, t in true.items() if n != name and t.shape == value.shape and close(value, t)]
+            if not same:
+                return []
+            takes[name] = same[0]
+    found = []
+    for name, owner in list(takes.items())[:1]:
+        k = int(j.made_by[j.trace.finals[name]].max(initial=-1))
+        while k >= 0:
+            o = j.trace.backward[k]
+            if o.passes and not o.slot:
+                words = f"the gradients of {name} and {owner} are right, but exchanged"
+                found = [Found(EXCHANGED, o, Correction(EXCHANGED, words, unchanged))]
+                if owner in corrections.values.name(o.inputs[0], o.index):
+                    break
+            read = j.read_by[k]
+            k = read[-1] if read else -1
     return found
 
 

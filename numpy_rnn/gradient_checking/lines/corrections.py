@@ -30,7 +30,7 @@ class Corrections:
         """Return the corrections of those operations of one place that have an effect."""
         o = operations[0]
         found = self._mended(every, list(self._accumulations(every)))
-        if all(p.value.shape == o.value.shape and len(p.given) == len(o.given) for p in operations):
+        if all(p.value.ndim == o.value.ndim and len(p.given) == len(o.given) for p in operations):
             other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)] if o.f else []
             tried = sorted([*changes(self.j, self.values, operations), *other], key=lambda c: c.cost)
             found += self._mended(operations, [*self._targets(operations), *tried[: MOST // len(operations)]])
@@ -113,11 +113,13 @@ class Corrections:
             if shapes[i] == shapes[k]:
                 names = [f"`{self.values.name(first.items[m][1], groups[-1].position + 1)}`" for m in (i, k)]
                 new = [[{i: v[k], k: v[i]}.get(m, v[m]) for m in range(len(v))] for v in old]
-                tried.append((1.6, f"{names[0]} and {names[1]} are exchanged", new))
+                tried.append((2.2, f"{names[0]} and {names[1]} are exchanged", new))
         every = self.values.at(node.function, [g.position for g in groups])
         for k in given:
             name = self.values.name(first.items[k][1], groups[-1].position + 1)
-            for s in (s for s in every if s.shape == shapes[k] and not s.is_turned and (s.is_near or s.is_named)):
+            for s in (s for s in every if not s.is_turned and (s.is_near or s.is_named)):
+                if any(v.shape != shapes[k] for v, _ in s.items):
+                    continue
                 cost, words = 1.7 if s.is_near else 2.2, f"{s.words} belongs in place of `{name}`"
                 if s.words.startswith(f"`{node.text}` (line"):
                     cost, words = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from numpy_rnn.gradient_checking.lines.words import explanation, name_of, step_o
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["Explained", "explain"]
+
+MOST_PARTS = 5  # of the wrong gradients, if no single line explains them all
 
 Functions = list[tuple[str, int, int]]  # file, first line, last line
 Entry = tuple[str, str | None, tuple[int, ...], list[Quantity]]  # verdict, equals, steps, gradients
@@ -49,18 +52,23 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
         except TooLarge:
             return Explained(note="no line is named: following every operation takes too long; use smaller shapes")
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
-        found = find_suspect(j) if wrong else None
+        found, all_wrong = find_suspect(j) if wrong else None, j.repair.wrong
+        for part in itertools.islice(j.of_one_mistake(), MOST_PARTS) if wrong and found is None else ():
+            if found := find_suspect(part):
+                j = part
+                break
         lines = _lines(j, found)
         known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
         functions = _functions(map(j.line, j.trace.forward)), _functions(known)
-        return Explained(_suspect(j, found) if found else None, lines, functions)
+        rest = [name for name in all_wrong if name not in j.repair.wrong]
+        return Explained(_suspect(j, found, rest) if found else None, lines, functions)
 
 
-def _suspect(j: Judgement, found: Found) -> Suspect:
+def _suspect(j: Judgement, found: Found, rest: list[str]) -> Suspect:
     found = replace(found, target=found.target and best_named(j, found.target))
     filename, line = found.line(j)
     step = step_of(j, found.target) if found.target is not None else None
-    return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found))
+    return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found, rest))
 
 
 def _lines(j: Judgement, found: Found | None) -> list[Line]:

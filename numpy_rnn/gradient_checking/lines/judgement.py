@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,6 +44,9 @@ class Judgement:
             self.by_place[o.node, o.slot].append(o)
             self.read_by.append([p for p in np.unique(self.made_by[o.columns]).tolist() if p >= 0])
             self.made_by[o.out] = k
+        self.negated = np.zeros(trace.count, bool)  # the numbers of -z
+        for o in trace.forward:
+            self.negated[o.out] = o.name == "neg"
         self.known_values = self._known_values()
         self.has_upstream = bool(trace.upstream)
         self.depends, self.passed_on = np.zeros((2, trace.count), bool)
@@ -55,6 +59,16 @@ class Judgement:
             if o.moves:
                 self.passed_on[o.rows[self.passed_on[o.columns]]] = True
         self.visible = self._visible()
+
+    def of_one_mistake(self) -> Iterator[Judgement]:
+        """Yield what can be said without some of the wrong gradients: of as many as one line can explain first."""
+        places = [[o for o in every if self.repair.influences(o)] for every in self.by_place.values()]
+        explained = dict.fromkeys(frozenset(self.repair.explained(each)) for each in places if each)
+        for names in sorted(explained, key=len, reverse=True):
+            ignored = set(self.repair.wrong) - names
+            finals = {n: ids for n, ids in self.trace.finals.items() if n not in ignored}
+            shapes = {n: shape for n, shape in self.trace.shapes.items() if n not in ignored}
+            yield Judgement(replace(self.trace, finals=finals, shapes=shapes))
 
     def line(self, o: Operation) -> tuple[str, int]:
         node = self.trace.nodes[o.node]
@@ -88,6 +102,8 @@ class Judgement:
         what = self.what[id(o)]
         if what is None or what.kind != "total" or self.passed_on[o.out].all() or self.is_double(o):
             return False
+        if what.ids is not None and self.negated[what.ids].all():
+            return False  # as likely as not the gradient of z itself, with the wrong sign
         if o.slot and o.passes:
             return True
         if o.moves:
@@ -167,9 +183,14 @@ class Judgement:
 
     def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
         """Yield gradients, at as many times, that the operations of one place could be meant to compute."""
-        n, shape = len(operations), operations[0].value.shape
+        shapes = [o.value.shape for o in operations]
+        for window in self._windows(len(operations), len(shapes[0])):
+            if [q.gradient.shape for q in window] == shapes:
+                yield window
+
+    def _windows(self, n: int, ndim: int) -> Iterator[list[Quantity]]:
         for family in self.families:
-            if family[0].gradient.shape != shape or len(family) < n:
+            if family[0].gradient.ndim != ndim or len(family) < n:
                 continue
             for start in range(len(family) - n + 1):
                 window = family[start : start + n]

@@ -66,7 +66,7 @@ def _rank(j: Judgement, q: Quantity) -> tuple[bool, bool, int, bool, int]:
 
     What is returned together with other values comes last.
     """
-    calls = len(j.quantities.families[q.kind, q.node, q.name, q.gradient.shape]) if q.kind == "total" else 0
+    calls = len(j.quantities.families[q.kind, q.node, q.name, q.gradient.ndim]) if q.kind == "total" else 0
     notes = (k for k, e in enumerate(j.trace.forward_events) if e.kind == "note")
     named = [k for k in notes if (j.trace.forward_events[k].node, j.trace.forward_events[k].time) == (q.node, q.time)]
     return bool(q.name), not _is_tuple(j, q), -calls, bool(named), -min(named) if named else q.node

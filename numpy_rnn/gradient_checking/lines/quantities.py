@@ -90,7 +90,7 @@ class Quantities:
     def _add(self, q: Quantity) -> None:
         """The same quantity at other times belongs to the same family."""
         self.all.append(q)
-        self.families[q.kind, q.node, q.name, q.gradient.shape].append(q)
+        self.families[q.kind, q.node, q.name, q.gradient.ndim].append(q)
 
     def _uses(self) -> None:
         g, groups = self.g, defaultdict(list)
@@ -121,7 +121,7 @@ class Quantities:
                 q.name = place if isinstance(place, str) else ""
                 self.all.append(q)
                 which = tuple((uses[k][0].node, uses[k][4]) for k in subset)
-                self.families[kind, gradient.shape, which].append(q)
+                self.families[kind, gradient.ndim, which].append(q)
 
     def identify(self, value: Array) -> Quantity | None:
         """Return the gradient that a value is: a whole one if possible, then one use, then a sum of some."""

@@ -38,6 +38,7 @@ class Repair:
         self.row = np.full(trace.count, -1)
         self.row[numbers] = np.arange(len(numbers))
         self.size = np.abs(self.error).max(initial=0)
+        self.wrong = [n for n in names if np.abs(self.error[self.ends == n]).max(initial=0) > 1e-7 * self.size]
         self.tried = self._sample(np.random.default_rng(0))
         self.wanted = self.error[self.tried]
         self.G = np.zeros((len(numbers), len(self.tried)))
@@ -78,8 +79,23 @@ class Repair:
         A = A[A.any(axis=1)]
         if not len(A):
             return False
-        solution = np.linalg.lstsq(A.T, self.wanted, rcond=1e-11)[0]
-        return bool(np.abs(A.T @ solution - self.wanted).max() <= 1e-6 * np.abs(self.wanted).max())
+        return self._solves(A, self.wanted)
+
+    def explained(self, operations: Iterable[Operation]) -> list[str]:
+        """Return wrong gradients that other values of these operations could make right, all others as they are."""
+        A = self.G[self.row[np.concatenate([o.out.ravel() for o in operations])]]
+        A, names, found = A[A.any(axis=1)], self.ends[self.tried], []
+        for order in (self.wrong[::-1], self.wrong) if len(A) else ():
+            together: list[str] = []
+            for name in order:
+                kept = ~np.isin(names, [n for n in self.wrong if n not in (*together, name)])
+                together += [name] * self._solves(A[:, kept], self.wanted[kept])
+            found = max(found, together, key=len)
+        return found
+
+    def _solves(self, A: Array, wanted: Array) -> bool:
+        solution = np.linalg.lstsq(A.T, wanted, rcond=1e-11)[0]
+        return bool(np.abs(A.T @ solution - wanted).max(initial=0) <= 1e-6 * np.abs(wanted).max(initial=0))
 
     def is_special(self, o: Operation) -> bool:
         """Whether it is telling that (1) has a solution: it usually has if there are as many values as equations."""

@@ -46,6 +46,9 @@ class Values:
                 self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
         first: dict[tuple[str, str], int] = {}  # the line on which a name is assigned first
+        self.writes: dict[int, list[Operation]] = defaultdict(list)  # to an array, by its id
+        for o in (o for o in self.trace.backward if o.where is not None):
+            self.writes[id(o.where[0])].append(o)
         self.of_forward = np.zeros(self.trace.count, bool)
         for e in self.trace.forward_events:
             self.of_forward[e.ids] = True
@@ -70,7 +73,7 @@ class Values:
         for s in (*self.near(function, times), *self._far(len(times))):
             key = b"".join(np.asarray(v).tobytes() for v, _ in s.items), s.shape
             is_zero = not any(v.any() for v, _ in s.items)
-            if any(v.shape != s.shape for v, _ in s.items) or key in seen or is_zero:
+            if any(v.ndim != len(s.shape) for v, _ in s.items) or key in seen or is_zero:
                 continue
             seen.add(key)
             found.append(s)
@@ -85,8 +88,18 @@ class Values:
             found = [bisect_right(positions, t) - 1 for t in times]
             if where == function and max(found) >= 0:
                 none = np.zeros_like(events[0].value), np.zeros_like(events[0].ids)
-                items = [(events[k].value, events[k].ids) if k >= 0 else none for k in found]
+                items = [self._now(events[k], t) if k >= 0 else none for k, t in zip(found, times, strict=True)]
                 yield Series(f"`{braced(text)}`", items, is_near=True, always=min(found) >= 0)
+
+    def _now(self, e: Event, time: int) -> Item:
+        """Return the values of an array with a name, with what was written to it until a time."""
+        value, ids = e.value, e.ids
+        for o in self.writes[id(e.array)]:
+            if e.position <= o.index < time:
+                value, ids = value.copy(), ids.copy()
+                where = ... if o.value.shape == value.shape else o.where[1]
+                value[where], ids[where] = o.value, o.out
+        return value, ids
 
     def _far(self, n: int) -> Iterator[Series]:
         for (kind, number), family in self.families.items():

@@ -34,6 +34,7 @@ NOT_FOUND = 3.8  # any other
 RIGHT = 3.0  # more for a line that computes a gradient already
 READS_WRONG = 1.0  # more for a line that reads what is no gradient
 RETURNS = 2.5  # more for a line that only returns a value
+ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
 CONSISTENT = 0.6  # less if the changed line computes a gradient
 PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # less if it computes a part of the gradient that it should
 
@@ -92,7 +93,7 @@ def candidates(j: Judgement) -> list[Found]:
         for c in corrections.of_reading(read) if readers else ():
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
     found += [*misplaced(j), *wrong_index(j, corrections.values.sizes), *exchanged(j, corrections)]
-    return sorted(found, key=lambda f: (f.cost, j.position[id(f.operation)]))
+    return sorted(found, key=lambda f: (f.cost, f.mistake is not None, j.position[id(f.operation)]))
 
 
 def misplaced(j: Judgement) -> list[Found]:
@@ -179,7 +180,7 @@ def at_place(
         o, cost = operations[wrong[0]], c.cost + extra + returns * (0.5 if c.is_term else RETURNS)
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
-            o, cost = maker, c.cost
+            o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
         reads = j.reads_right_values(maker) if maker else reads_right
         if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
             cost -= PART[c.target[0].kind]
@@ -268,7 +269,9 @@ def to_blame(
     if c.is_order and o.passes:
         makers = [j.trace.backward[k] for k in j.read_by[j.position[id(o)]]]
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
-    if c.operand is None:
+    if c.target and o.name in ("add", "iadd"):
+        return maker_of_zeros(corrections, operations, c.target)
+    if c.operand is None or (c.words.startswith("the factor 1/") and scales(o)):
         return None
     maker = corrections.maker(operations[0], c.operand)
     maker = maker if maker is not None and maker.slot else corrections.maker(o, c.operand)
@@ -276,6 +279,26 @@ def to_blame(
         return None
     hands_over_zeros = bool(maker.slot) and not maker.value.any()
     return maker if hands_over_zeros or (id(maker) not in confirmed and j.is_gradient_like(maker)) else None
+
+
+def maker_of_zeros(
+    corrections: Corrections, operations: list[Operation], target: list[Quantity]
+) -> Operation | None:
+    """Return the operation that made one of two terms, if it is zero whenever their sum is wrong."""
+    wrong = [o for o, q in zip(operations, target, strict=True) if not close(o.value, q.gradient)]
+    for k in range(2):
+        makers = [corrections.maker(o, k) for o in wrong]
+        maker = makers[0] if wrong and not any(o.given[k].any() for o in wrong) else None
+        while maker is not None and maker.moves:
+            maker = corrections.maker(maker, 0)
+        if maker is not None and maker.given:
+            return maker
+    return None
+
+
+def scales(o: Operation) -> bool:
+    """Whether an operation multiplies or divides by a number."""
+    return o.name in ("mul", "truediv", "imul", "itruediv") and any(not np.shape(x) for x in o.given)
 
 
 def of_another_shape(j: Judgement) -> list[Found]:

@@ -47,10 +47,11 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
     return q.time + 1 if max(times, default=0) > 0 else None
 
 
-def explanation(j: Judgement, found: Found) -> str:
-    """Say what a line should compute, and what is wrong with it."""
+def explanation(j: Judgement, found: Found, rest: list[str]) -> str:
+    """Say what a line should compute, what is wrong with it, and which gradients are wrong for another reason."""
     words = _explanation(j, found)
-    return f"{words[0].upper()}{words[1:]}."
+    other = f" Another line must be wrong too: this one does not explain the gradient of {' and '.join(rest)}."
+    return f"{words[0].upper()}{words[1:]}.{other if rest else ''}"
 
 
 def _explanation(j: Judgement, found: Found) -> str:
@@ -63,7 +64,7 @@ def _explanation(j: Judgement, found: Found) -> str:
     elif reason:
         why = reason.words + described(j, reason)
     if target is None:
-        nothing = "what it reads is right, and with another value here all gradients would be right"
+        nothing = "what it reads is right, and with another value here every gradient could be right"
         return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
     lost = lost_paths(j, o, target)

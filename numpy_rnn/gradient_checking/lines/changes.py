@@ -35,12 +35,13 @@ class Correction:
     is_order: bool = False  # the elements are right, in another order
     is_operator: bool = False  # another operator
     is_term: bool = False  # a term more
+    is_factor: bool = False  # a number as a factor
     becomes: Quantity | None = None  # what the value is with the change
     new: Array | None = None  # the operand that belongs there,
     old: Array | None = None  # and the one in its place
 
 
-def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterator[Correction]:
+def changes(j: Judgement, values: Values, operations: list[Operation], name: str) -> Iterator[Correction]:
     """Yield changes of operations that are at one place in the source."""
     o, shape, n = operations[0], operations[0].value.shape, len(operations)
     every = values.at(j.trace.nodes[o.node].function, [p.index for p in operations])
@@ -49,13 +50,13 @@ def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterat
         every.append(Series("the value of another step", [(p.value, p.out) for p in reversed(operations)]))
     factors = every if j.is_gradient_like(o) else []
     for cost, words, f in of_value(shape, (shape,), factors, values.sizes):
-        yield Correction(cost, words, on_value(f), is_order=" axis " in words)
+        yield Correction(cost, words, on_value(f), is_order=" axis " in words, is_factor="the factor 1/" in words)
     if o.name in OPERATORS and len(o.given) == 2:
         symbol, other = OPERATORS[o.name]
         words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"
         yield Correction(0.9, words, with_operator(other), is_operator=symbol in "+-")
     for s in (s for s in every if s.shape == shape):
-        cost = 2.0 if s.is_near else 3.0
+        cost = 2.0 if s.is_near or s.words.startswith(f"`{name}` (line") else 3.0
         yield Correction(cost, f"{s.words} belongs here", s.at)
         for c, sign in ((cost - 0.3 * s.is_near, 1), (cost - 0.3 * s.is_near + 0.5, -1)) if factors else ():
             yield Correction(c, f"the term {s.words} is missing", on_value(plus(s, sign)), is_term=True)
@@ -78,7 +79,8 @@ def of_operand(
         rest = " and ".join(f"`{{{i}}}`" for i in range(len(o.given)) if i != k)
         yield Correction(1.4, f"{rest} does not belong here", operand_alone(k))
     for cost, words, f in of_value(x.shape, (x.shape, shape), factors, values.sizes):
-        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k)
+        is_factor = "the factor 1/" in words
+        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k, is_factor=is_factor)
     for s in (s for s in every if s.is_near and s.shape == x.shape and factors):
         words = f"the term {s.words} is missing, beside {own}"
         yield Correction(2.4, words, on_operand(k, plus(s, 1)), is_term=True)

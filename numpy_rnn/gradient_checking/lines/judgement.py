@@ -59,6 +59,8 @@ class Judgement:
             if o.moves:
                 self.passed_on[o.rows[self.passed_on[o.columns]]] = True
         self.visible = self._visible()
+        self.copying = {self.line(o) for o in trace.backward}  # lines that only give an array another name or place
+        self.copying -= {self.line(o) for o in trace.backward if not o.moves or o.name}
 
     def of_one_mistake(self) -> Iterator[Judgement]:
         """Yield what can be said without some of the wrong gradients: of as many as one line can explain first."""
@@ -89,7 +91,9 @@ class Judgement:
     def is_double(self, o: Operation) -> bool:
         """Whether another operation computes the same, and not only because it passes this value on."""
         for p in self.trace.backward:
-            is_other = self.line(p) != self.line(o) and not (p.moves or o.moves) and p.value.shape == o.value.shape
+            is_other = p.node != o.node and not (p.moves or o.moves) and p.value.shape == o.value.shape
+            if self.line(p) == self.line(o) and len(self.by_place[o.node, o.slot]) == 1:
+                continue
             if is_other and close(p.value, o.value):
                 adds_to_nothing = p.part is not None and close(np.asarray(p.part), o.value)
                 is_sum = len(np.unique(p.of_input)) > 1 and not adds_to_nothing
@@ -107,8 +111,7 @@ class Judgement:
         if o.slot and o.passes:
             return True
         if o.moves:
-            makers = [self.trace.backward[k] for k in self.read_by[self.position[id(o)]]]
-            return any(self.line(m) == self.line(o) and self.is_whole(m) for m in makers)
+            return any(self.line(m) == self.line(o) and self.is_whole(m) for m in self.direct_makers(o))
         return not (len(o.given) == 1 and np.array_equal(o.given[0], o.value))
 
     def reads_right_values(self, o: Operation) -> bool:
@@ -168,6 +171,9 @@ class Judgement:
                     if (np.ptp(factor, axis=1) <= 1e-8 * np.abs(factor).max(axis=1)).any():
                         return True
         return False
+
+    def direct_makers(self, o: Operation) -> list[Operation]:
+        return [self.trace.backward[k] for k in self.read_by[self.position[id(o)]]]
 
     def makers(self, o: Operation) -> list[Operation]:
         """Return the operations of other lines that made what an operation, or its line before it, reads."""

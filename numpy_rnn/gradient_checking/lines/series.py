@@ -40,12 +40,18 @@ class Series:
 class Values:
     def __init__(self, j: Judgement) -> None:
         self.j, self.trace = j, j.trace
+        first_argument: dict[str, int] = {}
         self.named: dict[tuple[str, str], list[Event]] = defaultdict(list)  # of backward, by function and name
         for e in self.trace.backward_events:
             if e.kind in ("note", "read", "argument", "write"):
                 self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
         first: dict[tuple[str, str], int] = {}  # the line on which a name is assigned first
+        self.starts: dict[str, list[int]] = {}  # when a function is called
+        for e in self.trace.backward_events:
+            function = self.trace.nodes[e.node].function
+            if e.kind == "argument" and first_argument.setdefault(function, e.node) == e.node:
+                self.starts.setdefault(function, []).append(e.position)
         self.writes: dict[int, list[Operation]] = defaultdict(list)  # to an array, by its id
         for o in (o for o in self.trace.backward if o.where is not None):
             self.writes[id(o.where[0])].append(o)
@@ -83,9 +89,13 @@ class Values:
         return found
 
     def near(self, function: str, times: list[int]) -> Iterator[Series]:
+        """Yield what has a name in a function, from the call that is running on."""
+        calls = self.starts.get(function, [0])
+        starts = [calls[max(0, bisect_right(calls, t) - 1)] for t in times]
         for (where, text), events in self.named.items():
             positions = [e.position for e in events]
             found = [bisect_right(positions, t) - 1 for t in times]
+            found = [k if positions[k] >= start else -1 for k, start in zip(found, starts, strict=True)]
             if where == function and max(found) >= 0:
                 none = np.zeros_like(events[0].value), np.zeros_like(events[0].ids)
                 items = [self._now(events[k], t) if k >= 0 else none for k, t in zip(found, times, strict=True)]

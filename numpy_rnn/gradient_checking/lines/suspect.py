@@ -14,17 +14,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.lines.changes import Correction
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.changes import Correction, listed
 from numpy_rnn.gradient_checking.lines.corrections import Corrections, unchanged
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes, step_count
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
+from numpy_rnn.gradient_checking.lines.rewrite import Node
 from numpy_rnn.gradient_checking.lines.tape import Group, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
 LEFT_OUT = 0.5  # the cost of a loop that leaves out a step
+NEVER_READ = 1.5  # of one that leaves out an index of what it reads
 MISPLACED = 2.3  # of a line that stores the right values in the wrong places
+SPREAD = 2.5  # of one that makes too small an array, which broadcasting spreads
 WRONG_INDEX = 1.5  # of a line that writes them to the wrong elements
 EXCHANGED = 1.0  # of a line that returns the gradients in another order
 MISTAKE = 2.0  # of a line that computes what forward's tape gives with one mistake
@@ -34,6 +38,7 @@ NOT_FOUND = 3.8  # any other
 RIGHT = 3.0  # more for a line that computes a gradient already
 READS_WRONG = 1.0  # more for a line that reads what is no gradient
 RETURNS = 2.5  # more for a line that only returns a value
+SCALES = 0.1  # less for a line that multiplies or divides by a number, if another number is what it takes
 ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
 CONSISTENT = 0.6  # less if the changed line computes a gradient
 PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # less if it computes a part of the gradient that it should
@@ -92,7 +97,7 @@ def candidates(j: Judgement) -> list[Found]:
             continue  # a line of forward, in the same function
         for c in corrections.of_reading(read) if readers else ():
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
-    found += [*misplaced(j), *wrong_index(j, corrections.values.sizes), *exchanged(j, corrections)]
+    found += [*misplaced(j), *wrong_index(j, corrections.values.sizes), *exchanged(j, corrections), *never_read(j)]
     return sorted(found, key=lambda f: (f.cost, f.mistake is not None, j.position[id(f.operation)]))
 
 
@@ -172,26 +177,29 @@ def at_place(
     reads_right = any(j.reads_right_values(o) for o in suspicious if o.value.any() or len(suspicious) == 1)
     extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
     returns = all(o.passes and not o.slot for o in operations)
+    copies = j.line(operations[0]) in j.copying and not operations[0].slot
     found = []
     right = corrections.of(operations, every)
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
     for c in right:
-        o, cost = operations[wrong[0]], c.cost + extra + returns * (0.5 if c.is_term else RETURNS)
+        o, cost = operations[wrong[0]], c.cost + extra + (returns * 0.5 if c.is_term else RETURNS * (returns or (copies and c.target is not None)))
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
             o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
         reads = j.reads_right_values(maker) if maker else reads_right
         if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
             cost -= PART[c.target[0].kind]
-        if reads:
-            cost -= CONSISTENT * (c.becomes is not None and not c.target)
+        if reads or (c.is_factor and scales(operations[0])):
+            cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * c.is_factor * scales(operations[0])
         elif not (is_right or c.is_operator):
             cost += READS_WRONG * (2 if c.target else 1)
         meant = target[wrong[0]] if target else None
         if meant is not None and meant.kind == "total":
             meant = j.quantities.identify(meant.gradient) or meant
         found.append(Found(cost, o, c, meant))
+    if not right and possible and (part := operations[0].part) is not None and np.size(part) < operations[0].value.size:
+        found += spread(j, operations)
     if not right and possible and operations[0].node in j.visible and operations[0].given:
         unknown = [o for o in operations if j.is_unknown(o)]
         if not any(uses_gradients):
@@ -201,6 +209,14 @@ def at_place(
             cost = cost if any(uses_gradients) else JACOBIAN
             found.append(Found(cost + extra + RETURNS * returns + READS_WRONG * (not reads_right), unknown[0]))
     return found
+
+
+def spread(j: Judgement, operations: list[Operation]) -> list[Found]:
+    """Return the line that made what `+=` adds, if it has too small a shape."""
+    made = [m for m in j.direct_makers(operations[0]) if m.value.shape == np.shape(operations[0].part)]
+    shapes = f"{np.shape(operations[0].part)}, and is spread over {operations[0].value.shape}"
+    correction = Correction(SPREAD, f"it has shape {shapes}", unchanged)
+    return [Found(SPREAD, m, correction) for m in made if j.line(m) != j.line(operations[0])]
 
 
 def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
@@ -243,16 +259,47 @@ def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
     """Return the loop that leaves out a step: around operations of backward that run once less than forward's."""
     steps = step_count(j.trace) - 1
     for (number, _), operations in j.by_place.items():
-        node = j.trace.nodes[number]
-        if len(operations) == steps:
-            tree = ast.parse("".join(linecache.getlines(node.filename)))
-            loops = [
-                n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)
-            ]
-            if loops:
-                place = node.filename, max(n.lineno for n in loops)
-                return [Found(LEFT_OUT, operations[0], mistake=mistake, place=place)]
+        if len(operations) == steps and (loops := loops_around(j.trace.nodes[number])):
+            place = j.trace.nodes[number].filename, loops[-1].lineno
+            return [Found(LEFT_OUT, operations[0], mistake=mistake, place=place)]
     return []
+
+
+def never_read(j: Judgement) -> list[Found]:
+    """Return the loop that leaves out an index of an array, unless another line reads just that."""
+    arrays = {(j.trace.nodes[e.node].function, j.trace.nodes[e.node].text): e.ids for e in j.trace.backward_events}
+    read: dict[int, list[Array]] = defaultdict(list)
+    for e in j.trace.backward_events:
+        if e.kind == "read" and j.depends[e.ids].any():
+            read[e.node].append(e.ids.ravel())
+    for number, parts in read.items():
+        node = j.trace.nodes[number]
+        ids = arrays.get((node.function, node.text.partition("[")[0]))
+        for axis, name in enumerate(index_names(node.text)[: ids.ndim]) if ids is not None else ():
+            rows = [np.moveaxis(np.isin(ids, np.concatenate(p)), axis, 0) for p in (parts, *read.values())]
+            mine, *others = (r.reshape(len(r), -1).any(axis=1) for r in rows)
+            loops = [loop for loop in loops_around(node) if ast.unparse(loop.target) == name]
+            left = [k for k in np.flatnonzero(~mine).tolist() if all(r.all() for r in others if r[k])]
+            if loops and mine.any() and left:
+                words = f"the loop leaves out an index: `{node.text}` is never read with {name} = {listed(tuple(left))}"
+                operation = next(o for o in j.trace.backward if np.isin(o.columns, parts[0]).any())
+                place = node.filename, loops[-1].lineno
+                return [Found(NEVER_READ, operation, Correction(NEVER_READ, words, unchanged), place=place)]
+    return []
+
+
+def index_names(text: str) -> list[str]:
+    """Return the source of each index in `x[i, j]`."""
+    node = ast.parse(text, mode="eval").body
+    index = node.slice if isinstance(node, ast.Subscript) else ast.Tuple([])
+    return [ast.unparse(e) for e in (index.elts if isinstance(index, ast.Tuple) else [index])]
+
+
+def loops_around(node: Node) -> list[ast.For]:
+    """Return the loops around a line, the outermost first."""
+    tree = ast.parse("".join(linecache.getlines(node.filename)))
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
+    return sorted(loops, key=lambda n: n.lineno)
 
 
 def is_part(j: Judgement, o: Operation, target: Quantity) -> bool:
@@ -271,27 +318,27 @@ def to_blame(
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.target and o.name in ("add", "iadd"):
         return maker_of_zeros(corrections, operations, c.target)
-    if c.operand is None or (c.words.startswith("the factor 1/") and scales(o)):
+    if c.operand is None or (c.is_factor and scales(o)):
         return None
     maker = corrections.maker(operations[0], c.operand)
     maker = maker if maker is not None and maker.slot else corrections.maker(o, c.operand)
     if maker is None or j.line(maker) == j.line(o):
         return None
     hands_over_zeros = bool(maker.slot) and not maker.value.any()
-    return maker if hands_over_zeros or (id(maker) not in confirmed and j.is_gradient_like(maker)) else None
+    return maker if hands_over_zeros or (id(maker) not in confirmed and j.depends[maker.out].any()) else None
 
 
 def maker_of_zeros(
     corrections: Corrections, operations: list[Operation], target: list[Quantity]
 ) -> Operation | None:
     """Return the operation that made one of two terms, if it is zero whenever their sum is wrong."""
-    wrong = [o for o, q in zip(operations, target, strict=True) if not close(o.value, q.gradient)]
+    j, wrong = corrections.j, [o for o, q in zip(operations, target, strict=True) if not close(o.value, q.gradient)]
     for k in range(2):
         makers = [corrections.maker(o, k) for o in wrong]
         maker = makers[0] if wrong and not any(o.given[k].any() for o in wrong) else None
         while maker is not None and maker.moves:
             maker = corrections.maker(maker, 0)
-        if maker is not None and maker.given:
+        if maker is not None and len(j.by_place[maker.node, maker.slot]) >= len(wrong):
             return maker
     return None
 

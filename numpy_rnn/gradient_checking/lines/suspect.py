@@ -198,7 +198,7 @@ def at_place(
         if meant is not None and meant.kind == "total":
             meant = j.quantities.identify(meant.gradient) or meant
         found.append(Found(cost, o, c, meant))
-    if not right and possible and (part := operations[0].part) is not None and np.size(part) < operations[0].value.size:
+    if not right and possible:
         found += spread(j, operations)
     if not right and possible and operations[0].node in j.visible and operations[0].given:
         unknown = [o for o in operations if j.is_unknown(o)]
@@ -212,11 +212,13 @@ def at_place(
 
 
 def spread(j: Judgement, operations: list[Operation]) -> list[Found]:
-    """Return the line that made what `+=` adds, if it has too small a shape."""
-    made = [m for m in j.direct_makers(operations[0]) if m.value.shape == np.shape(operations[0].part)]
-    shapes = f"{np.shape(operations[0].part)}, and is spread over {operations[0].value.shape}"
-    correction = Correction(SPREAD, f"it has shape {shapes}", unchanged)
-    return [Found(SPREAD, m, correction) for m in made if j.line(m) != j.line(operations[0])]
+    """Return the lines that made what `+=` adds, if it has too small a shape."""
+    found = []
+    for o in (o for o in operations if o.part is not None and np.size(o.part) < o.value.size):
+        correction = Correction(SPREAD, f"it has shape {np.shape(o.part)}, and is spread over {o.value.shape}", unchanged)
+        made = [m for m in j.direct_makers(o) if m.value.shape == np.shape(o.part) and j.line(m) != j.line(o)]
+        found += [Found(SPREAD, m, correction) for m in made]
+    return found
 
 
 def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:

@@ -32,7 +32,8 @@ class Corrections:
         found = self._mended(every, list(self._accumulations(every)))
         if all(p.value.ndim == o.value.ndim and len(p.given) == len(o.given) for p in operations):
             other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)] if o.f else []
-            tried = sorted([*changes(self.j, self.values, operations, self._assigned(o)), *other], key=lambda c: c.cost)
+            other += changes(self.j, self.values, operations, self._assigned(o))
+            tried = sorted(other, key=lambda c: c.cost)
             found += self._mended(operations, [*self._targets(operations), *tried[: MOST // len(operations)]])
         return found
 

@@ -84,7 +84,8 @@ class Repair:
     def explained(self, operations: Iterable[Operation]) -> list[str]:
         """Return wrong gradients that other values of these operations could make right, all others as they are."""
         A = self.G[self.row[np.concatenate([o.out.ravel() for o in operations])]]
-        A, names, found = A[A.any(axis=1)], self.ends[self.tried], []
+        A, names = A[A.any(axis=1)], self.ends[self.tried]
+        found: list[str] = []
         for order in (self.wrong[::-1], self.wrong) if len(A) else ():
             together: list[str] = []
             for name in order:

@@ -7,30 +7,21 @@ computes a gradient. The line of least cost is named, and of several the first t
 
 from __future__ import annotations
 
-import ast
-import linecache
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.lines.changes import Correction, listed
+from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.corrections import Corrections, unchanged
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
-from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes, step_count
+from numpy_rnn.gradient_checking.lines.misplaced import STEP_LEFT_OUT, left_out, loop_around, misplaced
+from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
-from numpy_rnn.gradient_checking.lines.rewrite import Node
 from numpy_rnn.gradient_checking.lines.tape import Group, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
-LEFT_OUT = 0.5  # the cost of a loop that leaves out a step
-NEVER_READ = 1.5  # of one that leaves out an index of what it reads
-MISPLACED = 2.3  # of a line that stores the right values in the wrong places
-SPREAD = 2.5  # of one that makes too small an array, which broadcasting spreads
-WRONG_INDEX = 1.5  # of a line that writes them to the wrong elements
-EXCHANGED = 1.0  # of a line that returns the gradients in another order
 MISTAKE = 2.0  # of a line that computes what forward's tape gives with one mistake
 JACOBIAN = 2.1  # of a line for which no change is known: one that computes a derivative of forward,
 SPECIAL = 2.8  # one that could not repair other mistakes,
@@ -97,72 +88,9 @@ def candidates(j: Judgement) -> list[Found]:
             continue  # a line of forward, in the same function
         for c in corrections.of_reading(read) if readers else ():
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
-    found += [*misplaced(j), *wrong_index(j, corrections.values.sizes), *exchanged(j, corrections), *never_read(j)]
+    for m in misplaced(j, corrections.values):
+        found.append(Found(m.cost, m.operation, Correction(m.cost, m.words, unchanged), place=m.place))
     return sorted(found, key=lambda f: (f.cost, f.mistake is not None, j.position[id(f.operation)]))
-
-
-def misplaced(j: Judgement) -> list[Found]:
-    """Return the line that writes the right values to the wrong places, or puts them in the wrong order."""
-    found = []
-    for name, ids in j.trace.finals.items():
-        value, true = j.trace.values[name], j.trace.of_tensor(name, j.quantities.g)
-        made = np.unique(j.made_by[ids])
-        places = {j.trace.backward[k].node for k in made if k >= 0}
-        if value.shape != true.shape or len(places) != 1 or close(value, true):
-            continue
-        for axis in (a for a, n in enumerate(true.shape) if n > 2):
-            rows, right = (list(np.moveaxis(a, axis, 0)) for a in (value, true))
-            if sum(any(row.any() and close(row, r) for r in right) for row in rows) >= len(rows) - 1:
-                words = "the values are right, but in the wrong places: the order of the steps, or an index"
-                last = j.trace.backward[made[-1]]
-                while last.passes and j.read_by[j.position[id(last)]]:
-                    last = j.trace.backward[j.read_by[j.position[id(last)]][-1]]
-                found.append(Found(MISPLACED, last, Correction(MISPLACED, words, unchanged)))
-                break
-    return found
-
-
-def wrong_index(j: Judgement, sizes: list[int]) -> list[Found]:
-    """Return the line that writes the right values to the wrong elements of what is a gradient, or n times one."""
-    found = []
-    for o in j.trace.backward:
-        if o.where is None or o.before is None or o.before.shape != o.value.shape or not j.repair.possible([o]):
-            continue
-        written = np.zeros_like(o.value)
-        written[o.where[1]] = o.value[o.where[1]] - o.before[o.where[1]]
-        for q in (q for q in j.quantities.all if q.kind == "total" and q.gradient.shape == o.value.shape):
-            for n in (1, *sizes):
-                wanted = n * q.gradient - (o.value - written)
-                if close(np.sort(wanted, axis=None), np.sort(written, axis=None)) and not close(wanted, written):
-                    words = "the values are right, but they belong to other elements of the array: the index is wrong"
-                    found.append(Found(WRONG_INDEX, o, Correction(WRONG_INDEX, words, unchanged)))
-    return found
-
-
-def exchanged(j: Judgement, corrections: Corrections) -> list[Found]:
-    """Return the line that hands over the right gradients in the wrong order."""
-    true = {name: j.trace.of_tensor(name, j.quantities.g) for name in j.trace.finals}
-    takes: dict[str, str] = {}  # the tensor whose gradient a tensor gets
-    for name in true:
-        value = j.trace.values[name]
-        if value.shape != true[name].shape or not close(value, true[name]):
-            same = [n for n, t in true.items() if n != name and t.shape == value.shape and close(value, t)]
-            if not same:
-                return []
-            takes[name] = same[0]
-    found = []
-    for name, owner in list(takes.items())[:1]:
-        k = int(j.made_by[j.trace.finals[name]].max(initial=-1))
-        while k >= 0:
-            o = j.trace.backward[k]
-            if o.passes and not o.slot:
-                words = f"the gradients of {name} and {owner} are right, but exchanged"
-                found = [Found(EXCHANGED, o, Correction(EXCHANGED, words, unchanged))]
-                if owner in corrections.values.name(o.inputs[0], o.index):
-                    break
-            read = j.read_by[k]
-            k = read[-1] if read else -1
-    return found
 
 
 def at_place(
@@ -183,23 +111,23 @@ def at_place(
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
     for c in right:
-        o, cost = operations[wrong[0]], c.cost + extra + (returns * 0.5 if c.is_term else RETURNS * (returns or (copies and c.target is not None)))
+        returned = returns or (copies and c.target is not None)
+        o, cost = operations[wrong[0]], c.cost + extra + (returns * 0.5 if c.is_term else RETURNS * returned)
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
             o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
         reads = j.reads_right_values(maker) if maker else reads_right
         if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
             cost -= PART[c.target[0].kind]
-        if reads or (c.is_factor and scales(operations[0])):
-            cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * c.is_factor * scales(operations[0])
+        is_scaled = c.is_factor and scales(operations[0])
+        if reads or is_scaled:
+            cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * is_scaled
         elif not (is_right or c.is_operator):
             cost += READS_WRONG * (2 if c.target else 1)
         meant = target[wrong[0]] if target else None
         if meant is not None and meant.kind == "total":
             meant = j.quantities.identify(meant.gradient) or meant
         found.append(Found(cost, o, c, meant))
-    if not right and possible:
-        found += spread(j, operations)
     if not right and possible and operations[0].node in j.visible and operations[0].given:
         unknown = [o for o in operations if j.is_unknown(o)]
         if not any(uses_gradients):
@@ -211,22 +139,12 @@ def at_place(
     return found
 
 
-def spread(j: Judgement, operations: list[Operation]) -> list[Found]:
-    """Return the lines that made what `+=` adds, if it has too small a shape."""
-    found = []
-    for o in (o for o in operations if o.part is not None and np.size(o.part) < o.value.size):
-        correction = Correction(SPREAD, f"it has shape {np.shape(o.part)}, and is spread over {o.value.shape}", unchanged)
-        made = [m for m in j.direct_makers(o) if m.value.shape == np.shape(o.part) and j.line(m) != j.line(o)]
-        found += [Found(SPREAD, m, correction) for m in made]
-    return found
-
-
 def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
     """Return for each mistake the first operation that computes what it should with the mistake."""
     found = []
     for mistake in wrong_passes:
         if mistake.step is not None:
-            found += left_out(j, mistake)
+            found += [Found(STEP_LEFT_OUT, o, mistake=mistake, place=loop_around(j, o)) for o in left_out(j)][:1]
             continue
         changed: dict[tuple[int, ...], list[Quantity]] = defaultdict(list)
         for q in j.quantities.all:
@@ -257,53 +175,6 @@ def is_right_here(j: Judgement, o: Operation) -> bool:
     return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or j.is_whole(o))
 
 
-def left_out(j: Judgement, mistake: Mistake) -> list[Found]:
-    """Return the loop that leaves out a step: around operations of backward that run once less than forward's."""
-    steps = step_count(j.trace) - 1
-    for (number, _), operations in j.by_place.items():
-        if len(operations) == steps and (loops := loops_around(j.trace.nodes[number])):
-            place = j.trace.nodes[number].filename, loops[-1].lineno
-            return [Found(LEFT_OUT, operations[0], mistake=mistake, place=place)]
-    return []
-
-
-def never_read(j: Judgement) -> list[Found]:
-    """Return the loop that leaves out an index of an array, unless another line reads just that."""
-    arrays = {(j.trace.nodes[e.node].function, j.trace.nodes[e.node].text): e.ids for e in j.trace.backward_events}
-    read: dict[int, list[Array]] = defaultdict(list)
-    for e in j.trace.backward_events:
-        if e.kind == "read" and j.depends[e.ids].any():
-            read[e.node].append(e.ids.ravel())
-    for number, parts in read.items():
-        node = j.trace.nodes[number]
-        ids = arrays.get((node.function, node.text.partition("[")[0]))
-        for axis, name in enumerate(index_names(node.text)[: ids.ndim]) if ids is not None else ():
-            rows = [np.moveaxis(np.isin(ids, np.concatenate(p)), axis, 0) for p in (parts, *read.values())]
-            mine, *others = (r.reshape(len(r), -1).any(axis=1) for r in rows)
-            loops = [loop for loop in loops_around(node) if ast.unparse(loop.target) == name]
-            left = [k for k in np.flatnonzero(~mine).tolist() if all(r.all() for r in others if r[k])]
-            if loops and mine.any() and left:
-                words = f"the loop leaves out an index: `{node.text}` is never read with {name} = {listed(tuple(left))}"
-                operation = next(o for o in j.trace.backward if np.isin(o.columns, parts[0]).any())
-                place = node.filename, loops[-1].lineno
-                return [Found(NEVER_READ, operation, Correction(NEVER_READ, words, unchanged), place=place)]
-    return []
-
-
-def index_names(text: str) -> list[str]:
-    """Return the source of each index in `x[i, j]`."""
-    node = ast.parse(text, mode="eval").body
-    index = node.slice if isinstance(node, ast.Subscript) else ast.Tuple([])
-    return [ast.unparse(e) for e in (index.elts if isinstance(index, ast.Tuple) else [index])]
-
-
-def loops_around(node: Node) -> list[ast.For]:
-    """Return the loops around a line, the outermost first."""
-    tree = ast.parse("".join(linecache.getlines(node.filename)))
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
-    return sorted(loops, key=lambda n: n.lineno)
-
-
 def is_part(j: Judgement, o: Operation, target: Quantity) -> bool:
     """Whether an operation computes a gradient that lacks some of the uses of a variable that the target has."""
     parts = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.kind != "total"]
@@ -330,9 +201,7 @@ def to_blame(
     return maker if hands_over_zeros or (id(maker) not in confirmed and j.depends[maker.out].any()) else None
 
 
-def maker_of_zeros(
-    corrections: Corrections, operations: list[Operation], target: list[Quantity]
-) -> Operation | None:
+def maker_of_zeros(corrections: Corrections, operations: list[Operation], target: list[Quantity]) -> Operation | None:
     """Return the operation that made one of two terms, if it is zero whenever their sum is wrong."""
     j, wrong = corrections.j, [o for o, q in zip(operations, target, strict=True) if not close(o.value, q.gradient)]
     for k in range(2):

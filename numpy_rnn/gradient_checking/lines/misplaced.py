@@ -144,7 +144,8 @@ def index_left_out(j: Judgement) -> Iterator[Misplaced]:
 
 def index_names(text: str) -> list[str]:
     """Return the source of each index in `x[i, j]`."""
-    node = ast.parse(text, mode="eval").body
+    statement = ast.parse(text).body[0]
+    node = statement.value if isinstance(statement, ast.Expr) else None
     index = node.slice if isinstance(node, ast.Subscript) else ast.Tuple([])
     return [ast.unparse(e) for e in (index.elts if isinstance(index, ast.Tuple) else [index])]
 

@@ -36,6 +36,7 @@ class Correction:
     is_operator: bool = False  # another operator
     is_term: bool = False  # a term more
     is_factor: bool = False  # a number as a factor
+    is_sum: bool = False  # `+=` in place of `=`
     becomes: Quantity | None = None  # what the value is with the change
     new: Array | None = None  # the operand that belongs there,
     old: Array | None = None  # and the one in its place

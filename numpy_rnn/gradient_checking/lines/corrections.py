@@ -12,6 +12,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.changes import REDUCTIONS, Correction, changes, listed, on_value, plus, subsets
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
+from numpy_rnn.gradient_checking.lines.reach import loops_around
 from numpy_rnn.gradient_checking.lines.replay import Change, Now, Replay
 from numpy_rnn.gradient_checking.lines.series import Values, braced
 from numpy_rnn.gradient_checking.lines.tape import Group, Operation
@@ -32,7 +33,7 @@ class Corrections:
         found = self._mended(every, list(self._accumulations(every)))
         if all(p.value.ndim == o.value.ndim and len(p.given) == len(o.given) for p in operations):
             other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)] if o.f else []
-            other += changes(self.j, self.values, operations, self._assigned(o))
+            other += changes(self.j, self.values, operations, self.j.assigned(o))
             tried = sorted(other, key=lambda c: c.cost)
             found += self._mended(operations, [*self._targets(operations), *tried[: MOST // len(operations)]])
         return found
@@ -56,20 +57,19 @@ class Corrections:
                 lost = before[now.index]
                 return now.value if lost is None else now.value + now.look(lost)
 
-            yield Correction(1, f"{words}was there before", change)
+            yield Correction(1, f"{words}was there before", change, is_sum=True)
         function, times = self.trace.nodes[operations[0].node].function, [o.index for o in operations]
-        name = f"`{braced(self._assigned(operations[0]))}`"
+        name = f"`{braced(self.j.assigned(operations[0]))}`"
         for s in (s for s in self.values.near(function, times) if s.words == name and s.always):
-            yield Correction(1, f"{words}{name} has accumulated before", on_value(plus(s, 1)))
+            yield Correction(1, f"{words}{name} has accumulated before", on_value(plus(s, 1)), is_sum=True)
+        last, node = operations[-1], self.trace.nodes[operations[0].node]
+        if len(operations) > 1 and not any(map(self.j.repair.influences, operations[:-1])) and loops_around(node):
+            others = [(p.value, p.out) for p in operations[:-1]]
 
-    def _assigned(self, o: Operation) -> str:
-        """Return the name that the value of an operation is given on its line."""
-        for e in self.trace.backward_events:
-            if e.kind == "note" and e.position > o.index:
-                node = self.trace.nodes[e.node]
-                is_this = np.array_equal(e.ids, o.out) and node.line == self.trace.nodes[o.node].line
-                return node.text if is_this else ""
-        return ""
+            def add_up(now: Now) -> Any:
+                return now.value + sum(map(now.look, others)) if now.operation is last else now.value
+
+            yield Correction(1, f"{words}the steps before have computed", add_up, is_sum=True)
 
     def _targets(self, operations: list[Operation]) -> Iterator[Correction]:
         """Yield gradients that the operations could be meant to compute."""
@@ -109,7 +109,7 @@ class Corrections:
                 for how, places in (("at the wrong step", shifted), ("in the wrong order", ordered)):
                     pairs = zip(groups, places, strict=True)
                     new = [g.elements[p % len(g.elements)] for g, p in pairs]
-                    tried.append((1.6, f"`{node.text}` is read {how}", new))
+                    tried.append((1.3, f"`{node.text}` is read {how}", new))
         for i, k in itertools.combinations(given, 2):
             if shapes[i] == shapes[k]:
                 names = [f"`{self.values.name(first.items[m][1], groups[-1].position + 1)}`" for m in (i, k)]

@@ -165,13 +165,7 @@ def _orders(j: Judgement) -> Orders:
 
 def _assigned(j: Judgement, o: Operation) -> str:
     """Return the name that the value of an operation is given on its line, or its expression."""
-    text, place = j.trace.nodes[o.node].text, j.line(o)
-    for e in j.trace.backward_events:
-        named = j.trace.nodes[e.node]
-        is_here = e.kind == "note" and e.position > o.index and (named.filename, named.line) == place
-        if is_here and np.array_equal(e.ids, o.out):
-            text = named.text
-            break
+    text = j.assigned(o) or j.trace.nodes[o.node].text
     statement = ast.parse(text).body[0]
     return ast.unparse(statement.target) if isinstance(statement, ast.AugAssign) else text
 

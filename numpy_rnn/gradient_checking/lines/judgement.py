@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,13 @@ import numpy as np
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.quantities import Quantities, Quantity, close
 from numpy_rnn.gradient_checking.lines.repair import Repair
-from numpy_rnn.gradient_checking.lines.tape import Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 from numpy_rnn.gradient_checking.lines.trace import Trace
 
 __all__ = ["Judgement"]
+
+
+PREFIX = re.compile("^(d_?|grad_?|g_|delta_?)(?=.)")
 
 
 class Judgement:
@@ -59,6 +63,12 @@ class Judgement:
             if o.moves:
                 self.passed_on[o.rows[self.passed_on[o.columns]]] = True
         self.visible = self._visible()
+        self.notes: dict[tuple[str, int], list[Event]] = defaultdict(list)
+        for e in (e for e in trace.backward_events if e.kind == "note"):
+            self.notes[trace.nodes[e.node].filename, trace.nodes[e.node].line].append(e)
+        self.by_name: dict[str, list[Quantity]] = defaultdict(list)  # the gradients of what has a name in forward
+        for q in (q for q in self.quantities.all if q.kind == "total" and q.is_named and q.node >= 0):
+            self.by_name[last_name(trace.nodes[q.node].text)].append(q)
         self.copying = {self.line(o) for o in trace.backward}  # lines that only give an array another name or place
         self.copying -= {self.line(o) for o in trace.backward if not o.moves or o.name}
 
@@ -75,6 +85,18 @@ class Judgement:
     def line(self, o: Operation) -> tuple[str, int]:
         node = self.trace.nodes[o.node]
         return node.filename, node.line
+
+    def assigned(self, o: Operation) -> str:
+        """Return the name that the value of an operation is given on its line; empty if it has none."""
+        for e in self.notes[self.line(o)]:
+            if e.position > o.index and np.array_equal(e.ids, o.out):
+                return self.trace.nodes[e.node].text
+        return ""
+
+    def namesakes(self, o: Operation) -> list[Quantity]:
+        """Return the gradients of h if an operation computes what is called dh, d_h or grad_h."""
+        name = PREFIX.sub("", last_name(self.assigned(o)))
+        return [q for q in self.by_name.get(name, ()) if q.gradient.shape == o.value.shape]
 
     def is_gradient_like(self, o: Operation) -> bool:
         """Whether an operation computes with gradients: it depends on one, or it is no value of forward."""
@@ -108,6 +130,8 @@ class Judgement:
             return False
         if what.ids is not None and self.negated[what.ids].all():
             return False  # as likely as not the gradient of z itself, with the wrong sign
+        if (named := self.namesakes(o)) and not any(close(o.value, q.gradient) for q in named):
+            return False  # the gradient of something else than its name says
         if o.slot and o.passes:
             return True
         if o.moves:
@@ -230,3 +254,8 @@ class Judgement:
                 serves[k] = True
                 confirmed.add(id(self.trace.backward[k]))
         return confirmed
+
+
+def last_name(text: str) -> str:
+    """Return `h` for `h`, `self.h` and `h[t]`."""
+    return text.partition("[")[0].rpartition(".")[2].strip()

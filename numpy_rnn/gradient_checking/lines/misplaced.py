@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy_rnn.gradient_checking.lines.changes import listed
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.mistakes import step_count
 from numpy_rnn.gradient_checking.lines.quantities import close
-from numpy_rnn.gradient_checking.lines.rewrite import Node
+from numpy_rnn.gradient_checking.lines.reach import loops_around
 from numpy_rnn.gradient_checking.lines.series import Values
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
@@ -148,13 +147,6 @@ def index_names(text: str) -> list[str]:
     node = statement.value if isinstance(statement, ast.Expr) else None
     index = node.slice if isinstance(node, ast.Subscript) else ast.Tuple([])
     return [ast.unparse(e) for e in (index.elts if isinstance(index, ast.Tuple) else [index])]
-
-
-def loops_around(node: Node) -> list[ast.For]:
-    """Return the loops around a line, the outermost first."""
-    tree = ast.parse("".join(linecache.getlines(node.filename)))
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
-    return sorted(loops, key=lambda n: n.lineno)
 
 
 def too_small(j: Judgement) -> Iterator[Misplaced]:

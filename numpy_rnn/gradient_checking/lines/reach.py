@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import linecache
 import os
 import sys
 import sysconfig
@@ -12,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["reached_functions"]
+from numpy_rnn.gradient_checking.lines.rewrite import Node
+
+__all__ = ["loops_around", "reached_functions"]
 
 CHECKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE = os.path.dirname(CHECKER)
@@ -92,3 +96,10 @@ def is_own(filename: str) -> bool:
     if path.startswith(PACKAGE + os.sep):
         return not path.startswith(CHECKER + os.sep)
     return bool(path) and not any(path.startswith(folder + os.sep) for folder in LIBRARIES if folder)
+
+
+def loops_around(node: Node) -> list[ast.For]:
+    """Return the loops around a line, the outermost first."""
+    tree = ast.parse("".join(linecache.getlines(node.filename)))
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno <= node.line <= (n.end_lineno or 0)]
+    return sorted(loops, key=lambda n: n.lineno)

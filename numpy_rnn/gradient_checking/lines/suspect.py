@@ -27,9 +27,11 @@ JACOBIAN = 2.1  # of a line for which no change is known: one that computes a de
 SPECIAL = 2.8  # one that could not repair other mistakes,
 NOT_FOUND = 3.8  # any other
 RIGHT = 3.0  # more for a line that computes a gradient already
+RIGHT_ARGUMENT = 1.8  # for one that hands over a gradient
 READS_WRONG = 1.0  # more for a line that reads what is no gradient
 RETURNS = 2.5  # more for a line that only returns a value
 SCALES = 0.1  # less for a line that multiplies or divides by a number, if another number is what it takes
+NAMED = 0.5  # less if it then computes dL/dh, and calls it dh
 ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
 CONSISTENT = 0.6  # less if the changed line computes a gradient
 PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # less if it computes a part of the gradient that it should
@@ -103,22 +105,26 @@ def at_place(
     is_right = all(id(o) in confirmed for o in operations)
     suspicious = [o for o in operations if not j.is_whole(o)] or operations
     reads_right = any(j.reads_right_values(o) for o in suspicious if o.value.any() or len(suspicious) == 1)
-    extra = 0.5 if is_right and operations[0].slot else RIGHT * is_right
+    is_argument = operations[0].slot > 0
+    extra = (RIGHT_ARGUMENT if is_argument else RIGHT) * is_right
     returns = all(o.passes and not o.slot for o in operations)
     copies = j.line(operations[0]) in j.copying and not operations[0].slot
-    found = []
+    found, names = [], j.namesakes(operations[0])
     right = corrections.of(operations, every)
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
     for c in right:
         returned = returns or (copies and c.target is not None)
-        o, cost = operations[wrong[0]], c.cost + extra + (returns * 0.5 if c.is_term else RETURNS * returned)
+        o, cost = operations[wrong[0]], c.cost + (returns * 0.5 if c.is_term else RETURNS * returned)
+        cost += 0 if c.is_sum else 0.5 * is_right if is_argument and c.new is not None else extra
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
             o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
         reads = j.reads_right_values(maker) if maker else reads_right
         if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
             cost -= PART[c.target[0].kind]
+        becomes = c.target[wrong[0]] if c.target else c.becomes
+        cost -= NAMED * any(becomes is not None and close(becomes.gradient, q.gradient) for q in names)
         is_scaled = c.is_factor and scales(operations[0])
         if reads or is_scaled:
             cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * is_scaled
@@ -131,10 +137,11 @@ def at_place(
     if not right and possible and operations[0].node in j.visible and operations[0].given:
         unknown = [o for o in operations if j.is_unknown(o)]
         if not any(uses_gradients):
-            unknown = [o for o in operations if not (o.moves and o.where is None) and not j.is_known_value(o.value)]
+            unknown = [o for o in operations if not (o.moves and not o.name) and not j.is_known_value(o.value)]
         if unknown:
             cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
-            cost = cost if any(uses_gradients) else JACOBIAN
+            is_square = unknown[0].value.ndim == 2 and len(set(unknown[0].value.shape)) == 1
+            cost = cost if any(uses_gradients) else JACOBIAN - is_square
             found.append(Found(cost + extra + RETURNS * returns + READS_WRONG * (not reads_right), unknown[0]))
     return found
 
@@ -158,6 +165,7 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
                 or not j.repair.influences(o)
                 or o.node not in j.visible
                 or (o.passes and not o.slot)
+                or (j.line(o) in j.copying and not o.slot and o.where is None)
             ):
                 continue
             every = j.by_place[o.node, o.slot]

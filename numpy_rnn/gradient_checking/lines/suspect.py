@@ -194,8 +194,8 @@ def to_blame(
 ) -> Operation | None:
     """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
     j, o = corrections.j, operations[-1]
-    if c.is_order and o.passes:
-        makers = [j.trace.backward[k] for k in j.read_by[j.position[id(o)]]]
+    if o.passes and not o.slot:  # an array that is returned, and that one other line has written
+        makers = [m for m in j.direct_makers(o) if m.given]
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.target and o.name in ("add", "iadd"):
         return maker_of_zeros(corrections, operations, c.target)

@@ -37,6 +37,7 @@ class Correction:
     is_term: bool = False  # a term more
     is_factor: bool = False  # a number as a factor
     is_sum: bool = False  # `+=` in place of `=`
+    is_part: bool = False  # another part of an array
     becomes: Quantity | None = None  # what the value is with the change
     new: Array | None = None  # the operand that belongs there,
     old: Array | None = None  # and the one in its place
@@ -101,6 +102,11 @@ def of_operand(
     for s in (s for s in every if s.words == f"`{braced(whole)}`" and "[" in values.source(o, k)):
         turn = len(s.shape) == 2 and values.source(o, k).endswith(".T")
         yield Correction(1.5, f"{s.words} belongs in place of {own}", on_operand(k, replaced(s, turn)))
+    for s in (s for s in every if s.is_near and not s.is_turned and len(s.shape) == x.ndim and s.shape != x.shape):
+        if x.size > 1 and np.isin(o.inputs[k], s.items[0][1]).all():
+            for axis, start in ((a, i) for a in range(x.ndim) for i in range(s.shape[a] - x.shape[a] + 1)):
+                words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
+                yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), is_part=True)
     for axes in subsets(x.ndim):
         name = o.name if o.name in REDUCTIONS else "sum"
         words = f"the {name} of {own} over axis {listed(axes)} belongs here"
@@ -165,6 +171,15 @@ def reduced(k: int, name: str, axes: tuple[int, ...], shape: tuple[int, ...]) ->
 
 def replaced(s: Series, turn: bool = False) -> OfValue:
     return lambda now, v: s.at(now).T if turn else s.at(now)
+
+
+def part(s: Series, k: int, axis: int, start: int) -> OfValue:
+    def change(now: Now, v: Array) -> Any:
+        low = np.argwhere(np.isin(s.items[now.index][1], now.operation.inputs[k])).min(axis=0)
+        low[axis] = start
+        return s.at(now)[tuple(slice(i, i + n) for i, n in zip(low, v.shape, strict=True))]
+
+    return change
 
 
 def summed(s: Series, axes: tuple[int, ...]) -> OfValue:

@@ -70,7 +70,7 @@ class Judgement:
         for q in (q for q in self.quantities.all if q.kind == "total" and q.is_named and q.node >= 0):
             self.by_name[last_name(trace.nodes[q.node].text)].append(q)
         self.copying = {self.line(o) for o in trace.backward}  # lines that only give an array another name or place
-        self.copying -= {self.line(o) for o in trace.backward if not o.moves or o.name}
+        self.copying -= {self.line(o) for o in trace.backward if not is_copy(o)}
 
     def of_one_mistake(self) -> Iterator[Judgement]:
         """Yield what can be said without some of the wrong gradients: of as many as one line can explain first."""
@@ -259,3 +259,8 @@ class Judgement:
 def last_name(text: str) -> str:
     """Return `h` for `h`, `self.h` and `h[t]`."""
     return text.partition("[")[0].rpartition(".")[2].strip()
+
+
+def is_copy(o: Operation) -> bool:
+    """Whether an operation gives another name or place to an array as it is."""
+    return o.moves and not o.name and (o.where is not None or np.array_equal(o.given[0], o.value))

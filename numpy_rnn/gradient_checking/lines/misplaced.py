@@ -66,13 +66,16 @@ def wrong_order(j: Judgement) -> Iterator[Misplaced]:
 def wrong_index(j: Judgement, sizes: list[int]) -> Iterator[Misplaced]:
     """Yield the line that writes the right values to the wrong elements of what is a gradient, or n times one."""
     for o in j.trace.backward:
-        if o.where is None or o.before is None or o.before.shape != o.value.shape or not j.repair.possible([o]):
+        if o.where is None or o.before is None or not j.repair.possible([o]):
             continue
-        written = np.zeros_like(o.value)
-        written[o.where[1]] = o.value[o.where[1]] - o.before[o.where[1]]
-        for q in (q for q in j.quantities.all if q.kind == "total" and q.gradient.shape == o.value.shape):
+        array, index = np.array(o.where[0]), o.where[1]
+        is_whole = o.before.shape == o.value.shape == array.shape
+        array = o.value if is_whole else array
+        written = np.zeros_like(array)
+        written[index] = array[index] - o.before[index] if is_whole else array[index]
+        for q in (q for q in j.quantities.all if q.kind == "total" and q.gradient.shape == array.shape):
             for n in (1, *sizes):
-                wanted = n * q.gradient - (o.value - written)
+                wanted = n * q.gradient - (array - written)
                 if close(np.sort(wanted, axis=None), np.sort(written, axis=None)) and not close(wanted, written):
                     words = "the values are right, but they belong to other elements of the array: the index is wrong"
                     yield Misplaced(WRONG_INDEX, words, o)

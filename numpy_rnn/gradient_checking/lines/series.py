@@ -12,6 +12,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.quantities import sizes
 from numpy_rnn.gradient_checking.lines.replay import Item, Now
 from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
@@ -69,9 +70,7 @@ class Values:
             self.families["value", o.node].append((o.value, o.out))
             for k, slope in enumerate(j.slopes(o)):
                 self.families[f"slope {k}", o.node].append((slope, np.zeros(slope.shape, int)))
-        shapes = [o.value.shape for o in self.trace.forward] + list(self.trace.shapes.values())
-        sizes = {n for shape in shapes for n in (*shape, int(np.prod(shape[:2])))}
-        self.sizes = sorted(n for n in sizes if n > 2)[:12]
+        self.sizes = sizes(self.trace)
 
     def at(self, function: str, times: list[int]) -> list[Series]:
         """Return what could be used in a function at these times; equal values once."""

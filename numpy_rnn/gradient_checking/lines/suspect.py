@@ -31,6 +31,7 @@ RIGHT_ARGUMENT = 1.8  # for one that hands over a gradient
 READS_WRONG = 1.0  # more for a line that reads what is no gradient
 RETURNS = 2.5  # more for a line that only returns a value
 SCALES = 0.1  # less for a line that multiplies or divides by a number, if another number is what it takes
+SAME_STEP = 0.4  # less if all paths that it has belong to the same step as those that it lacks
 NAMED = 0.5  # less if it then computes dL/dh, and calls it dh
 ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
 CONSISTENT = 0.6  # less if the changed line computes a gradient
@@ -47,6 +48,7 @@ class Found:
     target: Quantity | None = None
     mistake: Mistake | None = None
     place: tuple[str, int] | None = None  # where, if it is not at the operation
+    is_jacobian: bool = False
 
     def line(self, j: Judgement) -> tuple[str, int]:
         return self.place or j.line(self.operation)
@@ -92,6 +94,8 @@ def candidates(j: Judgement) -> list[Found]:
             found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
     for m in misplaced(j, corrections.values):
         found.append(Found(m.cost, m.operation, Correction(m.cost, m.words, unchanged), place=m.place))
+    if any(f.cost < NOT_FOUND and f.correction and not j.is_gradient_like(f.operation) for f in found):
+        found = [replace(f, cost=f.cost + 1 if f.is_jacobian else f.cost) for f in found]
     return sorted(found, key=lambda f: (f.cost, f.mistake is not None, j.position[id(f.operation)]))
 
 
@@ -114,15 +118,17 @@ def at_place(
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
     for c in right:
-        returned = returns or (copies and c.target is not None)
+        returned = not c.is_part and (returns or (copies and c.target is not None))
         o, cost = operations[wrong[0]], c.cost + (returns * 0.5 if c.is_term else RETURNS * returned)
         cost += 0 if c.is_sum else 0.5 * is_right if is_argument and c.new is not None else extra
         maker = to_blame(corrections, operations, c, confirmed)
         if maker is not None:
             o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
         reads = j.reads_right_values(maker) if maker else reads_right
-        if c.target and any(map(lambda p, t: is_part(j, p, t), operations, c.target)):
-            cost -= PART[c.target[0].kind]
+        if c.target:
+            parts = [(q, t) for o, t in zip(operations, c.target, strict=True) for q in parts_of(j, o, t)]
+            cost -= PART[c.target[0].kind] if parts else 0
+            cost -= SAME_STEP * any(set(q.times[0]) == lost_times(q, t) for q, t in parts)
         becomes = c.target[wrong[0]] if c.target else c.becomes
         cost -= NAMED * any(becomes is not None and close(becomes.gradient, q.gradient) for q in names)
         is_scaled = c.is_factor and scales(operations[0])
@@ -141,8 +147,10 @@ def at_place(
         if unknown:
             cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
             is_square = unknown[0].value.ndim == 2 and len(set(unknown[0].value.shape)) == 1
-            cost = cost if any(uses_gradients) else JACOBIAN - is_square
-            found.append(Found(cost + extra + RETURNS * returns + READS_WRONG * (not reads_right), unknown[0]))
+            is_jacobian = is_square and not any(uses_gradients)
+            cost = cost if any(uses_gradients) else JACOBIAN - is_jacobian
+            cost += extra + RETURNS * returns + READS_WRONG * (not reads_right)
+            found.append(Found(cost, unknown[0], is_jacobian=is_jacobian))
     return found
 
 
@@ -173,9 +181,17 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
             if not all(is_right_here(j, p) for p in telling):
                 elsewhere = any(p is not o and j.is_whole(p) for p in every)
                 cost = MISTAKE + 0.6 * (not j.reads_right_values(o)) + 0.7 * elsewhere
-                found.append(Found(cost, o, None, qs[0], mistake))
+                made = [m for m in j.makers(o) if j.is_gradient_like(m) and can_mend(j, m)]
+                if can_mend(j, o) or not made:
+                    found.append(Found(cost, o, None, qs[0], mistake))
+                else:  # other lines read the same wrong value
+                    found.append(Found(cost, made[-1], None, None, mistake))
                 break
     return found
+
+
+def can_mend(j: Judgement, o: Operation) -> bool:
+    return j.repair.possible([p for p in j.by_place[o.node, o.slot] if j.repair.influences(p)])
 
 
 def is_right_here(j: Judgement, o: Operation) -> bool:
@@ -183,10 +199,15 @@ def is_right_here(j: Judgement, o: Operation) -> bool:
     return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or j.is_whole(o))
 
 
-def is_part(j: Judgement, o: Operation, target: Quantity) -> bool:
-    """Whether an operation computes a gradient that lacks some of the uses of a variable that the target has."""
+def parts_of(j: Judgement, o: Operation, target: Quantity) -> list[Quantity]:
+    """Return what an operation computes, if it lacks some of the uses of a variable that the target has."""
     parts = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.kind != "total"]
-    return any(set(target.missing) < set(q.missing) for q in parts)
+    return [q for q in parts if set(target.missing) < set(q.missing)]
+
+
+def lost_times(part: Quantity, target: Quantity) -> set[int]:
+    """Return when the uses were reached that a part of a gradient lacks."""
+    return {t for node, t in zip(part.missing, part.times[1], strict=True) if node not in target.missing}
 
 
 def to_blame(
@@ -194,18 +215,20 @@ def to_blame(
 ) -> Operation | None:
     """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
     j, o = corrections.j, operations[-1]
-    if o.passes and not o.slot:  # an array that is returned, and that one other line has written
+    if (
+        o.passes and not o.slot and c.operand is None
+    ):  # an array that is returned, and that one other line has written
         makers = [m for m in j.direct_makers(o) if m.given]
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.target and o.name in ("add", "iadd"):
         return maker_of_zeros(corrections, operations, c.target)
-    if c.operand is None or (c.is_factor and scales(o)):
+    if c.operand is None or c.is_part or (c.is_factor and scales(o)):
         return None
     maker = corrections.maker(operations[0], c.operand)
     maker = maker if maker is not None and maker.slot else corrections.maker(o, c.operand)
     if maker is None or j.line(maker) == j.line(o):
         return None
-    hands_over_zeros = bool(maker.slot) and not maker.value.any()
+    hands_over_zeros = (bool(maker.slot) or c.cost <= 1.5) and not maker.value.any()
     return maker if hands_over_zeros or (id(maker) not in confirmed and j.depends[maker.out].any()) else None
 
 

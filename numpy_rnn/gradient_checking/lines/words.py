@@ -29,11 +29,11 @@ def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
         where.append(f"line {node.line}")
     if with_step and (step := step_of(j, whole)) is not None:
         where.append(f"t = {step}")
-    at = f" ({', '.join(where)})" if where else ""
+    at, times = f" ({', '.join(where)})" if where else "", f"{q.scale} " if q.scale != 1 else ""
     if q.kind == "total":
-        return f"dL/d({text}){at}"
+        return f"{times}dL/d({text}){at}"
     through = ", ".join(dict.fromkeys(f"`{shortened(j.trace.nodes[n].text)}`" for n in q.uses))
-    return f"the part of dL/d({text}){at} through {through}"
+    return f"the part of {times}dL/d({text}){at} through {through}"
 
 
 def step_of(j: Judgement, q: Quantity) -> int | None:

@@ -103,7 +103,7 @@ def of_operand(
         turn = len(s.shape) == 2 and values.source(o, k).endswith(".T")
         yield Correction(1.5, f"{s.words} belongs in place of {own}", on_operand(k, replaced(s, turn)))
     for s in (s for s in every if s.is_near and not s.is_turned and len(s.shape) == x.ndim and s.shape != x.shape):
-        if x.size > 1 and np.isin(o.inputs[k], s.items[0][1]).all():
+        if x.size > 1 and o.part is None and np.isin(o.inputs[k], s.items[0][1]).all():
             for axis, start in ((a, i) for a in range(x.ndim) for i in range(s.shape[a] - x.shape[a] + 1)):
                 words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
                 yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), is_part=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ class Judgement:
             self.by_place[o.node, o.slot].append(o)
             self.read_by.append([p for p in np.unique(self.made_by[o.columns]).tolist() if p >= 0])
             self.made_by[o.out] = k
+        self.kinds = {o.node: o.name for o in trace.forward}
         self.negated = np.zeros(trace.count, bool)  # the numbers of -z
         for o in trace.forward:
             self.negated[o.out] = o.name == "neg"
@@ -90,8 +92,16 @@ class Judgement:
         """Return the name that the value of an operation is given on its line; empty if it has none."""
         for e in self.notes[self.line(o)]:
             if e.position > o.index and np.array_equal(e.ids, o.out):
-                return self.trace.nodes[e.node].text
+                statement = ast.parse(self.trace.nodes[e.node].text).body[0]
+                return ast.unparse(statement.target if isinstance(statement, ast.AugAssign) else statement)
         return ""
+
+    def is_continued(self, o: Operation) -> bool:
+        """Whether another line goes on with what an operation computes, under the same name."""
+        position, name = self.position[id(o)], self.assigned(o)
+        after = zip(self.trace.backward[position:], self.read_by[position:], strict=True)
+        readers = (p for p, read in after if position in read and self.line(p) != self.line(o))
+        return bool(name) and any(self.assigned(p) == name for p in readers)
 
     def namesakes(self, o: Operation) -> list[Quantity]:
         """Return the gradients of h if an operation computes what is called dh, d_h or grad_h."""

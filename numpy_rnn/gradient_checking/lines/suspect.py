@@ -32,6 +32,8 @@ READS_WRONG = 1.0  # more for a line that reads what is no gradient
 RETURNS = 2.5  # more for a line that only returns a value
 SCALES = 0.1  # less for a line that multiplies or divides by a number, if another number is what it takes
 SAME_STEP = 0.4  # less if all paths that it has belong to the same step as those that it lacks
+SAME_KIND = 0.1  # less if one of them is the same operation, such as a product with another weight
+CONTINUED = 0.2  # more if another line goes on with the sum
 NAMED = 0.5  # less if it then computes dL/dh, and calls it dh
 ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
 CONSISTENT = 0.6  # less if the changed line computes a gradient
@@ -113,7 +115,7 @@ def at_place(
     extra = (RIGHT_ARGUMENT if is_argument else RIGHT) * is_right
     returns = all(o.passes and not o.slot for o in operations)
     copies = j.line(operations[0]) in j.copying and not operations[0].slot
-    found, names = [], j.namesakes(operations[0])
+    found, names, continued = [], j.namesakes(operations[0]), j.is_continued(operations[-1])
     right = corrections.of(operations, every)
     target = next((c.target for c in right if c.target), None)
     wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
@@ -129,8 +131,11 @@ def at_place(
             parts = [(q, t) for o, t in zip(operations, c.target, strict=True) for q in parts_of(j, o, t)]
             cost -= PART[c.target[0].kind] if parts else 0
             cost -= SAME_STEP * any(set(q.times[0]) == lost_times(q, t) for q, t in parts)
+            cost -= SAME_KIND * any(j.kinds[q.uses[0]] in lost_kinds(j, q, t) for q, t in parts if q.kind == "use")
+            cost += CONTINUED * (bool(parts) and continued)
         becomes = c.target[wrong[0]] if c.target else c.becomes
-        cost -= NAMED * any(becomes is not None and close(becomes.gradient, q.gradient) for q in names)
+        if becomes is not None and not continued:
+            cost -= NAMED * any(close(becomes.gradient, q.gradient) for q in names)
         is_scaled = c.is_factor and scales(operations[0])
         if reads or is_scaled:
             cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * is_scaled
@@ -210,14 +215,16 @@ def lost_times(part: Quantity, target: Quantity) -> set[int]:
     return {t for node, t in zip(part.missing, part.times[1], strict=True) if node not in target.missing}
 
 
+def lost_kinds(j: Judgement, part: Quantity, target: Quantity) -> set[str]:
+    return {j.kinds[node] for node in part.missing if node not in target.missing}
+
+
 def to_blame(
     corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]
 ) -> Operation | None:
     """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
     j, o = corrections.j, operations[-1]
-    if (
-        o.passes and not o.slot and c.operand is None
-    ):  # an array that is returned, and that one other line has written
+    if o.passes and not o.slot and c.operand is None:  # what is returned, and another line has written
         makers = [m for m in j.direct_makers(o) if m.given]
         return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
     if c.target and o.name in ("add", "iadd"):

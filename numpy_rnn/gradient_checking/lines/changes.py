@@ -106,7 +106,7 @@ def of_operand(
         if x.size > 1 and o.part is None and np.isin(o.inputs[k], s.items[0][1]).all():
             for axis, start in ((a, i) for a in range(x.ndim) for i in range(s.shape[a] - x.shape[a] + 1)):
                 words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
-                yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), is_part=True)
+                yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), operand=k, is_part=True)
     for axes in subsets(x.ndim):
         name = o.name if o.name in REDUCTIONS else "sum"
         words = f"the {name} of {own} over axis {listed(axes)} belongs here"

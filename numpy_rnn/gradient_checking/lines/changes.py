@@ -59,8 +59,6 @@ def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterat
         yield Correction(cost, f"{s.words} belongs here", s.at)
         for c, sign in ((cost - 0.3 * s.is_near, 1), (cost - 0.3 * s.is_near + 0.5, -1)) if factors else ():
             yield Correction(c, f"the term {s.words} is missing", on_value(plus(s, sign)), is_term=True)
-    if o.f is None:
-        return
     for i, k in itertools.combinations(range(len(o.given)), 2):
         if np.shape(o.given[i]) == np.shape(o.given[k]):
             yield Correction(1.5, f"`{{{i}}}` and `{{{k}}}` are exchanged", exchanged(i, k))

@@ -13,7 +13,7 @@ from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
 from numpy_rnn.gradient_checking.lines.replay import Change, Now, Replay
 from numpy_rnn.gradient_checking.lines.series import Values, braced
-from numpy_rnn.gradient_checking.lines.tape import Group, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Corrections"]
 
@@ -30,7 +30,7 @@ class Corrections:
         o = operations[0]
         found = self._mended(every, list(self._accumulations(every)))
         if all(p.value.shape == o.value.shape and len(p.given) == len(o.given) for p in operations):
-            other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)] if o.f else []
+            other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)]
             tried = sorted([*changes(self.j, self.values, operations), *other], key=lambda c: c.cost)
             found += self._mended(operations, [*self._targets(operations), *tried[: MOST // len(operations)]])
         return found
@@ -47,7 +47,7 @@ class Corrections:
     def _accumulations(self, operations: list[Operation]) -> Iterator[Correction]:
         """`+=` in place of `=`."""
         words = "`+=` belongs here: `=` overwrites what "
-        before = [(p.before, p.lost) if p.before is not None else None for p in operations]
+        before = [p.overwritten for p in operations]
         if len(operations) > 1 and sum(b is not None for b in before) >= len(before) - 3:
 
             def change(now: Now) -> Any:
@@ -83,7 +83,7 @@ class Corrections:
 
     def _other_axes(self, operations: list[Operation], k: int) -> Iterator[Correction]:
         """Yield other axes for an operand that is a sum: the result need not have the same shape."""
-        made = [m for o in operations if (m := self.maker(o, k)) is not None and m.name in REDUCTIONS and m.f]
+        made = [m for o in operations if (m := self.maker(o, k)) is not None and m.name in REDUCTIONS]
         for axes in subsets(np.ndim(made[0].given[0])) if len(made) == len(operations) else ():
             words = f"the sum `{{{k}}}` should be over axis {listed(axes)}"
             yield Correction(1.5, words, over_other_axes(made, k, axes), operand=k)
@@ -93,7 +93,7 @@ class Corrections:
         made = np.unique(self.j.made_by[o.inputs[k]])
         return self.trace.backward[made[0]] if len(made) == 1 and made[0] >= 0 else None
 
-    def of_reading(self, groups: list[Group]) -> list[Correction]:
+    def of_reading(self, groups: list[Event]) -> list[Correction]:
         """Return what should be read at a place in the source in place of arrays of forward."""
         first, shapes = groups[0], [ids.shape for _, ids in groups[0].items]
         given = [k for k, (_, ids) in enumerate(first.items) if ids.size and self.values.of_forward[ids].all()]

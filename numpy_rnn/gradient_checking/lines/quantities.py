@@ -55,7 +55,7 @@ def factor_of(value: Array, gradient: Array) -> float | None:
 
 class Quantities:
     def __init__(self, trace: Trace) -> None:
-        self.trace, self.g = trace, trace.gradient()
+        self.trace, self.g = trace, trace.g
         self.all: list[Quantity] = []
         self.families: dict[Any, list[Quantity]] = defaultdict(list)
         self._totals()

@@ -6,31 +6,36 @@ shows, and an assignment through a view is seen by all other views. Number 0 is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = ["Leaf", "Shadow"]
+__all__ = ["Item", "Shadow", "owner"]
 
-
-@dataclass
-class Leaf:
-    """An array that was there before anything was computed: its first number, and its values in memory order."""
-
-    first: int
-    values: Array
+Item = tuple[Array, Array]  # values and their numbers
 
 
 class Shadow:
+    """
+    Attributes
+    ----------
+    roots : dict
+        By id: arrays that own their memory, and the numbers of their elements.
+    leaves : list of Item
+        What was in memory before anything was computed.
+    constants : dict of float to int
+        The numbers of upstream gradients that are Python floats.
+    """
+
     def __init__(self) -> None:
         self.count = 1
-        self.roots: dict[int, tuple[Array, Array]] = {}  # id -> the array that owns the memory, its numbers
+        self.roots: dict[int, Item] = {}
         self.scalars: dict[int, tuple[Any, int]] = {}  # id of a number -> the number itself, kept alive, and its own
-        self.leaves: list[Leaf] = []
-        self.constants: dict[float, int] = {}  # upstream gradients that are Python numbers
+        self.leaves: list[Item] = []
+        self.constants: dict[float, int] = {}
 
     def fresh(self, shape: tuple[int, ...]) -> Array:
         size = int(np.prod(shape))
@@ -44,7 +49,7 @@ class Shadow:
         root = owner(a)
         if id(root) not in self.roots:
             numbers = self.fresh((root.size,))
-            self.leaves.append(Leaf(int(numbers[0]) if root.size else 0, in_memory(root).copy()))
+            self.leaves.append((root.ravel(order="K").copy(), numbers.copy()))
             self.roots[id(root)] = root, numbers
         numbers = self.roots[id(root)][1]
         if a.size == 0:
@@ -59,8 +64,25 @@ class Shadow:
         else:
             self.scalars[id(a)] = a, int(numbers)
 
-    def knows(self, a: Array) -> bool:
-        return id(owner(a)) in self.roots
+    def renew(self, a: Any) -> Array:
+        """Give new numbers to the elements of an array, and return them."""
+        numbers = self.fresh(np.shape(a))
+        self.set(a, numbers)
+        return numbers
+
+    def places(self, x: Array, at_first: bool) -> Iterator[Array]:
+        """Yield the numbers of every array, or part of one, that has the values of x, or had them at first."""
+        now = ((root.ravel(order="K"), numbers) for root, numbers in self.roots.values())
+        for memory, numbers in self.leaves if at_first else now:
+            for order in ("C", "F") if x.ndim > 1 else ("C",):
+                flat = x.ravel(order=order)
+                starts = (
+                    np.flatnonzero(memory[: len(memory) - x.size + 1] == flat[0]) if 0 < x.size <= len(memory) else ()
+                )
+                for start in starts[:50]:
+                    here = slice(start, start + x.size)
+                    if np.array_equal(memory[here], flat):
+                        yield numbers[here].reshape(x.shape, order=order)
 
 
 def owner(a: Array) -> Array:
@@ -71,8 +93,3 @@ def owner(a: Array) -> Array:
             break
         a = base
     return a
-
-
-def in_memory(root: Array) -> Array:
-    """Return the elements of an array that owns its memory, in the order of that."""
-    return root.ravel(order="K")

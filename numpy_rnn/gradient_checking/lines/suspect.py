@@ -19,7 +19,7 @@ from numpy_rnn.gradient_checking.lines.corrections import Corrections, unchanged
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes, step_count
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
-from numpy_rnn.gradient_checking.lines.tape import Group, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
@@ -78,7 +78,7 @@ def candidates(j: Judgement) -> list[Found]:
         operations = [o for o in every if j.repair.influences(o)]
         if operations:
             found += at_place(j, corrections, operations, every, confirmed)
-    groups: dict[int, list[Group]] = defaultdict(list)
+    groups: dict[int, list[Event]] = defaultdict(list)
     for g in j.trace.groups:
         groups[g.node].append(g)
     for read in groups.values():

@@ -42,7 +42,9 @@ class Rewriter(ast.NodeTransformer):
         """Build `probe.method(number of the place, *arguments)`."""
         columns = columns_of(self.filename, place)
         self.nodes.append(Node(self.filename, getattr(place, "lineno", 0), text, self.functions[-1], *columns))
-        given: list[Any] = [a if isinstance(a, ast.AST) else ast.Constant(a) for a in (len(self.nodes) - 1, *arguments)]
+        given: list[Any] = [
+            a if isinstance(a, ast.AST) else ast.Constant(a) for a in (len(self.nodes) - 1, *arguments)
+        ]
         call = ast.Call(ast.Attribute(ast.Constant(PROBE), method, ast.Load()), given, list(keywords))
         return ast.copy_location(call, place)
 

@@ -58,7 +58,7 @@ def instrumented(functions: list[FunctionType], probe: Any) -> Iterator[None]:
     originals = [(function, function.__code__) for function in functions]
     try:
         for function, code in originals:
-            same = [c for c in codes if is_version(c, code)]
+            same = [c for c in codes if key(c) == key(code)]
             if len(same) == 1:
                 function.__code__ = with_probe(same[0], probe)
                 probe.codes.add(function.__code__)
@@ -68,10 +68,9 @@ def instrumented(functions: list[FunctionType], probe: Any) -> Iterator[None]:
             function.__code__ = code
 
 
-def is_version(new: CodeType, old: CodeType) -> bool:
-    names = ("co_filename", "co_name", "co_firstlineno", "co_freevars")
-    same = all(getattr(new, name) == getattr(old, name) for name in names)
-    return same and new.co_varnames[: new.co_argcount] == old.co_varnames[: old.co_argcount]
+def key(code: CodeType) -> tuple[Any, ...]:
+    arguments = code.co_varnames[: code.co_argcount]
+    return code.co_filename, code.co_name, code.co_firstlineno, code.co_freevars, arguments
 
 
 def compiled(filename: str, probe: Any) -> list[CodeType]:

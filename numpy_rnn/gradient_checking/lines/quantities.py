@@ -35,8 +35,12 @@ class Quantity:
     ids: Array | None = None  # "total": the numbers of what it is the gradient of
     is_named: bool = False
     is_value: bool = False  # of an operation
-    uses: list[int] = field(default_factory=list)  # "use", "sum": the nodes of the operations
-    missing: list[int] = field(default_factory=list)  # "sum", "use": the nodes of the others
+    operands: tuple[tuple[int, int], ...] = ()  # "use", "sum": the nodes of the operations, which operand it is
+    missing: list[int] = field(default_factory=list)  # the nodes of the others
+
+    @property
+    def uses(self) -> list[int]:
+        return [node for node, _ in self.operands]
 
 
 def close(a: Array, b: Array) -> bool:
@@ -63,19 +67,18 @@ class Quantities:
         The same quantity at all times.
     by_shape : dict
         All gradients of a shape, one per row, and their quantities.
+    names : dict
+        By variable: its gradient under its first name, and its numbers in the order that they have there.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace, self.g = trace, trace.g
-        self.names: dict[
-            bytes, tuple[Quantity, Array]
-        ] = {}  # by variable: its first name, its numbers as they are there
+        self.names: dict[bytes, tuple[Quantity, Array]] = {}
         self.all = [*self._totals(), *self._uses()]
         self.families: dict[tuple[Any, ...], list[Quantity]] = defaultdict(list)
         groups: dict[tuple[int, ...], list[Quantity]] = defaultdict(list)
         for q in self.all:
-            of = tuple(q.uses) if q.uses else (q.node, q.name)
-            self.families[q.kind, *of, q.gradient.shape].append(q)
+            self.families[q.kind, *(q.operands or (q.node, q.name)), q.gradient.shape].append(q)
             groups[q.gradient.shape].append(q)
         self.by_shape = {s: (np.array([q.gradient.ravel() for q in qs]), qs) for s, qs in groups.items()}
 
@@ -105,16 +108,17 @@ class Quantities:
                 if mine.any():
                     low, flow = int(ids.min()), o.values[mine] * self.g[o.rows[mine]]
                     share = np.bincount(o.columns[mine] - low, flow, int(ids.max()) - low + 1)
-                    groups[variable(ids)].append((o, ids, low, share))
+                    groups[variable(ids)].append(((o.node, k), o.time, ids, low, share))
         for key, uses in groups.items():
-            o, ids = uses[0][:2]
-            name, ids = self.names.get(key, (Quantity("total", o.node, o.time, ids), ids))
-            nodes, shares = [o.node for o, *_ in uses], [share[ids - low] for *_, low, share in uses]
+            (node, _), time, ids = uses[0][:3]
+            name, ids = self.names.get(key, (Quantity("total", node, time, ids), ids))
+            shares = [share[ids - low] for *_, low, share in uses]
             for subset in subsets(len(uses)):
                 kind = "use" if len(subset) == 1 else "sum"
                 gradient = np.asarray(sum(shares[k] for k in subset))
                 q = Quantity(kind, name.node, name.time, gradient, key, name.name)
-                q.uses, q.missing = [nodes[k] for k in subset], [n for k, n in enumerate(nodes) if k not in subset]
+                q.operands = tuple(uses[k][0] for k in subset)
+                q.missing = [use[0][0] for k, use in enumerate(uses) if k not in subset]
                 yield q
 
     def identify(self, value: Array) -> Quantity | None:

@@ -32,7 +32,7 @@ class Judgement:
 
     def __init__(self, trace: Trace) -> None:
         self.trace, self.quantities = trace, Quantities(trace)
-        self.repair = Repair(trace, self.quantities.g)
+        self.repair = Repair(trace)
         self.what = {id(o): self.quantities.identify(o.value) for o in trace.backward}
         self.position = {id(o): k for k, o in enumerate(trace.backward)}
         self.families = list(self.quantities.families.values())
@@ -43,6 +43,7 @@ class Judgement:
             self.by_place[o.node, o.slot].append(o)
             self.read_by.append([p for p in np.unique(self.made_by[o.columns]).tolist() if p >= 0])
             self.made_by[o.out] = k
+        self.ends = {k for k in np.unique(self.made_by[self.repair.ids]).tolist() if k >= 0}  # make gradients
         self.known_values = self._known_values()
         self.has_upstream = bool(trace.upstream)
         self.depends, self.passed_on = np.zeros((2, trace.count), bool)
@@ -106,13 +107,11 @@ class Judgement:
 
     def _visible(self) -> set[int]:
         """Return the places whose values are read by another line, or are gradients."""
-        nodes = self.trace.nodes
-        visible = {self.trace.backward[k].node for k in np.unique(self.made_by[self.repair.ids]) if k >= 0}
-        for o, read in zip(self.trace.backward, self.read_by, strict=True):
-            for maker in (self.trace.backward[k].node for k in read):
-                if (nodes[maker].filename, nodes[maker].line) != self.line(o):
-                    visible.add(maker)
-        return visible
+        backward = self.trace.backward
+        pairs = ((backward[k], o) for o, read in zip(backward, self.read_by, strict=True) for k in read)
+        return {backward[k].node for k in self.ends} | {
+            maker.node for maker, o in pairs if self.line(maker) != self.line(o)
+        }
 
     def _known_values(self) -> dict[tuple[int, ...], Array]:
         """Return the values of forward, and the slopes of its elementwise operations, by shape."""
@@ -191,14 +190,11 @@ class Judgement:
             telling = [o for o in operations if self.reads_right_values(o)]
             if any(map(self.is_whole, telling)) and all(self.is_whole(o) or not o.value.any() for o in telling):
                 confirmed |= {id(o) for o in operations}
-        readers: dict[int, list[int]] = defaultdict(list)
-        for k, made in enumerate(self.read_by):
-            for maker in made:
-                readers[maker].append(k)
-        serves = [self.is_whole(o) and o.node in self.visible for o in self.trace.backward]
-        ends = set(np.unique(self.made_by[self.repair.ids]).tolist())
-        for k in range(len(serves) - 1, -1, -1):
-            if readers[k] and k not in ends and all(serves[r] for r in readers[k]):
-                serves[k] = True
-                confirmed.add(id(self.trace.backward[k]))
+        is_read, serves = np.zeros(len(self.read_by), bool), np.ones(len(self.read_by), bool)
+        for k, o in reversed([*enumerate(self.trace.backward)]):
+            if is_read[k] and serves[k] and k not in self.ends:
+                confirmed.add(id(o))
+            elif not (self.is_whole(o) and o.node in self.visible):
+                serves[self.read_by[k]] = False
+            is_read[self.read_by[k]] = True
         return confirmed

@@ -7,6 +7,7 @@ function's own. Nothing is imported again, and the original code is restored in 
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import gc
 import linecache
@@ -60,10 +61,12 @@ def instrumented(functions: list[FunctionType], probe: Any) -> Iterator[None]:
         for function, code in originals:
             same = [c for c in codes if key(c) == key(code)]
             if len(same) == 1:
-                function.__code__ = with_probe(same[0], probe)
-                probe.codes.add(function.__code__)
+                function.__code__ = same[0]
+                probe.codes.add(same[0])
+        vars(builtins)[PROBE] = probe
         yield
     finally:
+        vars(builtins).pop(PROBE, None)
         for function, code in originals:
             function.__code__ = code
 
@@ -86,14 +89,3 @@ def compiled(filename: str, probe: Any) -> list[CodeType]:
         found += inner
         waiting += inner
     return found
-
-
-def with_probe(code: CodeType, probe: Any) -> CodeType:
-    """Return the code with the probe in place of the constant that stands for it."""
-
-    def put(constant: Any) -> Any:
-        if isinstance(constant, CodeType):
-            return with_probe(constant, probe)
-        return probe if isinstance(constant, str) and constant == PROBE else constant
-
-    return code.replace(co_consts=tuple(map(put, code.co_consts)))

@@ -17,7 +17,7 @@ from typing import Any
 
 __all__ = ["PROBE", "Node", "Rewriter"]
 
-PROBE = "\0probe"  # a constant in the rewritten code, in whose place the probe is put
+PROBE = "<probe>"  # a name that no code of the user has
 BARE = {"super", "locals", "globals", "vars", "isinstance", "len", "range", "print"}  # calls that stay as they are
 
 
@@ -37,80 +37,78 @@ class Rewriter(ast.NodeTransformer):
     def __init__(self, filename: str, nodes: list[Node]) -> None:
         self.filename, self.nodes = filename, nodes
         self.functions = [""]
+        self.texts: dict[ast.AST, str] = {}  # the source of expressions and statements, before they are rewritten
 
-    def probe(self, method: str, place: ast.AST, text: str, *arguments: Any, keywords: Any = ()) -> ast.Call:
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.expr | ast.Assign | ast.AugAssign | ast.Return):
+            self.texts[node] = ast.unparse(node)
+        return super().visit(node)
+
+    def probe(self, method: str, place: ast.AST, *arguments: Any, keywords: Any = ()) -> ast.Call:
         """Build `probe.method(number of the place, *arguments)`."""
-        columns = columns_of(self.filename, place)
+        columns, text = columns_of(self.filename, place), self.texts.get(place) or ast.unparse(place)
         self.nodes.append(Node(self.filename, getattr(place, "lineno", 0), text, self.functions[-1], *columns))
-        given: list[Any] = [
-            a if isinstance(a, ast.AST) else ast.Constant(a) for a in (len(self.nodes) - 1, *arguments)
-        ]
-        call = ast.Call(ast.Attribute(ast.Constant(PROBE), method, ast.Load()), given, list(keywords))
-        return ast.copy_location(call, place)
+        given = [a if isinstance(a, ast.expr) else ast.Constant(a) for a in (len(self.nodes) - 1, *arguments)]
+        function = ast.Attribute(ast.Name(PROBE, ast.Load()), method, ast.Load())
+        return ast.copy_location(ast.Call(function, given, list(keywords)), place)
 
     def notes(self, kind: str, places: Iterable[ast.AST]) -> list[ast.stmt]:
         """Return statements that note the values of names."""
-        found: list[ast.stmt] = []
-        for place in places:
-            text = place.arg if isinstance(place, ast.arg) else ast.unparse(place)
-            call = self.probe("note", place, text, kind, ast.parse(text, mode="eval").body)
-            found.append(ast.copy_location(ast.Expr(call), call))
-        return found
+        calls = [self.probe("note", place, kind, loaded(place)) for place in places]
+        return [ast.copy_location(ast.Expr(call), call) for call in calls]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.functions.append(node.name)
         first = node.body[0]
         head = [first] if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else []  # docstring
-        notes = self.notes("argument", node.args.args)
+        names = [ast.copy_location(ast.Name(a.arg, ast.Load()), a) for a in node.args.args]
+        notes = self.notes("argument", names)
         self.generic_visit(node)
         node.body = [*head, *notes, *node.body[len(head) :]]
         self.functions.pop()
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        text = ast.unparse(node)
-        return self.probe("op", node, text, name_of(node.op), self.visit(node.left), self.visit(node.right))
+        return self.probe("op", node, name_of(node.op), self.visit(node.left), self.visit(node.right))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        text, operand = ast.unparse(node), self.visit(node.operand)
-        if not isinstance(node.op, ast.USub) or isinstance(operand, ast.Constant):
-            return ast.copy_location(ast.UnaryOp(node.op, operand), node)
-        return self.probe("op", node, text, "negative", operand)
+        self.generic_visit(node)
+        is_negative = isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
+        return self.probe("op", node, "negative", node.operand) if is_negative else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        text = ast.unparse(node)
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in BARE:
             return node
-        return self.probe("call", node, text, node.func, *node.args, keywords=node.keywords)
+        return self.probe("call", node, node.func, *node.args, keywords=node.keywords)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        text, is_chosen = ast.unparse(node), has_item(node.slice)
+        is_chosen = has_item(node.slice)
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Del):
-            node.value = self.probe("at", node, text, is_chosen, node.value)
+            node.value = self.probe("at", node, is_chosen, node.value)
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        text, notes = ast.unparse(node.iter), self.notes("note", stored(node.target))
-        self.generic_visit(node)
-        node.iter, node.body = self.probe("iterate", node.iter, text, node.iter), [*notes, *node.body]
+        notes = self.notes("note", stored(node.target))
+        self.visit_comprehension(node)
+        node.body = [*notes, *node.body]
         return node
 
-    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
-        text = ast.unparse(node.iter)
+    def visit_comprehension(self, node: ast.comprehension | ast.For) -> ast.AST:
+        iterated = node.iter
         self.generic_visit(node)
-        node.iter = self.probe("iterate", node.iter, text, node.iter)
+        self.texts[node.iter] = self.texts[iterated]
+        node.iter = self.probe("iterate", node.iter, node.iter)
         return node
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         if node.value is not None:
-            text = ast.unparse(node)
-            node.value = self.probe("note", node, text, "return", self.bound(node.value, node, text, True))
+            node.value = self.probe("note", node, "return", self.bound(node.value, node, True))
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        node.value = self.bound(node.value, node, ast.unparse(node))
+        node.value = self.bound(node.value, node)
         notes = self.notes("note", [name for target in node.targets for name in stored(target)])
         node.targets = [self.visit(target) for target in node.targets]
         return [node, *notes]
@@ -120,26 +118,29 @@ class Rewriter(ast.NodeTransformer):
             return node
         return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
 
-    def bound(self, value: ast.expr, place: ast.AST, text: str, passes: bool = False) -> ast.expr:
+    def bound(self, value: ast.expr, place: ast.AST, passes: bool = False) -> ast.expr:
         """Rewrite a value that gets a name or is returned. One that is only another name for an array is copied."""
         if isinstance(value, ast.Tuple):
-            value.elts = [self.bound(e, place, text, True) for e in value.elts]
+            value.elts = [self.bound(e, place, True) for e in value.elts]
             return value
         new: ast.expr = self.visit(value)
         is_name = isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
-        return self.probe("alias", place, text, passes, new) if is_name else new
+        return self.probe("alias", place, passes, new) if is_name else new
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
-        text, name, value = ast.unparse(node), name_of(node.op), self.visit(node.value)
-        target = node.target
+        name, value, target = name_of(node.op), self.visit(node.value), node.target
         if isinstance(target, ast.Subscript):
             is_chosen = has_item(target.slice)
             self.generic_visit(target)
-            target.value = self.probe("add_at", node, text, is_chosen, name, target.value)
+            target.value = self.probe("add_at", node, is_chosen, name, target.value)
         else:
-            old = ast.parse(ast.unparse(target), mode="eval").body
-            value = self.probe("add_to", node, text, name, old, value)
+            value = self.probe("add_to", node, name, loaded(target), value)
         return ast.copy_location(ast.Assign([target], value), node)
+
+
+def loaded(target: ast.AST) -> ast.expr:
+    """Return the expression for the value of what is assigned to."""
+    return ast.parse(ast.unparse(target), mode="eval").body
 
 
 def stored(target: ast.AST) -> list[ast.AST]:

@@ -26,6 +26,8 @@ class Judgement:
         The operations of each place in the source, in the order in which they ran.
     read_by : list of list of int
         For each operation the positions of those that made what it reads.
+    visible : set of int
+        The places whose values are read by another line, or are gradients.
     depends, passed_on : arrays of bool
         For each number, whether it depends on the upstream gradient (or a gradient), or is an element of it.
     """
@@ -39,11 +41,15 @@ class Judgement:
         self.by_place: dict[tuple[int, int], list[Operation]] = defaultdict(list)
         self.made_by = np.full(trace.count, -1)  # the position of the operation that made a number
         self.read_by: list[list[int]] = []
+        self.visible: set[int] = set()
         for k, o in enumerate(trace.backward):
             self.by_place[o.node, o.slot].append(o)
             self.read_by.append([p for p in np.unique(self.made_by[o.columns]).tolist() if p >= 0])
+            makers = (trace.backward[p] for p in self.read_by[k])
+            self.visible |= {maker.node for maker in makers if self.line(maker) != self.line(o)}
             self.made_by[o.out] = k
-        self.ends = {k for k in np.unique(self.made_by[self.repair.ids]).tolist() if k >= 0}  # make gradients
+        self.ends = {k for k in np.unique(self.made_by[self.repair.ids]).tolist() if k >= 0}  # these make gradients
+        self.visible |= {trace.backward[k].node for k in self.ends}
         self.known_values = self._known_values()
         self.has_upstream = bool(trace.upstream)
         self.depends, self.passed_on = np.zeros((2, trace.count), bool)
@@ -55,7 +61,6 @@ class Judgement:
                 self.depends[o.out] = True
             if o.moves:
                 self.passed_on[o.rows[self.passed_on[o.columns]]] = True
-        self.visible = self._visible()
 
     def line(self, o: Operation) -> tuple[str, int]:
         node = self.trace.nodes[o.node]
@@ -105,14 +110,6 @@ class Judgement:
             return True
         return o.where is not None and self.quantities.identify(np.array(o.where[0])) is not None
 
-    def _visible(self) -> set[int]:
-        """Return the places whose values are read by another line, or are gradients."""
-        backward = self.trace.backward
-        pairs = ((backward[k], o) for o, read in zip(backward, self.read_by, strict=True) for k in read)
-        return {backward[k].node for k in self.ends} | {
-            maker.node for maker, o in pairs if self.line(maker) != self.line(o)
-        }
-
     def _known_values(self) -> dict[tuple[int, ...], Array]:
         """Return the values of forward, and the slopes of its elementwise operations, by shape."""
         found: dict[tuple[int, ...], list[Array]] = defaultdict(list)
@@ -153,15 +150,13 @@ class Judgement:
 
     def makers(self, o: Operation) -> list[Operation]:
         """Return the operations of other lines that made what an operation, or its line before it, reads."""
-        found, waiting, seen = [], [self.position[id(o)]], {self.position[id(o)]}
+        found, waiting = {}, [self.position[id(o)]]
         while waiting:
             for k in self.read_by[waiting.pop()]:
-                if k not in seen:
-                    seen.add(k)
-                    same_line = self.line(self.trace.backward[k]) == self.line(o)
-                    waiting += [k] * same_line
-                    found += [] if same_line else [self.trace.backward[k]]
-        return found
+                if k not in found:
+                    found[k] = self.trace.backward[k]
+                    waiting += [k] * (self.line(found[k]) == self.line(o))
+        return [maker for maker in found.values() if self.line(maker) != self.line(o)]
 
     def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
         """Yield gradients, at as many times, that the operations of one place could be meant to compute."""

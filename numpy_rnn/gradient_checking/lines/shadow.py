@@ -73,13 +73,10 @@ class Shadow:
     def places(self, x: Array, at_first: bool) -> Iterator[Array]:
         """Yield the numbers of every array, or part of one, that has the values of x, or had them at first."""
         now = ((root.ravel(order="K"), numbers) for root, numbers in self.roots.values())
-        for memory, numbers in self.leaves if at_first else now:
+        for memory, numbers in (self.leaves if at_first else now) if x.size else ():
             for order in ("C", "F") if x.ndim > 1 else ("C",):
                 flat = x.ravel(order=order)
-                starts = (
-                    np.flatnonzero(memory[: len(memory) - x.size + 1] == flat[0]) if 0 < x.size <= len(memory) else ()
-                )
-                for start in starts[:50]:
+                for start in np.flatnonzero(memory[: max(0, len(memory) - x.size + 1)] == flat[0])[:50]:
                     here = slice(start, start + x.size)
                     if np.array_equal(memory[here], flat):
                         yield numbers[here].reshape(x.shape, order=order)

@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.gradient_checking.lines.calls import (
-    FROM_SHAPE,
-    MOVING,
+from numpy_rnn.gradient_checking.lines.local import (
     OPERATORS,
     arrays_in,
     floats_in,
+    how_of,
     is_float,
     is_operation,
     substituted,
 )
-from numpy_rnn.gradient_checking.lines.local import ELEMENTWISE, MOVES
-from numpy_rnn.gradient_checking.lines.shadow import Item, owner
-from numpy_rnn.gradient_checking.lines.tape import Tape
+from numpy_rnn.gradient_checking.lines.tape import Item, Tape, owner
 
 __all__ = ["Probe"]
 
@@ -74,7 +71,7 @@ class Probe:
             if into is not None:
                 np.copyto(into, result, casting="same_kind")
                 result = into
-            how = "" if name == "matmult" else ELEMENTWISE
+            how = "" if name == "matmult" else "elementwise"
             self.record(node, f, operands, {}, values, [result], how, name=f.__name__, adds=adds)
         return result
 
@@ -91,26 +88,25 @@ class Probe:
         inputs = floats_in([given, keywords])
         values = [np.array(x) for x in inputs]
         result = f(*arguments, **keywords)
-        if name in FROM_SHAPE or not any(map(self.has_ids, inputs)):
+        how = how_of(f, name)
+        if how == "constant" or not any(map(self.has_ids, inputs)):
             if self.copies and type(result) is np.ndarray and is_float(result) and not name.startswith("empty"):
                 value = result.copy()
                 self.tape.add(node, lambda _: [value], [], [result])  # zeros may be the wrong value of something
             return result
-        is_ufunc = isinstance(f, np.ufunc)
-        targets = keywords.get("out"), given[f.nin :] if is_ufunc else given[:1] if name in ("copyto", "fill") else ()
-        meant, arrays = set(map(id, floats_in(targets))), [x for x in inputs if isinstance(x, np.ndarray)]
+        positional = given[f.nin :] if isinstance(f, np.ufunc) else given[:1] if name in ("copyto", "fill") else ()
+        meant = set(map(id, floats_in([keywords.get("out"), positional])))
         pairs = zip(inputs, values, strict=True)
         written = [x for x, old in pairs if id(x) in meant or not np.array_equal(x, old, equal_nan=True)]
-        roots = {id(owner(x)) for x in arrays}
+        roots = {id(owner(x)) for x in inputs if isinstance(x, np.ndarray)}
         outputs = [y for y in floats_in(result) if not (isinstance(y, np.ndarray) and id(owner(y)) in roots)]
         if outputs or written:
-            how = MOVES if name in MOVING and not is_ufunc else ELEMENTWISE if is_ufunc and not f.signature else ""
             adds = name == "at" and bound is np.add
             self.record(node, of, given, keywords, values, written or outputs, how, written, name=name, adds=adds)
         return result
 
-    def at(self, node: int, is_chosen: bool, x: Any) -> At:
-        return At(partial(self.item, node, x), partial(self.set_item, node, is_chosen, x))
+    def at(self, node: int, x: Any) -> At:
+        return At(partial(self.item, node, x), partial(self.set_item, node, x))
 
     def item(self, node: int, x: Any, index: Any) -> Any:
         result = x[index]
@@ -119,7 +115,7 @@ class Probe:
             if not isinstance(result, np.ndarray):
                 self.shadow.set(result, self.shadow.ids(x)[index])
             elif not np.may_share_memory(result, x):
-                self.tape.add(node, lambda v: [v[0][index]], [self.tape.item(x)], [result], MOVES)
+                self.tape.add(node, lambda v: [v[0][index]], [self.tape.item(x)], [result], "moves")
             self.events(node, "read", result)
         elif members:
             is_element = isinstance(x, list | tuple) and isinstance(index, int | np.integer)
@@ -129,11 +125,8 @@ class Probe:
             self.events(node, "read", result)
         return result
 
-    def set_item(self, node: int, is_chosen: bool, x: Any, index: Any, value: Any, slot: int = 0) -> None:
-        """Write to a part of an array.
-
-        All of the array counts as new where the index may be the mistake: one that is read from somewhere.
-        """
+    def set_item(self, node: int, x: Any, index: Any, value: Any, slot: int = 0) -> None:
+        """Write to a part of an array. With an array as index, all of the array counts as new."""
         if not is_float(x):
             old = (
                 x[index]
@@ -146,7 +139,7 @@ class Probe:
             self.events(node, "note", value)
             return
         parts = index if isinstance(index, tuple) else (index,)
-        is_whole = is_chosen or any(isinstance(part, np.ndarray | list) for part in parts)
+        is_whole = any(isinstance(part, np.ndarray | list) for part in parts)
         old, ids = self.tape.item(x)
         new, numbers = np.array(value, x.dtype), np.zeros(np.shape(value), int)
         if is_float(value):
@@ -167,20 +160,20 @@ class Probe:
             return [result]
 
         about = {"slot": slot, "where": (x, index), "overwritten": None if slot else overwritten}
-        self.tape.add(node, stored, [(new, numbers)], [view], MOVES, **about)
+        self.tape.add(node, stored, [(new, numbers)], [view], "moves", **about)
         if not is_whole:
             self.events(node, "write", x[index])
 
-    def add_at(self, node: int, is_chosen: bool, name: str, x: Any) -> At:
-        return At(x.__getitem__, partial(self.add_to_item, node, is_chosen, name, x))
+    def add_at(self, node: int, name: str, x: Any) -> At:
+        return At(x.__getitem__, partial(self.add_to_item, node, name, x))
 
-    def add_to_item(self, node: int, is_chosen: bool, name: str, x: Any, index: Any, value: Any) -> None:
+    def add_to_item(self, node: int, name: str, x: Any, index: Any, value: Any) -> None:
         if not is_float(x):
             x[index] = self.add_to(node, name, x[index], value)
         else:
             adds = name == "add" and is_float(value) and self.has_ids(value)
             new = self.op(node, name, self.item(node, x, index), value, adds=adds)
-            self.set_item(node, is_chosen, x, index, new, slot=1)
+            self.set_item(node, x, index, new, slot=1)
 
     def add_to(self, node: int, name: str, x: Any, value: Any) -> Any:
         if isinstance(x, list):
@@ -200,7 +193,7 @@ class Probe:
             if is_here and np.array_equal(last.out, self.shadow.ids(value)):
                 return value
         result = value.copy()
-        self.tape.add(node, lambda v: v, [self.tape.item(value)], [result], MOVES, passes=passes, **about)
+        self.tape.add(node, lambda v: v, [self.tape.item(value)], [result], "moves", passes=passes, **about)
         return result
 
     def events(self, node: int, kind: str, value: Any) -> None:

@@ -89,7 +89,7 @@ def completed_gradients(j: Judgement, operations: list[Operation]) -> tuple[list
     found = []
     for o in last.values():
         write = _write(j, o)
-        if not o.adds and write is None:
+        if not j.trace.nodes[o.node].adds and write is None:
             continue
         value = np.array(write.where[0]) if write else o.value
         is_final = write is None or _is_last_write(write)
@@ -101,7 +101,7 @@ def completed_gradients(j: Judgement, operations: list[Operation]) -> tuple[list
             found.append(max(matches, key=lambda q: (q.name in reached, _rank(j, q))))
         elif o is operations[-1]:
             return [], of_loop
-    return found, of_loop or any(o.adds for o in operations)
+    return found, of_loop or any(j.trace.nodes[o.node].adds for o in operations)
 
 
 def _continues(j: Judgement, o: Operation, operations: list[Operation]) -> bool:

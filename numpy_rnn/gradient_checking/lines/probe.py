@@ -62,7 +62,7 @@ class Probe:
         items = [(v, self.shadow.ids(x).copy()) for v, x in zip(values, inputs, strict=True)]
         self.tape.add(node, evaluate, items, outputs, how, **about)
 
-    def op(self, node: int, name: str, *operands: Any, into: Array | None = None, adds: bool = False) -> Any:
+    def op(self, node: int, name: str, *operands: Any, into: Array | None = None) -> Any:
         f = OPERATORS[name]
         result = f(*operands)
         if is_float(result) and any(map(self.has_ids, floats_in(operands))):
@@ -72,7 +72,7 @@ class Probe:
                 np.copyto(into, result, casting="same_kind")
                 result = into
             how = "" if name == "matmult" else "elementwise"
-            self.record(node, f, operands, {}, values, [result], how, name=f.__name__, adds=adds)
+            self.record(node, f, operands, {}, values, [result], how, name=f.__name__)
         return result
 
     def call(self, node: int, f: Any, /, *arguments: Any, **keywords: Any) -> Any:
@@ -101,8 +101,7 @@ class Probe:
         roots = {id(owner(x)) for x in inputs if isinstance(x, np.ndarray)}
         outputs = [y for y in floats_in(result) if not (isinstance(y, np.ndarray) and id(owner(y)) in roots)]
         if outputs or written:
-            adds = name == "at" and bound is np.add
-            self.record(node, of, given, keywords, values, written or outputs, how, written, name=name, adds=adds)
+            self.record(node, of, given, keywords, values, written or outputs, how, written, name=name)
         return result
 
     def at(self, node: int, x: Any) -> At:
@@ -171,8 +170,7 @@ class Probe:
         if not is_float(x):
             x[index] = self.add_to(node, name, x[index], value)
         else:
-            adds = name == "add" and is_float(value) and self.has_ids(value)
-            new = self.op(node, name, self.item(node, x, index), value, adds=adds)
+            new = self.op(node, name, self.item(node, x, index), value)
             self.set_item(node, x, index, new, slot=1)
 
     def add_to(self, node: int, name: str, x: Any, value: Any) -> Any:
@@ -180,7 +178,7 @@ class Probe:
             x += value
             return x
         is_array = isinstance(x, np.ndarray) and is_float(x)
-        result = self.op(node, name, x, value, into=x if is_array else None, adds=is_array and name == "add")
+        result = self.op(node, name, x, value, into=x if is_array else None)
         self.events(node, "note", [result] if is_float(result) else [])
         return result
 

@@ -32,6 +32,10 @@ class Node:
     start: int = 0  # columns, in characters
     end: int = 0
 
+    @property
+    def adds(self) -> bool:
+        return " += " in self.text or ".add.at(" in self.text
+
 
 class Rewriter(ast.NodeTransformer):
     def __init__(self, filename: str, nodes: list[Node]) -> None:
@@ -59,12 +63,10 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.functions.append(node.name)
-        first = node.body[0]
-        head = [first] if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else []  # docstring
         names = [ast.copy_location(ast.Name(a.arg, ast.Load()), a) for a in node.args.args]
         notes = self.notes("argument", names)
         self.generic_visit(node)
-        node.body = [*head, *notes, *node.body[len(head) :]]
+        node.body = [*notes, *node.body]
         self.functions.pop()
         return node
 
@@ -73,8 +75,7 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        is_negative = isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
-        return self.probe("op", node, "negative", node.operand) if is_negative else node
+        return self.probe("op", node, "negative", node.operand) if isinstance(node.op, ast.USub) else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -111,11 +112,6 @@ class Rewriter(ast.NodeTransformer):
         notes = self.notes("note", [name for target in node.targets for name in stored(target)])
         node.targets = [self.visit(target) for target in node.targets]
         return [node, *notes]
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        if node.value is None:
-            return node
-        return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
 
     def bound(self, value: ast.expr, place: ast.AST, passes: bool = False) -> ast.expr:
         """Rewrite a value that gets a name or is returned. One that is only another name for an array is copied."""

@@ -48,7 +48,6 @@ class Operation:
     moves: bool = False  # whether it only moves elements: an assignment, a reshape
     passes: bool = False  # whether it only passes an array on: an argument, or what is returned
     slot: int = 0  # which argument is passed on, 1 for the store of `x[i] += ...`
-    adds: bool = False  # whether it is `+=`
     where: Any = None  # the array and the index that an assignment writes to,
     overwritten: Item | None = None  # and what it overwrites
 

@@ -128,10 +128,9 @@ class Judgement:
                 yield slope.reshape(o.out.shape)
 
     def is_known_value(self, value: Array) -> bool:
-        known = self.known_values.get(value.shape)
-        return known is not None and bool(
-            (np.abs(known - value.ravel()).max(axis=1) <= 1e-9 * np.abs(value).max()).any()
-        )
+        known = self.known_values.get(value.shape, np.zeros((0, value.size)))
+        error = np.abs(known - value.ravel()).max(axis=1, initial=0)
+        return bool((error <= 1e-9 * np.abs(value).max(initial=0)).any())
 
     def is_multiple_of_known(self, value: Array) -> bool:
         """Whether a value is a gradient times a value of forward (or divided by one), up to a number."""
@@ -141,11 +140,10 @@ class Judgement:
         with np.errstate(all="ignore"):
             for gradient in np.unique(own[0], axis=0):
                 ratio = value.ravel() / gradient
-                if not np.isfinite(ratio).all() or np.ptp(ratio) <= 1e-9 * np.abs(ratio).max():
-                    continue
-                for factor in (ratio / known, ratio * known):
-                    if (np.ptp(factor, axis=1) <= 1e-8 * np.abs(factor).max(axis=1)).any():
-                        return True
+                factors = np.concatenate([ratio / known, ratio * known])
+                is_number = np.ptp(factors, axis=1) <= 1e-8 * np.abs(factors).max(axis=1)
+                if np.ptp(ratio) > 1e-9 * np.abs(ratio).max() and is_number.any():
+                    return True
         return False
 
     def makers(self, o: Operation) -> list[Operation]:

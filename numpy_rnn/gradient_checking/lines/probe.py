@@ -127,31 +127,26 @@ class Probe:
     def set_item(self, node: int, x: Any, index: Any, value: Any, slot: int = 0) -> None:
         """Write to a part of an array. With an array as index, all of the array counts as new."""
         if not is_float(x):
-            old = (
-                x[index]
-                if isinstance(x, list | dict) and index in (x if isinstance(x, dict) else range(len(x)))
-                else 0
-            )
+            is_there = index in x if isinstance(x, dict) else isinstance(x, list) and index in range(len(x))
+            old = x[index] if is_there else None
             if is_float(old) and is_float(value):
                 value = self.alias(node, False, value, overwritten=self.tape.item(old))
             x[index] = value
             self.events(node, "note", value)
             return
         parts = index if isinstance(index, tuple) else (index,)
-        is_whole = any(isinstance(part, np.ndarray | list) for part in parts)
         old, ids = self.tape.item(x)
-        new, numbers = np.array(value, x.dtype), np.zeros(np.shape(value), int)
-        if is_float(value):
-            numbers = self.shadow.ids(value).copy()
+        new, numbers = self.tape.item(value) if is_float(value) else (np.array(value), np.zeros(np.shape(value), int))
         x[index] = value
-        overwritten: Item = old[index], ids[index]
-        view = x if is_whole else x[index if any(part is ... for part in parts) else (*parts, ...)]
-        if is_whole:
+        if any(isinstance(part, np.ndarray | list) for part in parts):
             here = np.zeros(x.shape, bool)
             here[index] = True
-            overwritten = np.where(here, old, 0), np.where(here, ids, 0)
+            overwritten: Item = np.where(here, old, 0), np.where(here, ids, 0)
             ids[index] = numbers
-            new, numbers = x.copy(), ids
+            view, new, numbers = x, x.copy(), ids
+        else:
+            overwritten = old[index], ids[index]
+            view = x[index if any(part is ... for part in parts) else (*parts, ...)]
 
         def stored(v: list[Any]) -> list[Array]:
             result = np.empty(view.shape, np.asarray(v[0]).dtype)
@@ -160,7 +155,7 @@ class Probe:
 
         about = {"slot": slot, "where": (x, index), "overwritten": None if slot else overwritten}
         self.tape.add(node, stored, [(new, numbers)], [view], "moves", **about)
-        if not is_whole:
+        if view is not x:
             self.events(node, "write", x[index])
 
     def add_at(self, node: int, name: str, x: Any) -> At:

@@ -19,6 +19,7 @@ from numpy_rnn.gradient_checking.lines.local import (
     is_operation,
     substituted,
 )
+from numpy_rnn.gradient_checking.lines.rewrite import Node
 from numpy_rnn.gradient_checking.lines.tape import Item, Tape, owner
 
 __all__ = ["Probe"]
@@ -40,7 +41,7 @@ class At:
 class Probe:
     def __init__(self) -> None:
         self.tape = Tape()
-        self.shadow, self.nodes = self.tape.shadow, self.tape.nodes
+        self.shadow, self.nodes = self.tape.shadow, list[Node]()
         self.codes: set[Any] = set()  # of the instrumented functions
         self.copies = False  # whether an array that gets another name is copied
 

@@ -29,28 +29,27 @@ class Repair:
     ----------
     ids, error : arrays
         Numbers of the elements of all gradients, and true minus returned ones: 0 where forward is not differentiable.
-    tried, wanted : arrays
-        Which of them are equations, and their errors.
+    wanted, names : arrays
+        The errors of those that are equations, and the names of their tensors.
     row : array
         For each number that backward makes or reads its row in G, otherwise -1.
     """
 
     def __init__(self, trace: Trace) -> None:
-        self.trace = trace
         names = [n for n, ids in trace.finals.items() if ids.shape == trace.shapes[n]]
         errors = [(trace.of_tensor(n, trace.g) - trace.values[n]) * ~trace.kinks[n] for n in names]
         self.ids = np.concatenate([np.zeros(0, int), *(trace.finals[n].ravel() for n in names)])
         self.error = np.concatenate([np.zeros(0), *map(np.ravel, errors)])
-        self.ends = np.array([n for n in names for _ in range(trace.finals[n].size)])
         made = [o.out.ravel() for o in trace.backward] + [ids.ravel() for e in trace.groups for _, ids in e.items]
         numbers = np.unique(np.concatenate([*made, self.ids, [0]]))
         self.row = np.full(trace.count, -1)
         self.row[numbers] = np.arange(len(numbers))
         self.size = np.abs(self.error).max(initial=0)
-        self.tried = self._sample(np.random.default_rng(0))
-        self.wanted = self.error[self.tried]
-        self.G = np.zeros((len(numbers), len(self.tried)))
-        np.add.at(self.G, (self.row[self.ids[self.tried]], np.arange(len(self.tried))), 1)
+        tried = self._sample(np.random.default_rng(0))
+        self.wanted = self.error[tried]
+        self.names = np.array([n for n in names for _ in range(trace.finals[n].size)])[tried]
+        self.G = np.zeros((len(numbers), len(tried)))
+        np.add.at(self.G, (self.row[self.ids[tried]], np.arange(len(tried))), 1)
         self.G[0] = 0  # of constants
         for o in reversed(trace.backward):
             self._back(o)
@@ -72,12 +71,16 @@ class Repair:
             flow = o.values[order][kept, None] * self.G[rows[kept]]
             self.G[columns[kept[starts]]] += np.add.reduceat(flow, starts)
 
+    def effect(self, o: Operation) -> Array:
+        """Return the derivatives of the gradients that are equations by the values of an operation."""
+        return np.asarray(self.G[self.row[o.out.ravel()]])
+
     def influences(self, o: Operation) -> bool:
-        return bool(self.G[self.row[o.out.ravel()]].any())
+        return bool(self.effect(o).any())
 
     def reached(self, o: Operation) -> set[str]:
         """Return the tensors whose gradients depend on an operation."""
-        return set(self.ends[self.tried][self.G[self.row[o.out.ravel()]].any(axis=0)])
+        return set(self.names[self.effect(o).any(axis=0)])
 
     def possible(self, operations: Iterable[Operation]) -> bool:
         """Whether (1) has a solution for the values of these operations."""
@@ -90,6 +93,6 @@ class Repair:
 
     def is_special(self, o: Operation) -> bool:
         """Whether it is telling that (1) has a solution: it usually has if there are as many values as equations."""
-        reached = self.G[self.row[o.out.ravel()]].any(axis=0)
+        reached: Array = self.effect(o).any(axis=0)
         wrong = np.abs(self.wanted) > 1e-7 * self.size
         return o.out.size < reached.sum() or (0 < reached.sum() < len(reached) and np.array_equal(reached, wrong))

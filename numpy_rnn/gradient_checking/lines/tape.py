@@ -16,7 +16,6 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.local import Evaluate, derivatives
-from numpy_rnn.gradient_checking.lines.rewrite import Node
 
 __all__ = ["Event", "Item", "Operation", "Shadow", "Tape", "TooLarge", "owner"]
 
@@ -151,7 +150,6 @@ def owner(a: Array) -> Array:
 
 class Tape:
     def __init__(self) -> None:
-        self.nodes: list[Node] = []
         self.shadow = Shadow()
         self.operations: list[Operation] = []
         self.events: list[Event] = []

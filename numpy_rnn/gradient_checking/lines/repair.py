@@ -93,6 +93,6 @@ class Repair:
 
     def is_special(self, o: Operation) -> bool:
         """Whether it is telling that (1) has a solution: it usually has if there are as many values as equations."""
-        reached: Array = self.effect(o).any(axis=0)
+        reached = np.any(self.effect(o), axis=0)
         wrong = np.abs(self.wanted) > 1e-7 * self.size
         return o.out.size < reached.sum() or (0 < reached.sum() < len(reached) and np.array_equal(reached, wrong))

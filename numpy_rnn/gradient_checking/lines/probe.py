@@ -79,8 +79,6 @@ class Probe:
     def call(self, node: int, f: Any, /, *arguments: Any, **keywords: Any) -> Any:
         name, bound = getattr(f, "__name__", ""), getattr(f, "__self__", None)
         if not is_operation(f):
-            if name == "append" and isinstance(bound, list):
-                self.events(node, "append", arguments)
             if self.copies and getattr(getattr(f, "__func__", f), "__code__", None) in self.codes:
                 arguments = tuple(self.alias(node, True, a, slot=k) for k, a in enumerate(arguments, 1))
             return f(*arguments, **keywords)
@@ -128,8 +126,7 @@ class Probe:
     def set_item(self, node: int, x: Any, index: Any, value: Any, slot: int = 0) -> None:
         """Write to a part of an array. With an array as index, all of the array counts as new."""
         if not is_float(x):
-            is_there = index in x if isinstance(x, dict) else isinstance(x, list) and index in range(len(x))
-            old = x[index] if is_there else None
+            old = x.get(index) if isinstance(x, dict) else None
             if is_float(old) and is_float(value):
                 value = self.alias(node, False, value, overwritten=self.tape.item(old))
             x[index] = value

@@ -91,7 +91,7 @@ class Quantities:
                 self.names.setdefault(q.variable, (q, ids))
             if leaves and name in trace.values:
                 yield q
-        kinds = ("note", "", "read", "argument", "append", "return")
+        kinds = ("note", "", "read", "argument", "return")
         events = [(e.kind, e.node, e.time, e.ids) for e in trace.forward_events if e.kind in kinds]
         found = []
         for kind, node, time, ids in [*events, *(("", o.node, o.time, o.out) for o in trace.forward)]:

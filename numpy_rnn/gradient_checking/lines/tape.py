@@ -56,7 +56,7 @@ class Event:
     """What is named, passed, returned, stored or read at a place, at one time: an array, or several in a tuple."""
 
     node: int
-    kind: str  # "note", "argument", "return", "append", "write", "read", or "members" of something that is read
+    kind: str  # "note", "argument", "return", "write", "read", or "members" of something that is read
     time: int  # how often this happened before
     position: int  # number of operations before it
     items: list[Item]
@@ -82,8 +82,6 @@ class Shadow:
         By id: arrays that own their memory, and the numbers of their elements.
     leaves : list of Item
         What was in memory before anything was computed.
-    constants : dict of float to int
-        The numbers of upstream gradients that are Python floats.
     """
 
     def __init__(self) -> None:
@@ -91,7 +89,6 @@ class Shadow:
         self.roots: dict[int, Item] = {}
         self.scalars: dict[int, tuple[Any, int]] = {}  # id of a number -> the number itself, kept alive, and its own
         self.leaves: list[Item] = []
-        self.constants: dict[float, int] = {}
 
     def fresh(self, shape: tuple[int, ...]) -> Array:
         size = int(np.prod(shape))
@@ -101,7 +98,7 @@ class Shadow:
     def ids(self, a: Any) -> Array:
         """Return the numbers of the elements of an array, as a view that can be written to; of a scalar, a copy."""
         if not isinstance(a, np.ndarray):
-            return np.array(self.scalars[id(a)][1] if id(a) in self.scalars else self.constants.get(float(a), 0))
+            return np.array(self.scalars[id(a)][1] if id(a) in self.scalars else 0)
         root = owner(a)
         if id(root) not in self.roots:
             numbers = self.fresh((root.size,))

@@ -36,8 +36,6 @@ def follow(experiment: Experiment, tensors: dict[str, TensorReport]) -> Trace:
             outputs = session.forward(copies(experiment.point))
             start = len(probe.tape.operations), len(probe.tape.events)
             probe.copies = copy_names
-            for u in (u for u in experiment.upstream if u.size == 1 and u.item() != 1):
-                probe.shadow.constants[u.item()] = int(probe.shadow.fresh((1,))[0])
             gradients = session.backward([u.copy() for u in experiment.upstream])
         known = {n: t.analytic for n, t in tensors.items() if n in gradients and t.verdict != "SHAPE"}
         if all(a is None or np.array_equal(gradients[n], a) for n, a in known.items()):
@@ -92,7 +90,6 @@ class Trace:
         self.groups = [e for e in events if e.is_choice and e.position >= position]
         arrays = [u for u in experiment.upstream if u.ndim]
         self.upstream = [ids for u in arrays for ids in self.shadow.places(u, at_first=True)]
-        self.upstream += [np.array([n]) for n in self.shadow.constants.values()]
         self.finals = self._finals([n for n in tensors if n in gradients])
         self.count = self.shadow.count
         self.g = np.zeros(self.count)

@@ -167,6 +167,10 @@ class Judgement:
                 yield window[::-1]
                 if n > 1:
                     yield window
+                for calls in (c for c in (2, 3) if n > c and n % c == 0):  # once per direction or layer
+                    parts = [window[i : i + n // calls] for i in range(0, n, n // calls)]
+                    yield [q for part in parts for q in part[::-1]]
+                    yield [q for part in parts[::-1] for q in part]
 
     def confirmed(self) -> set[int]:
         """Return the operations that are right: each time a whole gradient, or of use only for such.

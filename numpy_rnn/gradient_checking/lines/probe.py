@@ -103,8 +103,8 @@ class Probe:
             self.record(node, of, given, keywords, values, written or outputs, how, written, name=name)
         return result
 
-    def at(self, node: int, x: Any) -> At:
-        return At(partial(self.item, node, x), partial(self.set_item, node, x))
+    def at(self, node: int, is_chosen: bool, x: Any) -> At:
+        return At(partial(self.item, node, x), partial(self.set_item, node, is_chosen, x))
 
     def item(self, node: int, x: Any, index: Any) -> Any:
         result = x[index]
@@ -123,10 +123,14 @@ class Probe:
             self.events(node, "read", result)
         return result
 
-    def set_item(self, node: int, x: Any, index: Any, value: Any, slot: int = 0) -> None:
-        """Write to a part of an array. With an array as index, all of the array counts as new."""
+    def set_item(self, node: int, is_chosen: bool, x: Any, index: Any, value: Any, slot: int = 0) -> None:
+        """Write to a part of an array.
+
+        All of the array counts as new if the index is an array, or may be the mistake: it is read from somewhere.
+        """
         if not is_float(x):
-            old = x.get(index) if isinstance(x, dict) else None
+            is_there = index in x if isinstance(x, dict) else isinstance(x, list) and index in range(len(x))
+            old = x[index] if is_there else None
             if is_float(old) and is_float(value):
                 value = self.alias(node, False, value, overwritten=self.tape.item(old))
             x[index] = value
@@ -136,7 +140,7 @@ class Probe:
         old, ids = self.tape.item(x)
         new, numbers = self.tape.item(value) if is_float(value) else (np.array(value), np.zeros(np.shape(value), int))
         x[index] = value
-        if any(isinstance(part, np.ndarray | list) for part in parts):
+        if is_chosen or any(isinstance(part, np.ndarray | list) for part in parts):
             here = np.zeros(x.shape, bool)
             here[index] = True
             overwritten: Item = np.where(here, old, 0), np.where(here, ids, 0)
@@ -156,15 +160,15 @@ class Probe:
         if view is not x:
             self.events(node, "write", x[index])
 
-    def add_at(self, node: int, name: str, x: Any) -> At:
-        return At(x.__getitem__, partial(self.add_to_item, node, name, x))
+    def add_at(self, node: int, is_chosen: bool, name: str, x: Any) -> At:
+        return At(x.__getitem__, partial(self.add_to_item, node, is_chosen, name, x))
 
-    def add_to_item(self, node: int, name: str, x: Any, index: Any, value: Any) -> None:
+    def add_to_item(self, node: int, is_chosen: bool, name: str, x: Any, index: Any, value: Any) -> None:
         if not is_float(x):
             x[index] = self.add_to(node, name, x[index], value)
         else:
             new = self.op(node, name, self.item(node, x, index), value)
-            self.set_item(node, x, index, new, slot=1)
+            self.set_item(node, is_chosen, x, index, new, slot=1)
 
     def add_to(self, node: int, name: str, x: Any, value: Any) -> Any:
         if isinstance(x, list):

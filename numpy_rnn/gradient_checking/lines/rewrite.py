@@ -3,8 +3,8 @@
 Every operation becomes a call of a method of the probe. Line numbers stay those of the file:
 
     z = x @ W + b           z = probe.op(3, "add", probe.op(2, "matmult", x, W), b); probe.note(4, "note", z)
-    dx[t] = f(dz)           probe.at(7, dx)[t] = probe.call(6, f, dz)
-    dx[t] += dz             probe.add_at(9, "add", dx)[t] = dz
+    dx[t] = f(dz)           probe.at(7, False, dx)[t] = probe.call(6, f, dz)
+    dx[t] += dz             probe.add_at(9, False, "add", dx)[t] = dz
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ class Rewriter(ast.NodeTransformer):
         return self.probe("call", node, node.func, *node.args, keywords=node.keywords)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        is_chosen = has_item(node.slice)
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Del):
-            node.value = self.probe("at", node, node.value)
+            node.value = self.probe("at", node, is_chosen, node.value)
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
@@ -125,8 +126,9 @@ class Rewriter(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         name, value, target = name_of(node.op), self.visit(node.value), node.target
         if isinstance(target, ast.Subscript):
+            is_chosen = has_item(target.slice)
             self.generic_visit(target)
-            target.value = self.probe("add_at", node, name, target.value)
+            target.value = self.probe("add_at", node, is_chosen, name, target.value)
         else:
             value = self.probe("add_to", node, name, loaded(target), value)
         return ast.copy_location(ast.Assign([target], value), node)
@@ -149,6 +151,11 @@ def columns_of(filename: str, place: ast.AST) -> tuple[int, int]:
     source = linecache.getline(filename, line).rstrip().encode()
     end = getattr(place, "end_col_offset", 0) if getattr(place, "end_lineno", 0) == line else len(source)
     return len(source[:start].decode(errors="replace")), len(source[:end].decode(errors="replace"))
+
+
+def has_item(index: ast.AST) -> bool:
+    """Whether an index is itself an element of something, such as `targets[t]`."""
+    return any(isinstance(n, ast.Subscript) for n in ast.walk(index))
 
 
 def name_of(operator: ast.operator) -> str:

@@ -6,7 +6,7 @@ the same numbers faster, and the tests compare both with PyTorch's autograd and 
 Shapes: T time, B batch, E embedding_dim, H hidden_size, V vocab_size. The comment at the end of a line gives the
 shape of its result. `dx` is the gradient of the loss with respect to `x`. Parameters and gradients are dictionaries
 with torch's names: weight_ih_l0 is W_ih of layer 0, and so on. A label such as (R3) refers to an equation in
-docs/backprop.md, which derives them all.
+docs/backprop.md, which derives them all. `textbook_lstm` and `textbook_gru` are the same page for two other cells.
 """
 
 from __future__ import annotations

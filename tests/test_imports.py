@@ -32,6 +32,8 @@ ROOMS = [
     "display",
     "checks",
     "textbook",
+    "textbook_gru",
+    "textbook_lstm",
     "version",
 ]
 

@@ -62,8 +62,6 @@ def changes(j: Judgement, values: Values, operations: list[Operation], name: str
         yield Correction(cost, f"{s.words} belongs here", s.at)
         for c, sign in ((cost - 0.3 * s.is_near, 1), (cost - 0.3 * s.is_near + 0.5, -1)) if factors else ():
             yield Correction(c, f"the term {s.words} is missing", on_value(plus(s, sign)), is_term=True)
-    if o.f is None:
-        return
     for i, k in itertools.combinations(range(len(o.given)), 2):
         if np.shape(o.given[i]) == np.shape(o.given[k]):
             yield Correction(1.5, f"`{{{i}}}` and `{{{k}}}` are exchanged", exchanged(i, k))
@@ -103,7 +101,7 @@ def of_operand(
         turn = len(s.shape) == 2 and values.source(o, k).endswith(".T")
         yield Correction(1.5, f"{s.words} belongs in place of {own}", on_operand(k, replaced(s, turn)))
     for s in (s for s in every if s.is_near and not s.is_turned and len(s.shape) == x.ndim and s.shape != x.shape):
-        if x.size > 1 and o.part is None and np.isin(o.inputs[k], s.items[0][1]).all():
+        if x.size > 1 and not values.trace.nodes[o.node].adds and np.isin(o.inputs[k], s.items[0][1]).all():
             for axis, start in ((a, i) for a in range(x.ndim) for i in range(s.shape[a] - x.shape[a] + 1)):
                 words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
                 yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), operand=k, is_part=True)

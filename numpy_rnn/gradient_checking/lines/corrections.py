@@ -12,10 +12,9 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.changes import REDUCTIONS, Correction, changes, listed, on_value, plus, subsets
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
-from numpy_rnn.gradient_checking.lines.reach import loops_around
 from numpy_rnn.gradient_checking.lines.replay import Change, Now, Replay
 from numpy_rnn.gradient_checking.lines.series import Values, braced
-from numpy_rnn.gradient_checking.lines.tape import Group, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Corrections"]
 
@@ -32,7 +31,7 @@ class Corrections:
         o = operations[0]
         found = self._mended(every, list(self._accumulations(every)))
         if all(p.value.ndim == o.value.ndim and len(p.given) == len(o.given) for p in operations):
-            other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)] if o.f else []
+            other = [c for k in range(len(o.given)) for c in self._other_axes(operations, k)]
             other += changes(self.j, self.values, operations, self.j.assigned(o))
             tried = sorted(other, key=lambda c: c.cost)
             found += self._mended(operations, [*self._targets(operations), *tried[: MOST // len(operations)]])
@@ -50,7 +49,7 @@ class Corrections:
     def _accumulations(self, operations: list[Operation]) -> Iterator[Correction]:
         """`+=` in place of `=`."""
         words = "`+=` belongs here: `=` overwrites what "
-        before = [(p.before, p.lost) if p.before is not None else None for p in operations]
+        before = [p.overwritten if not p.slot else None for p in operations]
         if sum(b is not None for b in before) >= max(1, len(before) - 3):
 
             def change(now: Now) -> Any:
@@ -63,7 +62,7 @@ class Corrections:
         for s in (s for s in self.values.near(function, times) if s.words == name and s.always):
             yield Correction(1, f"{words}{name} has accumulated before", on_value(plus(s, 1)), is_sum=True)
         last, node = operations[-1], self.trace.nodes[operations[0].node]
-        if len(operations) > 1 and not any(map(self.j.repair.influences, operations[:-1])) and loops_around(node):
+        if len(operations) > 1 and not any(map(self.j.repair.influences, operations[:-1])) and node.loops():
             others = [(p.value, p.out) for p in operations[:-1]]
 
             def add_up(now: Now) -> Any:
@@ -85,7 +84,7 @@ class Corrections:
 
     def _other_axes(self, operations: list[Operation], k: int) -> Iterator[Correction]:
         """Yield other axes for an operand that is a sum: the result need not have the same shape."""
-        made = [m for o in operations if (m := self.maker(o, k)) is not None and m.name in REDUCTIONS and m.f]
+        made = [m for o in operations if (m := self.maker(o, k)) is not None and m.name in REDUCTIONS]
         for axes in subsets(np.ndim(made[0].given[0])) if len(made) == len(operations) else ():
             words = f"the sum `{{{k}}}` should be over axis {listed(axes)}"
             yield Correction(1.5, words, over_other_axes(made, k, axes), operand=k)
@@ -95,7 +94,7 @@ class Corrections:
         made = np.unique(self.j.made_by[o.inputs[k]])
         return self.trace.backward[made[0]] if len(made) == 1 and made[0] >= 0 else None
 
-    def of_reading(self, groups: list[Group]) -> list[Correction]:
+    def of_reading(self, groups: list[Event]) -> list[Correction]:
         """Return what should be read at a place in the source in place of arrays of forward."""
         first, shapes = groups[0], [ids.shape for _, ids in groups[0].items]
         given = [k for k, (_, ids) in enumerate(first.items) if ids.size and self.values.of_forward[ids].all()]

@@ -14,7 +14,6 @@ from numpy_rnn.gradient_checking.lines.changes import listed
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.mistakes import step_count
 from numpy_rnn.gradient_checking.lines.quantities import close
-from numpy_rnn.gradient_checking.lines.reach import loops_around
 from numpy_rnn.gradient_checking.lines.series import Values
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
@@ -66,13 +65,14 @@ def wrong_order(j: Judgement) -> Iterator[Misplaced]:
 def wrong_index(j: Judgement, sizes: list[int]) -> Iterator[Misplaced]:
     """Yield the line that writes the right values to the wrong elements of what is a gradient, or n times one."""
     for o in j.trace.backward:
-        if o.where is None or o.before is None or not j.repair.possible([o]):
+        if o.where is None or o.overwritten is None or not j.repair.possible([o]):
             continue
         array, index = np.array(o.where[0]), o.where[1]
-        is_whole = o.before.shape == o.value.shape == array.shape
+        before = o.overwritten[0]
+        is_whole = before.shape == o.value.shape == array.shape
         array = o.value if is_whole else array
         written = np.zeros_like(array)
-        written[index] = array[index] - o.before[index] if is_whole else array[index]
+        written[index] = array[index] - before[index] if is_whole else array[index]
         for q in (q for q in j.quantities.all if q.kind == "total" and q.gradient.shape == array.shape):
             for n in (1, *sizes):
                 wanted = n * q.gradient - (array - written)
@@ -114,7 +114,7 @@ def left_out(j: Judgement) -> Iterator[Operation]:
 
 def loop_around(j: Judgement, o: Operation) -> tuple[str, int] | None:
     node = j.trace.nodes[o.node]
-    loops = loops_around(node)
+    loops = node.loops()
     return (node.filename, loops[-1].lineno) if loops else None
 
 
@@ -134,7 +134,7 @@ def index_left_out(j: Judgement) -> Iterator[Misplaced]:
         for axis, name in enumerate(index_names(node.text)[: ids.ndim]):
             rows = [np.moveaxis(np.isin(ids, np.concatenate(p)), axis, 0) for p in (parts, *read.values())]
             mine, *others = (np.asarray(r.reshape(len(r), -1).any(axis=1)) for r in rows)
-            loops = [loop for loop in loops_around(node) if ast.unparse(loop.target) == name]
+            loops = [loop for loop in node.loops() if ast.unparse(loop.target) == name]
             left = [k for k in np.flatnonzero(~mine).tolist() if all(r.all() for r in others if r[k])]
             if loops and mine.any() and left:
                 missing = listed(tuple(left))
@@ -155,8 +155,9 @@ def index_names(text: str) -> list[str]:
 def too_small(j: Judgement) -> Iterator[Misplaced]:
     """Yield the lines that made what `+=` adds, if it has too small a shape."""
     for o in j.trace.backward:
-        if o.part is not None and np.size(o.part) < o.value.size and j.repair.possible([o]):
-            words = f"it has shape {np.shape(o.part)}, and is spread over {o.value.shape}"
+        part = o.given[-1] if j.trace.nodes[o.node].adds and o.name == "add" else o.value
+        if np.size(part) < o.value.size and j.repair.possible([o]):
+            words = f"it has shape {np.shape(part)}, and is spread over {o.value.shape}"
             for maker in j.direct_makers(o):
-                if maker.value.shape == np.shape(o.part) and j.line(maker) != j.line(o):
+                if maker.value.shape == np.shape(part) and j.line(maker) != j.line(o):
                     yield Misplaced(TOO_SMALL, words, maker)

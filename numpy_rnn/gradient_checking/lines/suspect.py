@@ -18,7 +18,7 @@ from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.misplaced import STEP_LEFT_OUT, left_out, loop_around, misplaced
 from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
-from numpy_rnn.gradient_checking.lines.tape import Group, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
@@ -83,7 +83,7 @@ def candidates(j: Judgement) -> list[Found]:
         operations = [o for o in every if j.repair.influences(o)]
         if operations:
             found += at_place(j, corrections, operations, every, confirmed)
-    groups: dict[int, list[Group]] = defaultdict(list)
+    groups: dict[int, list[Event]] = defaultdict(list)
     for g in j.trace.groups:
         groups[g.node].append(g)
     made = {number: j.line(o) for o in j.trace.forward for number in o.out.ravel().tolist()}

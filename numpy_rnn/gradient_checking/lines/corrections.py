@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,11 +109,6 @@ class Corrections:
                     pairs = zip(groups, places, strict=True)
                     new = [g.elements[p % len(g.elements)] for g, p in pairs]
                     tried.append((1.3, f"`{node.text}` is read {how}", new))
-        for i, k in itertools.combinations(given, 2):
-            if shapes[i] == shapes[k]:
-                names = [f"`{self.values.name(first.items[m][1], groups[-1].position + 1)}`" for m in (i, k)]
-                new = [[{i: v[k], k: v[i]}.get(m, v[m]) for m in range(len(v))] for v in old]
-                tried.append((2.2, f"{names[0]} and {names[1]} are exchanged", new))
         every = self.values.at(node.function, [g.position for g in groups])
         for k in given:
             name = self.values.name(first.items[k][1], groups[-1].position + 1)
@@ -129,6 +124,18 @@ class Corrections:
                 rows = zip(old, s.items, strict=True)
                 new = [[item[0] if m == k else v for m, v in enumerate(values)] for values, item in rows]
                 tried.append((cost + 0.3 * (len(given) > 1), words, new))
+        return self._right(groups, tried)
+
+    def of_exchange(self, first: list[Event], second: list[Event]) -> list[Correction]:
+        """Return whether two names that one line gives to arrays of forward should be exchanged."""
+        pairs = list(zip(first, second, strict=True))
+        if not all(a.ids.shape == b.ids.shape and self.values.of_forward[[a.ids, b.ids]].all() for a, b in pairs):
+            return []
+        groups = [replace(a, items=[*a.items, *b.items]) for a, b in pairs]
+        a, b = (self.trace.nodes[events[0].node].text for events in (first, second))
+        return self._right(groups, [(2.2, f"`{a}` and `{b}` are exchanged", [[b.value, a.value] for a, b in pairs])])
+
+    def _right(self, groups: list[Event], tried: list[tuple[float, str, list[list[Array]]]]) -> list[Correction]:
         right = [tried[k] for k in self.replay.mended_by_reading(groups, [new for _, _, new in tried])]
         return [Correction(cost, words.replace("{{", "{").replace("}}", "}"), unchanged) for cost, words, _ in right]
 

@@ -203,6 +203,8 @@ class Probe:
             self.events(node, kind, value)
         elif is_float(value):
             self.tape.event(node, kind, [value], is_choice=isinstance(value, np.ndarray))
+        elif isinstance(value, int | np.integer | np.ndarray):
+            self.tape.integers.append((node, len(self.tape.operations), np.array(value)))
         return value
 
     def iterate(self, node: int, x: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -83,22 +84,34 @@ def candidates(j: Judgement) -> list[Found]:
         operations = [o for o in every if j.repair.influences(o)]
         if operations:
             found += at_place(j, corrections, operations, every, confirmed)
-    groups: dict[int, list[Event]] = defaultdict(list)
-    for g in j.trace.groups:
-        groups[g.node].append(g)
-    made = {number: j.line(o) for o in j.trace.forward for number in o.out.ravel().tolist()}
-    for read in groups.values():
-        readers = [o for o in j.trace.backward if o.index >= read[0].position]
-        node = j.trace.nodes[read[0].node]
-        if (node.filename, node.line) in {made.get(n) for _, ids in read[0].items for n in ids.ravel()[:1].tolist()}:
-            continue  # a line of forward, in the same function
-        for c in corrections.of_reading(read) if readers else ():
-            found.append(Found(c.cost, readers[0], c, place=(node.filename, node.line)))
+    found += readings(j, corrections)
     for m in misplaced(j, corrections.values):
         found.append(Found(m.cost, m.operation, Correction(m.cost, m.words, unchanged), place=m.place))
     if any(f.cost < NOT_FOUND and f.correction and not j.is_gradient_like(f.operation) for f in found):
         found = [replace(f, cost=f.cost + 1 if f.is_jacobian else f.cost) for f in found]
     return sorted(found, key=lambda f: (f.cost, f.mistake is not None, j.position[id(f.operation)]))
+
+
+def readings(j: Judgement, corrections: Corrections) -> list[Found]:
+    """Return the lines that may read the wrong arrays of forward."""
+    groups: dict[int, list[Event]] = defaultdict(list)
+    for e in j.trace.groups:
+        groups[e.node].append(e)
+    made = {number: j.line(o) for o in j.trace.forward for number in o.out.ravel().tolist()}
+    places: dict[tuple[str, int], list[list[Event]]] = defaultdict(list)
+    for number, read in groups.items():
+        place = j.trace.nodes[number].filename, j.trace.nodes[number].line
+        if place not in {made.get(n) for _, ids in read[0].items for n in ids.ravel()[:1].tolist()}:
+            places[place].append(read)  # otherwise it is a line of forward, in the same function
+    found = []
+    for place, names in places.items():
+        right = [c for read in names for c in corrections.of_reading(read)]
+        single = [read for read in names if len(read[0].items) == 1]
+        pairs = [(a, b) for a, b in combinations(single, 2) if len(a) == len(b)]
+        right += [c for a, b in pairs for c in corrections.of_exchange(a, b)]
+        reader = next((o for o in j.trace.backward if o.index >= names[0][0].position), None)
+        found += [Found(c.cost, reader, c, place=place) for c in right if reader is not None]
+    return found
 
 
 def at_place(

@@ -150,6 +150,7 @@ class Tape:
         self.shadow = Shadow()
         self.operations: list[Operation] = []
         self.events: list[Event] = []
+        self.integers: list[tuple[int, int, Array]] = []  # with a name: where, after how many operations, and what
         self.times: Counter[int | tuple[int, str]] = Counter()
         self.work = 0
 

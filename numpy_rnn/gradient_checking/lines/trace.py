@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
 from numpy_rnn.checks import Array
@@ -49,6 +51,8 @@ class Trace:
     ----------
     forward, backward : list of Operation
     forward_events, backward_events : list of Event
+    integers : list of two dicts
+        By place: the integers and masks that get a name in forward, and in backward.
     groups : list of Event
         What backward reads, and could read wrongly.
     seeds : list of (array, array)
@@ -88,6 +92,9 @@ class Trace:
             [e for e in part if e.kind != "members"] for part in (before, after)
         )
         self.groups = [e for e in events if e.is_choice and e.position >= position]
+        self.integers: list[dict[int, list[Array]]] = [defaultdict(list), defaultdict(list)]
+        for node, when, value in probe.tape.integers:
+            self.integers[when >= position][node].append(value)
         arrays = [u for u in experiment.upstream if u.ndim]
         self.upstream = [ids for u in arrays for ids in self.shadow.places(u, at_first=True)]
         self.finals = self._finals([n for n in tensors if n in gradients])

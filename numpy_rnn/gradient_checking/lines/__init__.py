@@ -14,6 +14,8 @@ replay        carry out the recorded backward again, with one change
 series        the values that could stand in a line
 changes       what may be wrong with an operation: another value or another operand
 corrections   the changes of a line that make every gradient right
+place         what may be wrong at one place in the source, and at what cost
+misplaced     right values in the wrong places
 suspect       the line that the simplest change makes right
 words         gradients and mistakes in words
 explain       the suspect and the lines of a report

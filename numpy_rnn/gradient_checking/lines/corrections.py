@@ -78,7 +78,7 @@ class Corrections:
             return
         nothing = Quantity("total", -1, 0, np.zeros(o.value.shape))  # nothing comes back to the last step
         for start in [[], [nothing]] if len(operations) > 1 and not o.value.any() else [[]]:
-            for window in self.j.targets(operations[len(start) :]):
+            for window in self.j.quantities.targets(operations[len(start) :]):
                 cost = 1.1 if is_zero else COST[window[0].kind]
                 yield Correction(cost, "", gradient_of(start + window), start + window)
 

@@ -15,8 +15,9 @@ from numpy_rnn.gradient_checking.experiment import Experiment
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.lines import Line, Place, Suspect
 from numpy_rnn.gradient_checking.lines.naming import best_named, chosen, completed_gradients, consequences
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
-from numpy_rnn.gradient_checking.lines.suspect import Found, find_suspect
+from numpy_rnn.gradient_checking.lines.suspect import find_suspect
 from numpy_rnn.gradient_checking.lines.tape import Operation, TooLarge
 from numpy_rnn.gradient_checking.lines.trace import CannotFollow, follow
 from numpy_rnn.gradient_checking.lines.words import explanation, name_of, step_of

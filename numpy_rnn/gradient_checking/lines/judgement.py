@@ -43,7 +43,6 @@ class Judgement:
         self.repair = Repair(trace)
         self.what = {id(o): self.quantities.identify(o.value) for o in trace.backward}
         self.position = {id(o): k for k, o in enumerate(trace.backward)}
-        self.families = list(self.quantities.families.values())
         self.by_place: dict[tuple[int, int], list[Operation]] = defaultdict(list)
         self.made_by = np.full(trace.count, -1)  # the position of the operation that made a number
         self.read_by: list[list[int]] = []
@@ -212,27 +211,6 @@ class Judgement:
                     found[k] = self.trace.backward[k]
                     waiting += [k] * (self.line(found[k]) == self.line(o))
         return [maker for maker in found.values() if self.line(maker) != self.line(o)]
-
-    def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
-        """Yield gradients, at as many times, that the operations of one place could be meant to compute."""
-        shapes = [o.value.shape for o in operations]
-        for window in self._windows(len(operations), len(shapes[0])):
-            if [q.gradient.shape for q in window] == shapes:
-                yield window
-
-    def _windows(self, n: int, ndim: int) -> Iterator[list[Quantity]]:
-        for family in self.families:
-            if family[0].gradient.ndim != ndim or len(family) < n:
-                continue
-            for start in range(len(family) - n + 1):
-                window = family[start : start + n]
-                yield window[::-1]
-                if n > 1:
-                    yield window
-                for calls in (c for c in (2, 3) if n > c and n % c == 0):  # once per direction or layer
-                    parts = [window[i : i + n // calls] for i in range(0, n, n // calls)]
-                    yield [q for part in parts for q in part[::-1]]
-                    yield [q for part in parts[::-1] for q in part]
 
     def confirmed(self) -> set[int]:
         """Return the operations that are right: each time a whole gradient, or of use only for such.

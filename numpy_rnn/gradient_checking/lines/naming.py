@@ -14,8 +14,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
-from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
 __all__ = ["best_named", "chosen", "completed_gradients", "consequences", "owner", "plain"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.tape import Operation
 from numpy_rnn.gradient_checking.lines.trace import Trace
 
 __all__ = ["Quantities", "Quantity", "close", "factor_of", "sizes"]
@@ -145,6 +146,27 @@ class Quantities:
                 q.missing = [uses[k][0][0] for k in rest]
                 q.times = [uses[k][1] for k in subset], [uses[k][1] for k in rest]
                 yield q
+
+    def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
+        """Yield gradients, at as many times, that the operations of one place could be meant to compute."""
+        shapes = [o.value.shape for o in operations]
+        for window in self._windows(len(operations), len(shapes[0])):
+            if [q.gradient.shape for q in window] == shapes:
+                yield window
+
+    def _windows(self, n: int, ndim: int) -> Iterator[list[Quantity]]:
+        for family in self.families.values():
+            if family[0].gradient.ndim != ndim or len(family) < n:
+                continue
+            for start in range(len(family) - n + 1):
+                window = family[start : start + n]
+                yield window[::-1]
+                if n > 1:
+                    yield window
+                for calls in (c for c in (2, 3) if n > c and n % c == 0):  # once per direction or layer
+                    parts = [window[i : i + n // calls] for i in range(0, n, n // calls)]
+                    yield [q for part in parts for q in part[::-1]]
+                    yield [q for part in parts[::-1] for q in part]
 
     def identify(self, value: Array) -> Quantity | None:
         """Return the gradient that a value is: a whole one if possible, then one use, then a sum of some."""

@@ -8,53 +8,23 @@ computes a gradient. The line of least cost is named, and of several the first t
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-
-import numpy as np
 
 from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.corrections import Corrections, unchanged
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.misplaced import STEP_LEFT_OUT, left_out, loop_around, misplaced
 from numpy_rnn.gradient_checking.lines.mistakes import Mistake, mistakes
+from numpy_rnn.gradient_checking.lines.place import NOT_FOUND, Found, Place
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close
 from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Found", "candidates", "find_suspect"]
 
-MISTAKE = 2.0  # of a line that computes what forward's tape gives with one mistake
-JACOBIAN = 2.1  # of a line for which no change is known: one that computes a derivative of forward,
-SPECIAL = 2.8  # one that could not repair other mistakes,
-NOT_FOUND = 3.8  # any other
-RIGHT = 3.0  # more for a line that computes a gradient already
-RIGHT_ARGUMENT = 1.8  # for one that hands over a gradient
-READS_WRONG = 1.0  # more for a line that reads what is no gradient
-RETURNS = 2.5  # more for a line that only returns a value
-SCALES = 0.1  # less for a line that multiplies or divides by a number, if another number is what it takes
-SAME_STEP = 0.4  # less if all paths that it has belong to the same step as those that it lacks
-SAME_KIND = 0.1  # less if one of them is the same operation, such as a product with another weight
-CONTINUED = 0.2  # more if another line goes on with the sum
-NAMED = 0.5  # less if it then computes dL/dh, and calls it dh
-ZERO_TERM = 0.3  # less for a line that makes zeros where another line adds a term
-CONSISTENT = 0.6  # less if the changed line computes a gradient
-PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # less if it computes a part of the gradient that it should
-
-
-@dataclass
-class Found:
-    """An operation, what may be wrong with it, and the gradient that it should compute, if these are known."""
-
-    cost: float
-    operation: Operation
-    correction: Correction | None = None
-    target: Quantity | None = None
-    mistake: Mistake | None = None
-    place: tuple[str, int] | None = None  # where, if it is not at the operation
-    is_jacobian: bool = False
-
-    def line(self, j: Judgement) -> tuple[str, int]:
-        return self.place or j.line(self.operation)
+MISTAKE = 2.0  # the cost of a line that computes what forward's tape gives with one mistake
+UNSURE = 0.6  # more if it reads what is no gradient
+ELSEWHERE = 0.7  # more if it computes a gradient at other times
 
 
 def find_suspect(j: Judgement) -> Found | None:
@@ -83,7 +53,7 @@ def candidates(j: Judgement) -> list[Found]:
     for every in j.by_place.values():
         operations = [o for o in every if j.repair.influences(o)]
         if operations:
-            found += at_place(j, corrections, operations, every, confirmed)
+            found += Place(corrections, operations, every, confirmed).found()
     found += readings(j, corrections)
     for m in misplaced(j, corrections.values):
         found.append(Found(m.cost, m.operation, Correction(m.cost, m.words, unchanged), place=m.place))
@@ -114,64 +84,6 @@ def readings(j: Judgement, corrections: Corrections) -> list[Found]:
     return found
 
 
-def at_place(
-    j: Judgement, corrections: Corrections, operations: list[Operation], every: list[Operation], confirmed: set[int]
-) -> list[Found]:
-    """Return what may be wrong with the operations of one place in the source."""
-    possible, uses_gradients = j.repair.possible(operations), [j.is_gradient_like(o) for o in operations]
-    if all(uses_gradients) and not possible:
-        return []
-    is_right = all(id(o) in confirmed for o in operations)
-    suspicious = [o for o in operations if not j.is_whole(o)] or operations
-    reads_right = any(j.reads_right_values(o) for o in suspicious if o.value.any() or len(suspicious) == 1)
-    is_argument = operations[0].slot > 0
-    extra = (RIGHT_ARGUMENT if is_argument else RIGHT) * is_right
-    returns = all(o.passes and not o.slot for o in operations)
-    copies = j.line(operations[0]) in j.copying and not operations[0].slot
-    found, names, continued = [], j.namesakes(operations[0]), j.is_continued(operations[-1])
-    right = corrections.of(operations, every)
-    target = next((c.target for c in right if c.target), None)
-    wrong = [k for k, o in enumerate(operations) if not target or not close(o.value, target[k].gradient)] or [0]
-    for c in right:
-        returned = not c.is_part and (returns or (copies and c.target is not None))
-        o, cost = operations[wrong[0]], c.cost + (returns * 0.5 if c.is_term else RETURNS * returned)
-        cost += 0 if c.is_sum else 0.5 * is_right if is_argument and c.new is not None else extra
-        maker = to_blame(corrections, operations, c, confirmed)
-        if maker is not None:
-            o, cost = maker, c.cost - ZERO_TERM * (c.target is not None)
-        reads = j.reads_right_values(maker) if maker else reads_right
-        if c.target:
-            parts = [(q, t) for o, t in zip(operations, c.target, strict=True) for q in parts_of(j, o, t)]
-            cost -= PART[c.target[0].kind] if parts else 0
-            cost -= SAME_STEP * any(set(q.times[0]) == lost_times(q, t) for q, t in parts)
-            cost -= SAME_KIND * any(j.kinds[q.uses[0]] in lost_kinds(j, q, t) for q, t in parts if q.kind == "use")
-            cost += CONTINUED * (bool(parts) and continued)
-        becomes = c.target[wrong[0]] if c.target else c.becomes
-        if becomes is not None and not continued:
-            cost -= NAMED * any(close(becomes.gradient, q.gradient) for q in names)
-        is_scaled = c.is_factor and scales(operations[0])
-        if reads or is_scaled:
-            cost -= CONSISTENT * (c.becomes is not None and not c.target) + SCALES * is_scaled
-        elif not (is_right or c.is_operator):
-            cost += READS_WRONG * (2 if c.target else 1)
-        meant = target[wrong[0]] if target else None
-        if meant is not None and meant.kind == "total":
-            meant = j.quantities.identify(meant.gradient) or meant
-        found.append(Found(cost, o, c, meant))
-    if not right and possible and operations[0].node in j.visible and operations[0].given:
-        unknown = [o for o in operations if j.is_unknown(o)]
-        if not any(uses_gradients):
-            unknown = [o for o in operations if not (o.moves and not o.name) and not j.is_known_value(o.value)]
-        if unknown:
-            cost = SPECIAL if all(map(j.repair.is_special, operations)) else NOT_FOUND
-            is_square = unknown[0].value.ndim == 2 and len(set(unknown[0].value.shape)) == 1
-            is_jacobian = is_square and not any(uses_gradients)
-            cost = cost if any(uses_gradients) else JACOBIAN - is_jacobian
-            cost += extra + RETURNS * returns + READS_WRONG * (not reads_right)
-            found.append(Found(cost, unknown[0], is_jacobian=is_jacobian))
-    return found
-
-
 def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
     """Return for each mistake the first operation that computes what it should with the mistake."""
     found = []
@@ -198,7 +110,7 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
             telling = [p for p in every if j.reads_right_values(p)] or every
             if not all(is_right_here(j, p) for p in telling):
                 elsewhere = any(p is not o and j.is_whole(p) for p in every)
-                cost = MISTAKE + 0.6 * (not j.reads_right_values(o)) + 0.7 * elsewhere
+                cost = MISTAKE + UNSURE * (not j.reads_right_values(o)) + ELSEWHERE * elsewhere
                 made = [m for m in j.makers(o) if j.is_gradient_like(m) and can_mend(j, m)]
                 if can_mend(j, o) or not made:
                     found.append(Found(cost, o, None, qs[0], mistake))
@@ -215,59 +127,6 @@ def can_mend(j: Judgement, o: Operation) -> bool:
 def is_right_here(j: Judgement, o: Operation) -> bool:
     what = j.what[id(o)]
     return what is not None and what.kind == "total" and (o.slot > 0 or not o.moves or j.is_whole(o))
-
-
-def parts_of(j: Judgement, o: Operation, target: Quantity) -> list[Quantity]:
-    """Return what an operation computes, if it lacks some of the uses of a variable that the target has."""
-    parts = [q for q in j.quantities.matches(o.value) if q.variable == target.variable and q.kind != "total"]
-    return [q for q in parts if set(target.missing) < set(q.missing)]
-
-
-def lost_times(part: Quantity, target: Quantity) -> set[int]:
-    """Return when the uses were reached that a part of a gradient lacks."""
-    return {t for node, t in zip(part.missing, part.times[1], strict=True) if node not in target.missing}
-
-
-def lost_kinds(j: Judgement, part: Quantity, target: Quantity) -> set[str]:
-    return {j.kinds[node] for node in part.missing if node not in target.missing}
-
-
-def to_blame(
-    corrections: Corrections, operations: list[Operation], c: Correction, confirmed: set[int]
-) -> Operation | None:
-    """Return the operation of another line that made what is wrong with an operand, or put its elements in order."""
-    j, o = corrections.j, operations[-1]
-    if o.passes and not o.slot and c.operand is None:  # what is returned, and another line has written
-        makers = [m for m in j.direct_makers(o) if m.given]
-        return makers[0] if makers and all(m.where is not None and m.node == makers[0].node for m in makers) else None
-    if c.target and o.name in ("add", "iadd"):
-        return maker_of_zeros(corrections, operations, c.target)
-    if c.operand is None or c.is_part or (c.is_factor and scales(o)):
-        return None
-    maker = corrections.maker(operations[0], c.operand)
-    maker = maker if maker is not None and maker.slot else corrections.maker(o, c.operand)
-    if maker is None or j.line(maker) == j.line(o):
-        return None
-    hands_over_zeros = (bool(maker.slot) or c.cost <= 1.5) and not maker.value.any()
-    return maker if hands_over_zeros or (id(maker) not in confirmed and j.depends[maker.out].any()) else None
-
-
-def maker_of_zeros(corrections: Corrections, operations: list[Operation], target: list[Quantity]) -> Operation | None:
-    """Return the operation that made one of two terms, if it is zero whenever their sum is wrong."""
-    j, wrong = corrections.j, [o for o, q in zip(operations, target, strict=True) if not close(o.value, q.gradient)]
-    for k in range(2):
-        makers = [corrections.maker(o, k) for o in wrong]
-        maker = makers[0] if wrong and not any(o.given[k].any() for o in wrong) else None
-        while maker is not None and maker.moves:
-            maker = corrections.maker(maker, 0)
-        if maker is not None and len(j.by_place[maker.node, maker.slot]) >= len(wrong):
-            return maker
-    return None
-
-
-def scales(o: Operation) -> bool:
-    """Whether an operation multiplies or divides by a number."""
-    return o.name in ("mul", "truediv", "imul", "itruediv") and any(not np.shape(x) for x in o.given)
 
 
 def of_another_shape(j: Judgement) -> list[Found]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.naming import owner, plain
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
-from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
-
-LARGEST_JACOBIAN = 200  # elements
 
 __all__ = ["explanation", "name_of", "step_of"]
 
@@ -29,11 +25,11 @@ def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
         where.append(f"line {node.line}")
     if with_step and (step := step_of(j, whole)) is not None:
         where.append(f"t = {step}")
-    at = f" ({', '.join(where)})" if where else ""
+    at, times = f" ({', '.join(where)})" if where else "", f"{q.scale} " if q.scale != 1 else ""
     if q.kind == "total":
-        return f"dL/d({text}){at}"
+        return f"{times}dL/d({text}){at}"
     through = ", ".join(dict.fromkeys(f"`{shortened(j.trace.nodes[n].text)}`" for n in q.uses))
-    return f"the part of dL/d({text}){at} through {through}"
+    return f"the part of {times}dL/d({text}){at} through {through}"
 
 
 def step_of(j: Judgement, q: Quantity) -> int | None:
@@ -47,10 +43,11 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
     return q.time + 1 if max(times, default=0) > 0 else None
 
 
-def explanation(j: Judgement, found: Found) -> str:
-    """Say what a line should compute, and what is wrong with it."""
+def explanation(j: Judgement, found: Found, rest: list[str]) -> str:
+    """Say what a line should compute, what is wrong with it, and which gradients are wrong for another reason."""
     words = _explanation(j, found)
-    return f"{words[0].upper()}{words[1:]}."
+    other = f" Another line must be wrong too: this one does not explain the gradient of {' and '.join(rest)}."
+    return f"{words[0].upper()}{words[1:]}.{other if rest else ''}"
 
 
 def _explanation(j: Judgement, found: Found) -> str:
@@ -63,14 +60,14 @@ def _explanation(j: Judgement, found: Found) -> str:
     elif reason:
         why = reason.words + described(j, reason)
     if target is None:
-        nothing = "what it reads is right, and with another value here all gradients would be right"
+        nothing = "what it reads is right, and with another value here every gradient could be right"
         return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
     lost = lost_paths(j, o, target)
     if lost and not found.mistake:
         words += f", but the path through {lost} is missing"
     elif not why:
-        words += what_it_is(j, found) or only_the_diagonal(j, o, target) or uses(j, target)
+        words += what_it_is(j, found)
     return f"{words}; {why}" if why else words
 
 
@@ -95,24 +92,6 @@ def lost_paths(j: Judgement, o: Operation, target: Quantity) -> str:
     )
     paths = [j.trace.nodes[n] for n in sorted(missing)]
     return " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in paths[:3])
-
-
-def only_the_diagonal(j: Judgement, o: Operation, target: Quantity) -> str:
-    """Say that a value is a gradient times the diagonal of the Jacobian, such as p (1 - p) of a softmax."""
-    if target.ids is None or not 1 < o.value.size <= LARGEST_JACOBIAN:
-        return ""
-    for x in o.given:
-        q = j.quantities.identify(x) if x.shape == o.value.shape else None
-        if q is not None and q.ids is not None:
-            g = np.zeros((j.trace.count, x.size))
-            g[q.ids.ravel(), np.arange(x.size)] = 1
-            made = max(k for k, p in enumerate(j.trace.forward) if np.isin(p.out, q.ids).any())
-            for p in reversed(j.trace.forward[: made + 1]):
-                np.add.at(g, p.columns, p.values[:, None] * g[p.rows])
-            diagonal = np.diagonal(g[target.ids.ravel()]).reshape(x.shape)
-            if close(o.value, x * diagonal):
-                return ": only the diagonal of the Jacobian is used; each element depends on others too, by their sum"
-    return ""
 
 
 def overwrites_repeated(o: Operation) -> bool:
@@ -141,8 +120,6 @@ def what_it_is(j: Judgement, found: Found) -> str:
             return ", but the sign is wrong" if factor == -1 else f": it is {factor:.6g} times that"
         if value.ndim == 2 and value.shape[0] == value.shape[1] and close(value.T, target.gradient):
             return ": it is transposed"
-        if (slope := missing_slope(j, value, target.gradient)) is not None:
-            return slope
     what = j.what[id(found.operation)]
     if what is None:
         return ""
@@ -154,49 +131,6 @@ def what_it_is(j: Judgement, found: Found) -> str:
     )
     text = f"; the derivative of `{shortened(j.trace.nodes[after[0].node].text)}` is missing" if is_direct else ""
     return f": it is {name_of(j, what)}{text}"
-
-
-def missing_slope(j: Judgement, value: Array, gradient: Array) -> str | None:
-    """Say which derivative or value of forward is missing, or is there twice, from the ratio of the two."""
-    if value.size < 3:
-        return None
-    for factor, words in factors(j, value.shape):
-        if np.ptp(factor) <= 1e-9 * np.abs(factor).max():
-            continue
-        if close(value * factor, gradient):
-            return f": {words} is missing"
-        if close(value, gradient * factor):
-            return f": {words} is there twice"
-    return None
-
-
-def factors(j: Judgement, shape: tuple[int, ...]) -> Iterator[tuple[Array, str]]:
-    """Yield the factors that backward may need, with their names."""
-    for o in j.trace.forward:
-        node = j.trace.nodes[o.node]
-        for slope in j.slopes(o) if o.value.shape == shape else []:
-            yield slope, f"the derivative of `{shortened(node.text)}` (line {node.line})"
-    for e in j.trace.forward_events:
-        node, v = j.trace.nodes[e.node], e.value
-        if v.shape == shape and e.kind == "note":
-            name, at = node.text, f"(line {node.line})"
-            yield v * (1 - v), f"the derivative `{name} * (1 - {name})` of the sigmoid {at}"
-            yield 1 - v**2, f"the derivative `1 - {name} ** 2` of tanh {at}"
-            yield v, f"the factor `{name}` {at}"
-
-
-def uses(j: Judgement, q: Quantity) -> str:
-    """Say through which operations of forward the loss depends on something."""
-    whole = [p for p in j.quantities.all if p.variable == q.variable and p.kind != "total" and not p.missing]
-    numbers = list(dict.fromkeys(n for p in whole[:1] for n in p.uses))
-    nodes = [j.trace.nodes[n] for n in numbers]
-    if q.kind != "total" or not 0 < len(nodes) <= 4:
-        return ""
-    names = " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in nodes)
-    made = [p for p in j.trace.forward if p.node == numbers[0]]
-    if len(numbers) == 1 and any(np.ptp(slope) for slope in j.slopes(made[0])):
-        return f", with another factor: the derivative of {names}"
-    return f", the gradient through {names}"
 
 
 def shortened(text: str, length: int = 60) -> str:

@@ -79,8 +79,9 @@ def of_operand(
         rest = " and ".join(f"`{{{i}}}`" for i in range(len(o.given)) if i != k)
         yield Correction(1.4, f"{rest} does not belong here", operand_alone(k))
     for cost, words, f in of_value(x.shape, (x.shape, shape), factors, values.sizes):
-        is_factor = "the factor 1/" in words
-        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k, is_factor=is_factor)
+        is_factor, is_here = "the factor 1/" in words, "the factor" in words and not keeps_shape(f, o, x)
+        place = None if is_here else k  # the line that makes the operand could not make one of another shape
+        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=place, is_factor=is_factor)
     for s in (s for s in every if s.is_near and s.shape == x.shape and factors):
         words = f"the term {s.words} is missing, beside {own}"
         yield Correction(2.4, words, on_operand(k, plus(s, 1)), is_term=True)
@@ -136,6 +137,10 @@ def of_value(
             cost = 2 if s.is_near else 2.5
             yield cost, f"the factor {s.words} is missing", times(s)
             yield cost, f"the factor 1 / {s.words} is missing", over(s)
+
+
+def keeps_shape(f: OfValue, o: Operation, x: Array) -> bool:
+    return np.shape(f(Now(0, o, [], x, lambda item: item[0]), x)) == x.shape
 
 
 def on_value(f: OfValue) -> Change:

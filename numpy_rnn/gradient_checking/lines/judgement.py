@@ -202,6 +202,12 @@ class Judgement:
     def direct_makers(self, o: Operation) -> list[Operation]:
         return [self.trace.backward[k] for k in self.read_by[self.position[id(o)]]]
 
+    def source_of_error(self, o: Operation, gradient: Array) -> Operation | None:
+        """Return the operation that made all elements of what o moves that differ from a gradient."""
+        wrong = o.out[np.abs(o.value - gradient) > 1e-7 * np.abs(gradient).max(initial=0)]
+        made = np.unique(self.made_by[o.columns[np.isin(o.rows, wrong)]])
+        return self.trace.backward[made[0]] if len(made) == 1 and made[0] >= 0 else None
+
     def makers(self, o: Operation) -> list[Operation]:
         """Return the operations of other lines that made what an operation, or its line before it, reads."""
         found, waiting = {}, [self.position[id(o)]]

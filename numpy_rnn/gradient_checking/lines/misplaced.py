@@ -26,7 +26,6 @@ INDEX_LEFT_OUT = 1.5  # of a loop that leaves out an index of what it reads
 WRONG_INDEX = 1.5  # of a line that writes to the wrong elements
 WRONG_ORDER = 2.3  # of a line that stores the rows of a gradient in another order
 OTHER_INTEGER = 1.5  # of a line that computes another index or mask than forward does under its name
-OTHER_LOOP = 3.0  # of a loop over other values
 TOO_SMALL = 2.5  # of a line that makes too small an array, which broadcasting spreads
 
 
@@ -172,13 +171,13 @@ def other_integers(j: Judgement) -> Iterator[Misplaced]:
     nodes, (forward, backward) = j.trace.nodes, j.trace.integers
     for number, values in backward.items():
         node = nodes[number]
+        is_loop = any(loop.lineno == node.line for loop in node.loops())
         same = [k for k in forward if nodes[k].text == node.text and k != number]
-        if len(same) != 1 or nodes[same[0]].line == node.line:
+        if len(same) != 1 or nodes[same[0]].line == node.line or is_loop or node.text == "_":
             continue
         here, there = ({v.tobytes() for v in vs} for vs in (values, forward[same[0]]))
         reader = next((o for o in j.trace.backward if nodes[o.node].function == node.function), None)
         if here != there and reader is not None:
-            is_loop = any(loop.lineno == node.line for loop in node.loops())
             source = linecache.getline(nodes[same[0]].filename, nodes[same[0]].line).strip()
             words = f"`{node.text}` has other values here than in forward: `{source}` (line {nodes[same[0]].line})"
-            yield Misplaced(OTHER_LOOP if is_loop else OTHER_INTEGER, words, reader, (node.filename, node.line))
+            yield Misplaced(OTHER_INTEGER, words, reader, (node.filename, node.line))

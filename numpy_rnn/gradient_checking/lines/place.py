@@ -35,6 +35,7 @@ CONTINUED = 0.2  # computes a part of a sum that another line goes on with.
 PART = {"total": 0.8, "use": 2.0, "sum": 2.0}  # computes a part of the gradient that it should,
 SAME_STEP = 0.4  # the paths of one step, and lacks another of that step,
 SAME_KIND = 0.1  # one by the same operation, such as a product with another weight,
+RENAMES = 0.4  # and does nothing but give a part another name,
 CONSISTENT = 0.6  # would compute a gradient then,
 NAMED = 0.5  # that of h, and calls it dh,
 SCALES = 0.1  # multiplies by a number, if another number is what it takes,
@@ -91,7 +92,7 @@ class Place:
         if meant is not None and meant.kind == "total":
             meant = self.j.quantities.identify(meant.gradient) or meant
         for c in right:
-            maker = self.to_blame(c)
+            maker = self.to_blame(c, wrong)
             yield Found(self.cost(c, wrong, maker), maker or self.operations[wrong], c, meant)
         if not right and possible and self.first.node in self.j.visible and self.first.given:
             yield from self.unexplained()
@@ -116,16 +117,20 @@ class Place:
         cost = 0.0
         if c.is_term:
             cost += 0.5 * self.returns
-        elif not c.is_part and (self.returns or (self.copies and c.target)):
+        elif not c.is_part and (self.returns or (self.copies and c.target and not self._parts(c))):
             cost += RETURNS
         if self.is_right and not c.is_sum:
             cost += RIGHT if not self.is_argument else 0.5 if c.new is not None else RIGHT_ARGUMENT
         return cost
 
+    def _parts(self, c: Correction) -> list[tuple[Quantity, Quantity]]:
+        """Return what the operations compute without some of the paths of what they should compute, and that."""
+        pairs = zip(self.operations, c.target or (), strict=False)
+        return [(q, t) for o, t in pairs for q in parts_of(self.j, o, t)]
+
     def _part(self, c: Correction) -> float:
         """Return what speaks for it that a line computes a gradient without some of its paths."""
-        pairs = zip(self.operations, c.target or (), strict=False)
-        parts = [(q, t) for o, t in pairs for q in parts_of(self.j, o, t)]
+        parts = self._parts(c)
         if not parts or not c.target:
             return 0.0
         kinds, same_step, same_kind = self.j.kinds, False, False
@@ -133,7 +138,7 @@ class Place:
             lost = [(kinds[n], time) for n, time in zip(q.missing, q.times[1], strict=True) if n not in t.missing]
             same_step |= set(q.times[0]) == {time for _, time in lost}
             same_kind |= q.kind == "use" and kinds[q.uses[0]] in {kind for kind, _ in lost}
-        cost = CONTINUED * self.is_continued - PART[c.target[0].kind]
+        cost = CONTINUED * self.is_continued - PART[c.target[0].kind] - RENAMES * self.copies
         return SAME_STEP * same_step + SAME_KIND * same_kind - cost
 
     def unexplained(self) -> Iterator[Found]:
@@ -153,12 +158,14 @@ class Place:
         cost += RETURNS * self.returns + READS_WRONG * (not self.reads_right)
         yield Found(cost, unknown[0], is_jacobian=is_jacobian)
 
-    def to_blame(self, c: Correction) -> Operation | None:
+    def to_blame(self, c: Correction, wrong: int) -> Operation | None:
         """Return the operation of another line that made what is wrong with an operand, or wrote what is returned."""
         j, o = self.j, self.last
         if self.returns and c.operand is None:
             makers = [m for m in j.direct_makers(o) if m.given]
             return makers[0] if makers and all(m.where and m.node == makers[0].node for m in makers) else None
+        if c.target and o.moves and o.name:
+            return j.source_of_error(self.operations[wrong], c.target[wrong].gradient)
         if c.target and o.name == "add":
             return self._maker_of_zeros(c.target)
         if c.operand is None or c.is_part or (c.is_factor and scales(o)):

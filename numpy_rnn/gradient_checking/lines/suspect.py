@@ -103,7 +103,7 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
                 or not j.repair.influences(o)
                 or o.node not in j.visible
                 or (o.passes and not o.slot)
-                or (j.line(o) in j.copying and not o.slot and o.where is None)
+                or (j.line(o) in j.copying and o.where is None)
             ):
                 continue
             every = j.by_place[o.node, o.slot]
@@ -112,7 +112,9 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
                 elsewhere = any(p is not o and j.is_whole(p) for p in every)
                 cost = MISTAKE + UNSURE * (not j.reads_right_values(o)) + ELSEWHERE * elsewhere
                 made = [m for m in j.makers(o) if j.is_gradient_like(m) and can_mend(j, m)]
-                if can_mend(j, o) or not made:
+                if o.moves and (maker := j.source_of_error(o, qs[0].gradient)) is not None:
+                    found.append(Found(cost, maker, None, None, mistake))
+                elif can_mend(j, o) or not made:
                     found.append(Found(cost, o, None, qs[0], mistake))
                 else:  # other lines read the same wrong value
                     found.append(Found(cost, made[-1], None, None, mistake))

@@ -30,6 +30,7 @@ def follow(experiment: Experiment, tensors: dict[str, TensorReport]) -> Trace:
     CannotFollow
         The source is missing, or the followed operations do not give the true gradients.
     """
+    tensors = {name: t for name, t in tensors.items() if name in experiment.point}
     functions = functions_of(lambda: experiment.backward(experiment.upstream))
     for copy_names in (True, False):  # a copy misses what is written to the array under its other name
         probe, session = Probe(), experiment.subject.start(np.float64)
@@ -137,7 +138,8 @@ class Trace:
         found, waiting = {}, self.backward_events[::-1]
         for name in reversed(names):
             gradient = self.values[name]
-            for event in waiting:
+            own = [e for e in waiting if name.rpartition(".")[2] in self.nodes[e.node].text]
+            for event in [*own, *waiting]:
                 now = event.array if isinstance(event.array, np.ndarray) else event.value
                 if now.shape == gradient.shape and np.array_equal(now, gradient, equal_nan=True):
                     found[name] = self.shadow.ids(event.array).copy() if now is event.array else event.ids

@@ -102,10 +102,17 @@ def of_operand(
         turn = len(s.shape) == 2 and values.source(o, k).endswith(".T")
         yield Correction(1.5, f"{s.words} belongs in place of {own}", on_operand(k, replaced(s, turn)))
     for s in (s for s in every if s.is_near and not s.is_turned and len(s.shape) == x.ndim and s.shape != x.shape):
-        if x.size > 1 and not values.trace.nodes[o.node].adds and np.isin(o.inputs[k], s.items[0][1]).all():
-            for axis, start in ((a, i) for a in range(x.ndim) for i in range(s.shape[a] - x.shape[a] + 1)):
-                words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
-                yield Correction(1.5, words, on_operand(k, part(s, k, axis, start)), operand=k, is_part=True)
+        if x.size < 2 or values.trace.nodes[o.node].adds or not np.isin(o.inputs[k], s.items[0][1]).all():
+            continue
+        for axis in range(x.ndim):
+            last = s.shape[axis] - x.shape[axis]
+            for start, step in itertools.product(range(last + 1), range(-2, 3) if len(operations) > 1 else (0,)):
+                if 0 <= start + step * (len(operations) - 1) <= last:
+                    words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
+                    words += f", and {step} further each time" if step else ""
+                    yield Correction(
+                        1.5, words, on_operand(k, part(s, k, axis, start, step)), operand=k, is_part=True
+                    )
     for axes in subsets(x.ndim):
         name = o.name if o.name in REDUCTIONS else "sum"
         words = f"the {name} of {own} over axis {listed(axes)} belongs here"
@@ -176,10 +183,10 @@ def replaced(s: Series, turn: bool = False) -> OfValue:
     return lambda now, v: s.at(now).T if turn else s.at(now)
 
 
-def part(s: Series, k: int, axis: int, start: int) -> OfValue:
+def part(s: Series, k: int, axis: int, start: int, step: int) -> OfValue:
     def change(now: Now, v: Array) -> Any:
         low = np.argwhere(np.isin(s.items[now.index][1], now.operation.inputs[k])).min(axis=0)
-        low[axis] = start
+        low[axis] = start + step * now.index
         return s.at(now)[tuple(slice(i, i + n) for i, n in zip(low, v.shape, strict=True))]
 
     return change

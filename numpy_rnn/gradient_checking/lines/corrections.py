@@ -74,7 +74,7 @@ class Corrections:
         """Yield gradients that the operations could be meant to compute."""
         o = operations[0]
         is_zero = not any(p.value.any() for p in operations)
-        may_start = not self.j.has_upstream and self.j.repair.possible(operations)  # from p: dlogits = p - 1 at targets
+        may_start = not self.j.has_upstream and self.j.repair.possible(operations)  # dlogits = p - 1
         if not is_zero and not may_start and not self.j.is_gradient_like(o):
             return
         nothing = Quantity("total", -1, 0, np.zeros(o.value.shape))  # nothing comes back to the last step

@@ -175,9 +175,11 @@ def other_integers(j: Judgement) -> Iterator[Misplaced]:
         same = [k for k in forward if nodes[k].text == node.text and k != number]
         if len(same) != 1 or nodes[same[0]].line == node.line or is_loop or node.text == "_":
             continue
+        source = linecache.getline(nodes[same[0]].filename, nodes[same[0]].line).strip()
+        if source == linecache.getline(node.filename, node.line).strip():
+            continue  # a loop around it is to blame
         here, there = ({v.tobytes() for v in vs} for vs in (values, forward[same[0]]))
         reader = next((o for o in j.trace.backward if nodes[o.node].function == node.function), None)
         if here != there and reader is not None:
-            source = linecache.getline(nodes[same[0]].filename, nodes[same[0]].line).strip()
             words = f"`{node.text}` has other values here than in forward: `{source}` (line {nodes[same[0]].line})"
             yield Misplaced(OTHER_INTEGER, words, reader, (node.filename, node.line))

@@ -92,8 +92,10 @@ class Place:
         if meant is not None and meant.kind == "total":
             meant = self.j.quantities.identify(meant.gradient) or meant
         for c in right:
-            maker = self.to_blame(c, wrong)
-            yield Found(self.cost(c, wrong, maker), maker or self.operations[wrong], c, meant)
+            o, should_be, maker = self.operations[wrong], meant, self.to_blame(c)
+            if c.target and o.moves and o.name and (source := self.j.source_of_error(o, c.target[wrong].gradient)):
+                maker, should_be = source
+            yield Found(self.cost(c, wrong, maker), maker or o, c, should_be)
         if not right and possible and self.first.node in self.j.visible and self.first.given:
             yield from self.unexplained()
 
@@ -158,14 +160,12 @@ class Place:
         cost += RETURNS * self.returns + READS_WRONG * (not self.reads_right)
         yield Found(cost, unknown[0], is_jacobian=is_jacobian)
 
-    def to_blame(self, c: Correction, wrong: int) -> Operation | None:
+    def to_blame(self, c: Correction) -> Operation | None:
         """Return the operation of another line that made what is wrong with an operand, or wrote what is returned."""
         j, o = self.j, self.last
-        if self.returns and c.operand is None:
+        if self.returns and c.operand is None and c.new is None:
             makers = [m for m in j.direct_makers(o) if m.given]
             return makers[0] if makers and all(m.where and m.node == makers[0].node for m in makers) else None
-        if c.target and o.moves and o.name:
-            return j.source_of_error(self.operations[wrong], c.target[wrong].gradient)
         if c.target and o.name == "add":
             return self._maker_of_zeros(c.target)
         if c.operand is None or c.is_part or (c.is_factor and scales(o)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
@@ -45,7 +46,8 @@ class Values:
         self.named: dict[tuple[str, str], list[Event]] = defaultdict(list)  # of backward, by function and name
         for e in self.trace.backward_events:
             if e.kind in ("note", "read", "argument", "write"):
-                self.named[self.trace.nodes[e.node].function, self.trace.nodes[e.node].text].append(e)
+                name = re.split(" .?.= ", self.trace.nodes[e.node].text)[0]  # x of `x += ...`
+                self.named[self.trace.nodes[e.node].function, name].append(e)
         self.families: dict[tuple[str, int], list[Item]] = defaultdict(list)  # of forward, at all times
         first: dict[tuple[str, str], int] = {}  # the line on which a name is assigned first
         self.starts: dict[str, list[int]] = {}  # when a function is called

@@ -112,8 +112,8 @@ def from_mistakes(j: Judgement, wrong_passes: list[Mistake]) -> list[Found]:
                 elsewhere = any(p is not o and j.is_whole(p) for p in every)
                 cost = MISTAKE + UNSURE * (not j.reads_right_values(o)) + ELSEWHERE * elsewhere
                 made = [m for m in j.makers(o) if j.is_gradient_like(m) and can_mend(j, m)]
-                if o.moves and (maker := j.source_of_error(o, qs[0].gradient)) is not None:
-                    found.append(Found(cost, maker, None, None, mistake))
+                if o.moves and (source := j.source_of_error(o, qs[0].gradient)) is not None:
+                    found.append(Found(cost, source[0], None, source[1], mistake))
                 elif can_mend(j, o) or not made:
                     found.append(Found(cost, o, None, qs[0], mistake))
                 else:  # other lines read the same wrong value

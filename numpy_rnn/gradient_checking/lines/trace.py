@@ -64,6 +64,8 @@ class Trace:
         By tensor: its numbers, in one or more arrays; those of the gradient that backward returned, 0 for constants.
     values, shapes, kinks : dict
         By tensor: that gradient, the shape of the tensor, and where forward is not differentiable.
+    ignored : set of str
+        Tensors whose gradients are not looked at.
     g : array
         dL/d(number) for every number.
     """
@@ -77,6 +79,7 @@ class Trace:
             raise CannotFollow("the source of forward and backward is not available")
         self.nodes, self.shadow, self.values = probe.nodes, probe.shadow, gradients
         self.shapes = {n: t.shape for n, t in tensors.items()}
+        self.ignored: set[str] = set()
         self.kinks = {n: t.spread(t.kinks) == 1 for n, t in tensors.items()}
         before, after = events[: start[1]], events[start[1] :]
         pairs = zip(outputs, experiment.upstream, strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from numpy_rnn.checks import Array
@@ -67,7 +69,7 @@ def _explanation(j: Judgement, found: Found) -> str:
     if lost and not found.mistake:
         words += f", but the path through {lost} is missing"
     elif not why:
-        words += what_it_is(j, found)
+        words += what_it_is(j, found) or uses(j, target)
     return f"{words}; {why}" if why else words
 
 
@@ -120,6 +122,8 @@ def what_it_is(j: Judgement, found: Found) -> str:
             return ", but the sign is wrong" if factor == -1 else f": it is {factor:.6g} times that"
         if value.ndim == 2 and value.shape[0] == value.shape[1] and close(value.T, target.gradient):
             return ": it is transposed"
+        if (slope := missing_slope(j, value, target.gradient)) is not None:
+            return slope
     what = j.what[id(found.operation)]
     if what is None:
         return ""
@@ -131,6 +135,49 @@ def what_it_is(j: Judgement, found: Found) -> str:
     )
     text = f"; the derivative of `{shortened(j.trace.nodes[after[0].node].text)}` is missing" if is_direct else ""
     return f": it is {name_of(j, what)}{text}"
+
+
+def missing_slope(j: Judgement, value: Array, gradient: Array) -> str | None:
+    """Say which derivative or value of forward is missing, or is there twice, from the ratio of the two."""
+    if value.size < 3:
+        return None
+    for factor, words in factors(j, value.shape):
+        if np.ptp(factor) <= 1e-9 * np.abs(factor).max():
+            continue
+        if close(value * factor, gradient):
+            return f": {words} is missing"
+        if close(value, gradient * factor):
+            return f": {words} is there twice"
+    return None
+
+
+def factors(j: Judgement, shape: tuple[int, ...]) -> Iterator[tuple[Array, str]]:
+    """Yield the factors that backward may need, with their names."""
+    for o in j.trace.forward:
+        node = j.trace.nodes[o.node]
+        for slope in j.slopes(o) if o.value.shape == shape else []:
+            yield slope, f"the derivative of `{shortened(node.text)}` (line {node.line})"
+    for e in j.trace.forward_events:
+        node, v = j.trace.nodes[e.node], e.value
+        if v.shape == shape and e.kind == "note":
+            name, at = node.text, f"(line {node.line})"
+            yield v * (1 - v), f"the derivative `{name} * (1 - {name})` of the sigmoid {at}"
+            yield 1 - v**2, f"the derivative `1 - {name} ** 2` of tanh {at}"
+            yield v, f"the factor `{name}` {at}"
+
+
+def uses(j: Judgement, q: Quantity) -> str:
+    """Say through which operations of forward the loss depends on something."""
+    whole = [p for p in j.quantities.all if p.variable == q.variable and p.kind != "total" and not p.missing]
+    numbers = list(dict.fromkeys(n for p in whole[:1] for n in p.uses))
+    nodes = [j.trace.nodes[n] for n in numbers]
+    if q.kind != "total" or not 0 < len(nodes) <= 4:
+        return ""
+    names = " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in nodes)
+    made = [p for p in j.trace.forward if p.node == numbers[0]]
+    if len(numbers) == 1 and any(np.ptp(slope) for slope in j.slopes(made[0])):
+        return f", with another factor: the derivative of {names}"
+    return f", the gradient through {names}"
 
 
 def shortened(text: str, length: int = 60) -> str:

@@ -17,7 +17,6 @@ from numpy_rnn import display, explorer
 from numpy_rnn.cli import main
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT
 from numpy_rnn.display.terminal import visible
-from numpy_rnn.explorer import page_arrays
 from numpy_rnn.text.windows import inputs_and_targets
 from tests import strategies as some
 

@@ -30,66 +30,56 @@ const term = (x) => (x < 0 ? `(${number(x)})` : number(x));
 
 const quoted = (character) => `‘${character}’`;
 
-// Purple to orange for signed numbers, cividis for norms, a single hue for probabilities. All are safe for colour-blind
-// readers and in print. In the dark theme, zero is dark.
+// Purple to orange for signed numbers, a single hue for probabilities: safe for colour-blind readers and in print.
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55",
-  "#fee838"].map(rgb);
 const THEMES = {
   light: { signed: ["#b35806", "#f1a340", "#f4f4f6", "#998ec3", "#542788"], share: ["#eef1f5", "#0a5cab"] },
   dark: { signed: ["#ffb55c", "#b8691a", "#24262e", "#7a6bb5", "#c3b5ff"], share: ["#24262e", "#6db3ff"] },
 };
-for (const theme of Object.values(THEMES)) for (const name in theme) theme[name] = theme[name].map(rgb);
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const themeName = () => document.documentElement.dataset.theme || (prefersDark.matches ? "dark" : "light");
 
 /** The colour at `share`, from 0 to 1, along a scale of equally spaced colours. */
 function blend(colours, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (colours.length - 1);
+  const place = Math.min(Math.max(share || 0, 0), 1) * (colours.length - 1);
   const i = Math.min(Math.floor(place), colours.length - 2);
   return colours[i].map((from, k) => Math.round(from + (place - i) * (colours[i + 1][k] - from)));
 }
 
-const DECADES = 5; // powers of ten that the scale of norms covers
-const SCALES = {
-  signed: (x, limit) => blend(THEMES[themeName()].signed, limit ? 0.5 + x / limit / 2 : 0.5),
-  share: (x, limit) => blend(THEMES[themeName()].share, x / limit),
-  size: (x, limit) => blend(CIVIDIS, x > 0 ? 1 + Math.log10(x / limit) / DECADES : 0),
-};
+const colours = (scale) => THEMES[themeName()][scale].map(rgb);
+const colour = (scale, x, limit) => blend(colours(scale), scale === "share" ? x / limit : limit ? 0.5 + x / limit / 2 : 0.5);
 
 const largest = (values) => values.reduce((most, x) => (Math.abs(x) > most ? Math.abs(x) : most), 0);
 
 /**
  * A grid of rows x columns coloured cells: a canvas with one pixel per cell, stretched.
  *
- * values: a flat array, row by row; undefined leaves a cell empty. say(row, column): the tooltip of a cell, in plain
- * text. mark: [row, column] of the cell to frame. click(row, column): called on a click. name: for screen readers.
+ * values: a flat array, row by row. say(row, column): the tooltip of a cell. mark: [row, column] of a cell to frame.
+ * click(row, column): called on a click. name: for screen readers. Other arguments are attributes.
  */
-function grid({ values, rows, columns, name, say, scale = "signed", limit = largest(values), mark, click, ...attributes }) {
+function grid({ values, rows, columns, name, say, scale = "signed", limit, mark, click, ...others }) {
+  limit ??= largest(values);
   const canvas = el("canvas", { width: columns, height: rows, role: "img", "aria-label": name });
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
-  values.forEach((x, i) => { if (x !== undefined) image.data.set([...SCALES[scale](x, limit), 255], 4 * i); });
+  values.forEach((x, i) => image.data.set([...colour(scale, x, limit), 255], 4 * i));
   context.putImageData(image, 0, 0);
-  const box = el("div", { ...attributes, class: `grid ${attributes.class ?? ""} ${click ? "choice" : ""}` }, canvas);
+  const box = el("div", { ...others, class: `grid ${others.class ?? ""} ${click ? "choice" : ""}` }, canvas);
   if (mark) {
     const [r, c] = mark;
-    const style = `left:${(100 * c) / columns}%;top:${(100 * r) / rows}%;width:${100 / columns}%;height:${100 / rows}%`;
+    const [width, height] = [100 / columns, 100 / rows];
+    const style = `left:${c * width}%;top:${r * height}%;width:${width}%;height:${height}%`;
     box.append(el("span", { class: "mark", style }));
   }
   const cell = (event) => {
     const area = canvas.getBoundingClientRect();
     const c = Math.floor(((event.clientX - area.left) / area.width) * columns);
     const r = Math.floor(((event.clientY - area.top) / area.height) * rows);
-    return r >= 0 && r < rows && c >= 0 && c < columns && values[r * columns + c] !== undefined ? [r, c] : null;
+    return r >= 0 && r < rows && c >= 0 && c < columns ? [r, c] : null;
   };
-  const point = (event) => {
-    const at = cell(event);
-    if (at) showTooltip(say(...at), event);
-    else hideTooltip();
-  };
-  box.addEventListener("pointermove", point);
-  box.addEventListener("pointerdown", point);
+  for (const kind of ["pointermove", "pointerdown"]) {
+    box.addEventListener(kind, (event) => (cell(event) ? showTooltip(say(...cell(event)), event) : hideTooltip()));
+  }
   box.addEventListener("click", (event) => {
     const at = click && cell(event);
     if (!at) return;
@@ -102,23 +92,13 @@ function grid({ values, rows, columns, name, say, scale = "signed", limit = larg
 
 /** A colour bar with the values at its ends. */
 function legend(scale, limit, words = "") {
-  const [least, value] = {
-    signed: [number(-limit), (x) => (2 * x - 1) * limit], share: ["0", (x) => x * limit],
-    size: [`≤ ${number(limit / 10 ** DECADES)}`, (x) => limit * 10 ** (DECADES * (x - 1))],
-  }[scale];
-  const colours = array(41, (i) => `rgb(${SCALES[scale](value(i / 40), limit).join(",")})`);
-  const bar = el("span", { class: "ramp", style: `background:linear-gradient(to right, ${colours.join(",")})` });
-  return el("span", { class: "legend" }, ...[words, least].map((text) => el("span", {}, text)), bar,
-    el("span", {}, number(limit)));
+  const gradient = `linear-gradient(to right, ${colours(scale).map((rgb) => `rgb(${rgb})`)})`;
+  const texts = [words, scale === "share" ? "0" : number(-limit), number(limit)].map((text) => el("span", {}, text));
+  texts.splice(2, 0, el("span", { class: "ramp", style: `background:${gradient}` }));
+  return el("span", { class: "legend" }, texts);
 }
 
-/** Labels for an axis: with too many for the room there is, only every second, third, ... is kept. */
-function thin(names, room = 36) {
-  const every = Math.ceil(names.length / room);
-  return names.map((name, i) => (i % every ? "" : name));
-}
-
-const tooltip = document.getElementById("tooltip");
+const tooltip = document.getElementById("tooltip"), hideTooltip = () => { tooltip.hidden = true; };
 
 function showTooltip(text, event) {
   tooltip.textContent = text;
@@ -128,8 +108,4 @@ function showTooltip(text, event) {
   const above = event.clientY - height - 14;
   tooltip.style.left = `${Math.max(left, 8)}px`;
   tooltip.style.top = `${above < 8 ? event.clientY + 20 : above}px`;
-}
-
-function hideTooltip() {
-  tooltip.hidden = true;
 }

@@ -31,7 +31,7 @@ const summands = (...terms) => terms.map(([name, x], i) =>
 /** Named vectors below each other, on one colour scale. kind: "hidden", "embedding" or "character". */
 function vectors(kind, list, limit = Math.max(...list.map(([, values]) => largest(values))), scale = "signed") {
   const [key, selected] = { hidden: ["unit", view.unit], character: ["character", view.character] }[kind] ?? [];
-  const named = (name, picture) => el("div", { class: "vector" }, el("span", { class: "vector-name" }, name), picture);
+  const named = (name, cells) => el("div", { class: "vector" }, el("span", { class: "vector-name" }, name), cells);
   const place = (i) => (kind === "character" ? quoted(model.signs[i]) : i);
   const lines = list.map(([name, values]) => named(math(name), grid({
     values, rows: 1, columns: values.length, limit, scale, name: `${name}, ${values.length} numbers`,
@@ -56,8 +56,8 @@ function forwardCards(t) {
     equation("R1", "z_t = W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}",
       vectors("hidden", [[`W_ih x_${n}`, W_ih_x[t]], ["b_ih", b_ih], [`W_hh h_${t}`, W_hh_h[t]], ["b_hh", b_hh],
         [`z_${n}`, z[t]]]),
-      worked(`z_${n}`, i, summands([`W_{ih} x_${n}`, W_ih_x[t][i]], ["b_{ih}", b_ih[i]], [`W_{hh} h_${t}`, W_hh_h[t][i]],
-        ["b_{hh}", b_hh[i]]), z[t][i])),
+      worked(`z_${n}`, i, summands([`W_{ih} x_${n}`, W_ih_x[t][i]], ["b_{ih}", b_ih[i]],
+        [`W_{hh} h_${t}`, W_hh_h[t][i]], ["b_{hh}", b_hh[i]]), z[t][i])),
     equation("R2", "h_t = tanh z_t",
       vectors("hidden", [[`h_${n}`, h[n]]], 1), worked(`h_${n}`, i, `tanh ${term(z[t][i])}`, h[n][i])),
     equation("L1", "logits_t = W h_t + b",
@@ -70,7 +70,8 @@ function forwardCards(t) {
       worked(`p_${n}`, at, `${number(e[v])} / ${number(sum(e))}`, p[t][v])),
     equation("C3", "L = Σ_t L_t,  L_t = -1/N log p_t[target_t]",
       words(`The next character is ${quoted(model.signs[target])}. N = ${model.T} is the number of predictions.`),
-      worked(`L_${n}`, null, `−1/${model.T} log ${number(p[t][target])} = ${number(losses[t])} / ${model.T}`, losses[t] / model.T)),
+      worked(`L_${n}`, null, `−1/${model.T} log ${number(p[t][target])} = ${number(losses[t])} / ${model.T}`,
+        losses[t] / model.T)),
   ];
 }
 

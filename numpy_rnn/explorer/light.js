@@ -19,7 +19,7 @@ function drawSource() {
 /** Text in which [a word|R1] belongs to the equation R1. */
 const prose = (text) => text.split(/(\[.*?\|.*?\])/).map((piece) => {
   const [, word, labels] = piece.match(/^\[(.*)\|(.*)\]$/) ?? [];
-  return word ? el("button", { type: "button", class: "word", "data-labels": labels }, word) : piece;
+  return word ? el("span", { class: "word", tabindex: 0, "data-labels": labels }, word) : piece;
 });
 
 let lit = [];
@@ -47,8 +47,8 @@ for (const kind of ["pointerover", "focusin"]) {
 
 for (const kind of ["pointermove", "pointerdown"]) {
   document.addEventListener(kind, (event) => {
-    const element = event.target.closest("[data-say]");
-    if (element) showTooltip(element.dataset.say, event);
+    const { say } = event.target.dataset;
+    if (say) showTooltip(say, event);
     else if (!event.target.closest(".grid")) hideTooltip();
   });
 }

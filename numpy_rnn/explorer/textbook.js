@@ -1,9 +1,8 @@
 "use strict";
 // numpy_rnn/textbook.py in JavaScript, function by function and label by label.
 //
-// The page has one text, so the batch axis B of textbook.py is left out. A vector is an array of numbers and a matrix
-// an array of rows; no array is ever changed after it is made, except the sums in `backward`. T time, E embedding_dim,
-// H hidden_size, V vocab_size. The parameters p are an object with the names of textbook.py.
+// The page has one text, so the batch axis B is left out. A vector is an array of numbers, a matrix an array of rows,
+// and none of them changes after it is made. T time, E embedding_dim, H hidden_size, V vocab_size.
 
 const NAMES = ["embedding.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0",
   "fc.weight", "fc.bias"]; //  C (V, E), W_ih (H, E), W_hh (H, H), b_ih (H), b_hh (H), W (V, H), b (V)
@@ -63,7 +62,8 @@ function crossEntropy(logits, targets) {
 
 /** Backpropagate dlogits (T, V) and dh_n (H); return the gradient of every parameter, and dh_0 (H). */
 function backward(p, tokens, x, h, dlogits, dh_n) {
-  const [W_ih_T, W_hh_T, W_T] = ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "fc.weight"].map((name) => transposed(p[name]));
+  const [, W_ih, W_hh, , , W] = NAMES.map((name) => p[name]);
+  const [W_ih_T, W_hh_T, W_T] = [W_ih, W_hh, W].map(transposed);
   const gradients = NAMES.map((name) => each(() => 0, p[name]));
   const [dC, dW_ih, dW_hh, db_ih, db_hh, dW, db] = gradients;
   let dh_next = dh_n; // (H), the gradient that comes from the future

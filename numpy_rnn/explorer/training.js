@@ -26,18 +26,18 @@ function generator(seed) {
 function decode({ weights, sizes: { V, E, H } }) {
   const bytes = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
   const numbers = [...new Float64Array(bytes.buffer)];
-  const take = (...shape) => (shape.length === 1 ? numbers.splice(0, shape[0]) : array(shape[0], () => take(shape[1])));
+  const take = (n, m) => (m === undefined ? numbers.splice(0, n) : array(n, () => take(m)));
   const arrays = [take(V, E), take(H, E), take(H, H), take(H), take(H), take(V, H), take(V)];
   return Object.fromEntries(NAMES.map((name, i) => [name, arrays[i]]));
 }
 
 /**
- * A model with its initial weights, before any training. Settings: text, hidden, lr, seed. Where Python has put weights
- * for the same text, size and seed into the page, these are used. A trained model (seed null) reads any text that has
- * only its own characters.
+ * A model before any training. Where Python has put weights for this text, hidden size and seed into the page, these
+ * are used. A trained model (seed null) reads any text that has only its own characters.
  */
 function newModel({ text, hidden, lr, seed }) {
-  const known = data.models.find((one) => one.seed === seed && one.sizes.H === hidden && (seed === null || one.text === text));
+  const known = data.models.find((one) =>
+    one.seed === seed && one.sizes.H === hidden && (seed === null || one.text === text));
   const own = [...new Set(text)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
   const characters = known ? known.characters : own;
   const unknown = own.find((character) => !characters.includes(character));
@@ -48,7 +48,8 @@ function newModel({ text, hidden, lr, seed }) {
   return {
     text, hidden, lr, seed, V: characters.length, H: hidden, E: p["embedding.weight"][0].length, T: all.length - 1,
     tokens: all.slice(0, -1), targets: all.slice(1), signs: characters.map(visible),
-    history: [p], losses: [], m: { ...zeros }, v: { ...zeros }, // losses[k]: with history[k], the parameters after k epochs
+    history: [p], losses: [], // history[k]: the parameters after k epochs, with which the loss is losses[k]
+    m: { ...zeros }, v: { ...zeros },
   };
 }
 

@@ -23,7 +23,6 @@ __all__ = ["explain"]
 MAX_LENGTH = 60  # of a text, in characters: the page has a column for each
 MAX_PARAMETERS = 1_000_000
 STORY = "a--------a"  # the model must count the dashes
-STORY_SIZE = 32
 
 
 def explain(
@@ -58,8 +57,8 @@ def explain(
     inputs_and_targets(vocabulary, text)  # reports an unknown character, and a text that is too short
     weights = {name: p.data.astype(np.float64) for name, p in model.parameters().items()}
     story = Vocabulary.from_text(STORY)
-    random = textbook.init(len(story), STORY_SIZE, STORY_SIZE, np.random.default_rng(0))
-    functions = (textbook.forward, textbook.cross_entropy, textbook.backward, textbook.adam)
+    random = textbook.init(len(story), 32, 32, np.random.default_rng(0))
+    functions = textbook.forward, textbook.cross_entropy, textbook.backward, textbook.adam
     data = {
         "lr": lr,
         "epochs": epochs,

@@ -48,7 +48,7 @@ function blend(colours, share) {
 }
 
 const colours = (scale) => THEMES[themeName()][scale].map(rgb);
-const colour = (scale, x, limit) => blend(colours(scale), scale === "share" ? x / limit : limit ? 0.5 + x / limit / 2 : 0.5);
+const colour = (scale, x, limit) => blend(colours(scale), scale === "share" ? x / limit : 0.5 + x / (limit || 1) / 2);
 
 const largest = (values) => values.reduce((most, x) => (Math.abs(x) > most ? Math.abs(x) : most), 0);
 

@@ -5,10 +5,9 @@ const label = (name) => el("span", { class: "label" }, name);
 const words = (...parts) => el("p", { class: "words" }, parts.flatMap((part) => [part, " "]));
 
 function drawEquations() {
-  const titles = { forward: "Forward at step", backward: "Backward at step" };
-  document.getElementById("equations-title").textContent = `${titles[view.pass]} ${view.step + 1}`;
-  const cards = view.pass === "forward" ? forwardCards(view.step) : backwardCards(view.step);
-  document.getElementById("equations").replaceChildren(...cards);
+  const [title, cards] = view.pass === "forward" ? ["Forward", forwardCards] : ["Backward", backwardCards];
+  find("equations-title").textContent = `${title} at step ${view.step + 1}`;
+  find("equations").replaceChildren(...cards(view.step));
 }
 
 /** An equation, and the line of textbook.py with its label (shown where textbook.py itself is not beside). */

@@ -22,8 +22,7 @@ const prose = (text) => text.split(/(\[.*?\|.*?\])/).map((piece) => {
   return word ? el("span", { class: "word", tabindex: 0, "data-labels": labels }, word) : piece;
 });
 
-let lit = [];
-
+let lit = []; // the labels that light up
 function light(labels) {
   lit = labels;
   for (const element of document.querySelectorAll("[data-labels]")) {

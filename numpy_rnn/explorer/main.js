@@ -1,25 +1,21 @@
 "use strict";
 // What the page shows, and the controls that change it. Steps and losses count from 0 here and from 1 on the page.
-
-const view = {
-  epoch: 0, step: 0, unit: 0, character: 0, pass: "forward", parameter: "rnn.weight_hh_l0",
-  loss: null, // the one that is followed back, null for all
-  wave: false, // whether a wave is running through the picture, up to the selected step
-};
+// loss: the one that is followed back, null for all. wave: whether one runs through the picture, up to the step.
+const view = { epoch: 0, step: 0, unit: 0, character: 0, loss: null, pass: "forward", parameter: NAMES[2] };
 const find = (id) => document.getElementById(id), form = find("form");
 let model, items, shownText;
 
 const weights = () => model.history[view.epoch];
 const trained = () => model.history.length - 1; // the last epoch
-const settings = () => ({ text: model.text, hidden: model.hidden, lr: model.lr, seed: model.seed });
+const settings = () => ({ text: model.text, size: model.size, lr: model.lr, seed: model.seed });
 const written = (epoch) => generate(model.history[epoch], model.tokens[0], model.T + 1).map((i) => model.signs[i]);
 
 /** Show a new model, untrained. */
 function load(chosen) {
   pause();
   model = newModel(chosen);
-  for (const name of ["text", "hidden", "lr", "seed"]) form[name].value = model[name] ?? "";
-  form.hidden.disabled = form.seed.disabled = model.seed === null;
+  for (const name of ["text", "size", "lr", "seed"]) form[name].value = model[name] ?? "";
+  form.size.disabled = form.seed.disabled = model.seed === null;
   shownText = form.text.value; // an input drops line breaks
   const options = (names) => names.map((name, i) => el("option", { value: i }, name));
   const losses = model.targets.map((_, s) => `loss ${s + 1}`);
@@ -71,10 +67,10 @@ function drawControls() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const [hidden, lr, seed] = [form.hidden, form.lr, form.seed].map((field) => Number(field.value));
+  const [size, lr, seed] = [form.size, form.lr, form.seed].map((field) => Number(field.value));
   const text = form.text.value === shownText ? model.text : form.text.value;
   try {
-    load({ text, hidden, lr, seed: model.seed === null ? null : seed });
+    load({ text, size, lr, seed: model.seed === null ? null : seed });
     own = null;
     goTo(stop < 4 ? stop : 0); // the later stops train at once
   } catch (error) {
@@ -96,9 +92,8 @@ const acts = {
   input: {
     epoch: (value) => show({ epoch: Number(value) }), step: (value) => show({ step: value - 1 }),
     forward: () => show({ pass: "forward" }), backward: () => show({ pass: "backward" }),
-    follow: (value) => follow(value ? Number(value) : null), character: (value) => show({ character: Number(value) }),
-    unit: (value) => show({ unit: Math.trunc(value) || 0 }),
-    parameter: (value) => show({ parameter: value }),
+    follow: (value) => follow(value ? Number(value) : null), parameter: (value) => show({ parameter: value }),
+    unit: (value) => show({ unit: Math.trunc(value) || 0 }), character: (value) => show({ character: Number(value) }),
   },
 };
 for (const [kind, byId] of Object.entries(acts)) {
@@ -117,5 +112,5 @@ prefersDark.addEventListener("change", draw);
 for (const kind of ["keydown", "wheel", "touchmove"]) addEventListener(kind, hideTooltip, { passive: true });
 
 drawSource();
-load({ text: data.models[0].text, hidden: data.models[0].sizes.H, lr: data.lr, seed: data.models[0].seed });
+load({ text: data.models[0].text, size: data.models[0].sizes.H, lr: data.lr, seed: data.models[0].seed });
 goTo(0);

@@ -1,5 +1,5 @@
 "use strict";
-// The gradient of one parameter, and what the selected step adds to it: the outer product of two vectors, or one vector.
+// The gradient of one parameter, and what the selected step adds to it: a vector, or the outer product of two.
 
 /** For each parameter: its symbol, the label and the formula of what a step adds, and the vectors of step t. */
 function terms(t) {
@@ -18,7 +18,8 @@ function terms(t) {
 function drawParameter() {
   const name = view.parameter, [symbol, labels, formula, top, left] = terms(view.step)[name], n = view.step + 1;
   const byCharacter = name === "embedding.weight" || name.startsWith("fc.");
-  const where = (i) => (byCharacter ? quoted(model.signs[i]) : i), cell = (r, c) => (left ? `${where(r)}, ${c}` : where(c));
+  const where = (i) => (byCharacter ? quoted(model.signs[i]) : i);
+  const cell = (r, c) => (left ? `${where(r)}, ${c}` : where(c));
   const picture = (id, title, what, matrix, product = () => "") => {
     const values = matrix.flat(), columns = top.length;
     return el("figure", { id, "data-labels": labels }, el("figcaption", {}, title),
@@ -27,7 +28,7 @@ function drawParameter() {
       legend("signed", largest(values)));
   };
   find("parameter-view").replaceChildren(
-    picture("gradient", [math(`d${symbol}`), ", the gradient: the sum over all steps"], `d${symbol}`, items.gradients[name]),
+    picture("gradient", [math(`d${symbol}`), ", the sum over all steps"], `d${symbol}`, items.gradients[name]),
     picture("contribution", [label(labels), math(formula), `, what step ${n} adds`], `step ${n}: d${symbol}`,
       left ? outer(left, top) : top, left && ((r, c) => `${left[r]} × ${top[c]} = `)));
 }

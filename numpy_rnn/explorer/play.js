@@ -25,10 +25,9 @@ function play(button, tick, delay) {
 function advance(epochs) {
   const target = Math.min(view.epoch + epochs, MOST_EPOCHS);
   while (trained() < target && trainEpoch(model));
-  const failed = trained() < target;
-  if (failed) find("message").textContent = "The loss is not finite: try a smaller learning rate.";
+  if (trained() < target) find("message").textContent = "The loss is not finite: try a smaller learning rate.";
   show({ epoch: Math.min(target, trained()) });
-  return !failed;
+  return trained() >= target;
 }
 
 function train() {

@@ -35,18 +35,19 @@ function decode({ weights, sizes: { V, E, H } }) {
  * A model before any training. Where Python has put weights for this text, hidden size and seed into the page, these
  * are used. A trained model (seed null) reads any text that has only its own characters.
  */
-function newModel({ text, hidden, lr, seed }) {
-  const known = data.models.find((one) =>
-    one.seed === seed && one.sizes.H === hidden && (seed === null || one.text === text));
+function newModel({ text, size, lr, seed }) {
+  const fits = (one) => one.seed === seed && one.sizes.H === size && (seed === null || one.text === text);
+  const known = data.models.find(fits);
   const own = [...new Set(text)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
   const characters = known ? known.characters : own;
   const unknown = own.find((character) => !characters.includes(character));
   if (unknown) throw new RangeError(`The model does not know the character ‘${visible(unknown)}’.`);
-  const p = known ? decode(known) : init(own.length, hidden, hidden, generator(seed));
+  if ([...text].length < 2) throw new RangeError("The text needs at least two characters.");
+  const p = known ? decode(known) : init(own.length, size, size, generator(seed));
   const all = [...text].map((character) => characters.indexOf(character));
   const zeros = Object.fromEntries(NAMES.map((name) => [name, each(() => 0, p[name])]));
   return {
-    text, hidden, lr, seed, V: characters.length, H: hidden, E: p["embedding.weight"][0].length, T: all.length - 1,
+    text, size, lr, seed, V: characters.length, H: size, T: all.length - 1,
     tokens: all.slice(0, -1), targets: all.slice(1), signs: characters.map(visible),
     history: [p], losses: [], // history[k]: the parameters after k epochs, with which the loss is losses[k]
     m: { ...zeros }, v: { ...zeros },

@@ -35,6 +35,15 @@ class Lesson:
             weights.append(dict(p))
         return losses, weights
 
+    def moments(self, rng):
+        """Yield some epochs and steps, including the first and the last of each."""
+        some = int(rng.integers(1, self.epochs)), int(rng.integers(1, self.T - 1))
+        yield from ((0, self.T - 1), some, (self.epochs, 0))
+
+    def place(self, size, i):
+        """Return what the page calls element i of a vector: a character if the vector has the vocabulary's size."""
+        return f"‘{self.signs[i]}’" if size == self.V else i
+
     def trace(self, epoch):
         """Return the trace after some epochs."""
         model = nr.CharRNN(self.V, self.E, self.H, dtype=np.float64)

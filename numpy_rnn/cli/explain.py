@@ -16,9 +16,9 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "explain",
         help="write a web page that shows where every gradient comes from",
-        description="Write an HTML file that trains a small model on one short text in the browser, and shows every "
-        "number of the forward and backward pass at each step. The page starts from the initial weights that 'tutorial' "
-        "has. With --run, it starts from a trained model instead.",
+        description="Write an HTML file for the browser that trains a small model on one short text and shows every "
+        "number of the forward and backward pass. It starts from the initial weights of 'tutorial' and computes in "
+        "float64. With --run, it starts from a trained model instead.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_training(command, "text", nargs="?", metavar="TEXT")

@@ -5,8 +5,7 @@
 const labelsOf = (line) => [...line.matchAll(/\(([A-Z]\d)\)/g)].map((match) => match[1]);
 
 /** The lines of textbook.py that compute an equation. */
-const sourceOf = (name) =>
-  data.source.filter((line) => labelsOf(line).includes(name)).map((line) => line.trim()).join("\n");
+const sourceOf = (name) => data.source.filter((s) => labelsOf(s).includes(name)).map((s) => s.trim()).join("\n");
 
 function drawSource() {
   document.getElementById("source").append(...data.source.map((line) => {
@@ -39,6 +38,7 @@ function light(labels) {
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
     const element = event.target.closest("[data-labels]");
+    if (kind === "focusin" && !event.target.matches(":focus-visible")) return; // a click, which points already
     if (element) light(element.dataset.labels.split(" "));
     else if (!view.wave) light([]);
   });

@@ -44,7 +44,7 @@ function draw() {
   const focus = document.activeElement.dataset.focus;
   hideTooltip();
   for (const part of [drawControls, drawFlow, drawEquations, drawParameter]) part();
-  light(view.wave ? lit : []);
+  light(lit);
   if (focus) document.querySelector(`[data-focus="${focus}"]`)?.focus({ preventScroll: true }); // it was drawn anew
 }
 

@@ -7,8 +7,8 @@ let timer;
 
 function pause() {
   clearTimeout(timer);
-  find("train").textContent = "Train";
-  find("play").textContent = "Play";
+  [find("train").textContent, find("play").textContent] = ["Train", "Play"];
+  if (!view.wave) light([]);
 }
 
 /** Call `tick` again and again until it returns false; a second press of the button pauses. */

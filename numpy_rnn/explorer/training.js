@@ -54,16 +54,16 @@ function newModel({ text, size, lr, seed }) {
   };
 }
 
-/** Train for one epoch: forward, backward, and one step of Adam. Return whether the loss is finite. */
+/** Train for one epoch: forward, backward, and one step of Adam. Return false, and stay, if the loss overflows. */
 function trainEpoch(model) {
   const { tokens, targets, history, losses, m, v, lr } = model;
   const p = { ...history.at(-1) }, zeros = array(model.H);
   const { logits, x, h } = forward(p, tokens, zeros);
   const { loss, dlogits } = crossEntropy(logits, targets);
-  if (!Number.isFinite(loss)) return false;
+  losses[history.length - 1] = loss;
   const { g } = backward(p, tokens, x, h, dlogits, zeros);
   adam(p, g, m, v, history.length, lr);
-  losses[history.length - 1] = loss;
-  history.push(p);
-  return true;
+  const finite = Number.isFinite(crossEntropy(forward(p, tokens, zeros).logits, targets).loss);
+  if (finite) history.push(p);
+  return finite;
 }

@@ -69,7 +69,7 @@ class ExplorerPage:
     def lit(self):
         """The labels of everything that lights up, by kind."""
         return self.tab.evaluate("""() => {
-          const kinds = { equation: ".equation", arrow: "#network path", row: ".row", word: ".word", cells: ".strip" };
+          const kinds = { equation: ".equation", arrow: ".arrow", row: ".row", word: ".word", cells: ".strip" };
           return Object.fromEntries(Object.entries(kinds).map(([kind, selector]) => [kind,
             [...new Set([...document.querySelectorAll(selector + ".lit")].map((e) => e.dataset.labels))]]));
         }""")

@@ -9,7 +9,7 @@ from numpy_rnn.text.windows import inputs_and_targets
 
 
 class Lesson:
-    """Initial weights for a text, and `textbook.py`'s training from there: the losses, and a trace after each epoch."""
+    """Initial weights for a text, and `textbook.py`'s training from there: losses, and a trace after each epoch."""
 
     def __init__(self, text, embedding_dim, hidden_size, epochs):
         self.text, self.vocabulary = text, nr.Vocabulary.from_text(text)

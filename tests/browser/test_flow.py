@@ -78,7 +78,9 @@ def test_the_gradient_of_one_loss(page, lesson, rng):
             assert float(said.split(" = ")[1]) == (items["dlogits"][t][v] if t == s else 0)
         dz = np.array(expected) * (1 - items["h"][t + 1] ** 2)
         for (i, _), said in page.sample(dx, (lesson.E, 1), rng):
-            assert float(said.split(" = ")[1]) == pytest.approx((dz @ items["rnn.weight_ih_l0"])[i], rel=1e-9, abs=1e-15)
+            assert float(said.split(" = ")[1]) == pytest.approx(
+                (dz @ items["rnn.weight_ih_l0"])[i], rel=1e-9, abs=1e-15
+            )
 
 
 def test_the_gradients_of_all_losses_add_up(page, lesson):

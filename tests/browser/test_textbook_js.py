@@ -1,4 +1,4 @@
-"""textbook.js and trace.js against Python, from the same initial weights: losses, gradients and every item of a trace."""
+"""textbook.js and trace.js against Python, from the same initial weights: losses, gradients and traces."""
 
 import re
 
@@ -19,7 +19,7 @@ TRAIN = """(epochs) => {
   return trained.losses;
 }"""
 TRACE = "(epoch) => trace(trained.history[epoch], trained.tokens, trained.targets)"
-ITEMS = "x z h logits p losses dlogits dh_local dh_future dh dz dx dh_0".split()
+ITEMS = ["x", "z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx", "dh_0"]
 EPOCHS = [0, 1, 2, 10, 50, 100]
 
 
@@ -79,11 +79,13 @@ def test_every_function_has_the_labels_of_textbook_py():
     with open(textbook.__file__, encoding="utf-8") as file:
         python = labels(file.read(), r"^def (\w+)")
     ours = labels(FILES["textbook.js"], r"^function (\w+)")
-    assert {name: ours[function] for name, function in FUNCTIONS.items()} == {name: python[name] for name in FUNCTIONS}
+    assert {name: ours[function] for name, function in FUNCTIONS.items()} == {
+        name: python[name] for name in FUNCTIONS
+    }
 
 
 def test_the_initial_weights_of_a_seed_have_torchs_distributions(page):
-    """A C from N(0, 1) and all else uniform in [-1/sqrt(H), 1/sqrt(H)): mean and variance, within 5 standard errors."""
+    """C from N(0, 1), all else uniform in [-1/sqrt(H), 1/sqrt(H)): mean and variance, within 5 standard errors."""
     drawn = page.tab.evaluate("init(60, 64, 64, generator(7))")
     k = 1 / np.sqrt(64)
     for name, values in drawn.items():

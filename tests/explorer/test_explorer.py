@@ -142,10 +142,14 @@ def test_frame_style_and_scripts_fit_together():
 
 
 def test_every_label_of_the_derivation_is_on_the_page():
-    """As an equation or as what a step adds to a parameter; Adam's are words of the story and lines of textbook.py."""
+    """As an equation or as what a step adds to a parameter. Adam's are words of the story."""
     source = "".join(SCRIPTS[name] for name in ("equations.js", "parameters.js", "story.js"))
-    labels = set(re.findall(r"[ELCRA]\d", " ".join(re.findall(r'equation\([^,]*,|", "[A-Z]\d"|\|[A-Z\d ]+\]', source))))
-    assert labels == {f"{group}{i}" for group, n in zip("ELCRA", (2, 4, 4, 6, 3), strict=True) for i in range(1, n + 1)}
+    labels = set(
+        re.findall(r"[ELCRA]\d", " ".join(re.findall(r'equation\([^,]*,|", "[A-Z]\d"|\|[A-Z\d ]+\]', source)))
+    )
+    assert labels == {
+        f"{group}{i}" for group, n in zip("ELCRA", (2, 4, 4, 6, 3), strict=True) for i in range(1, n + 1)
+    }
 
 
 HOSTILE = [

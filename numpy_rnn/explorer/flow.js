@@ -4,7 +4,7 @@
 // norm of the gradient that it carries, and its colour tells from which loss it comes.
 
 // px: a column, the names on the left, and half of a vector with some room
-const WIDTH = 58, MARGIN = 66, HALF = 12;
+const WIDTH = 62, MARGIN = 66, HALF = 12;
 
 /** Top, height and end of each row of the picture, in px. */
 function rows() {

@@ -21,7 +21,7 @@ function load(chosen) {
   const losses = model.targets.map((_, s) => `loss ${s + 1}`);
   find("follow").replaceChildren(el("option", { value: "" }, "all losses"), ...options(losses));
   find("character").replaceChildren(...options(model.signs));
-  [find("unit").max, find("step").max] = [model.H - 1, model.T];
+  [find("unit").max, find("step").max, form.size.max] = [model.H - 1, model.T, Math.max(64, model.size)];
   document.title = `Where every gradient comes from: ${[...model.text].map(visible).join("")}`;
   find("message").textContent = "";
   show({ epoch: 0, step: Math.min(4, model.T - 1), unit: 0, loss: null });

@@ -2,7 +2,7 @@
 // numpy_rnn/textbook.py in JavaScript, function by function and label by label.
 //
 // The page has one text, so the batch axis B is left out. A vector is an array of numbers, a matrix an array of rows,
-// and none of them changes after it is made. T time, E embedding_dim, H hidden_size, V vocab_size.
+// and only the sums in `backward` change after they are made. T time, E embedding_dim, H hidden_size, V vocab_size.
 
 const NAMES = ["embedding.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0",
   "fc.weight", "fc.bias"]; //  C (V, E), W_ih (H, E), W_hh (H, H), b_ih (H), b_hh (H), W (V, H), b (V)

@@ -25,8 +25,8 @@ function generator(seed) {
 /** The weights that Python put into the page: float64, little-endian, one parameter after another, in base64. */
 function decode({ weights, sizes: { V, E, H } }) {
   const bytes = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
-  const numbers = [...new Float64Array(bytes.buffer)];
-  const take = (n, m) => (m === undefined ? numbers.splice(0, n) : array(n, () => take(m)));
+  const numbers = Array.from(new Float64Array(bytes.buffer)); let start = 0;
+  const take = (n, m) => (m === undefined ? numbers.slice(start, start += n) : array(n, () => take(m)));
   const arrays = [take(V, E), take(H, E), take(H, H), take(H), take(H), take(V, H), take(V)];
   return Object.fromEntries(NAMES.map((name, i) => [name, arrays[i]]));
 }

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import numpy_rnn as nr
 from tests.browser.printed import printed
 
 pytestmark = pytest.mark.browser
@@ -83,6 +84,8 @@ def test_a_text_of_ones_own(page):
     assert page.tab.evaluate("model.history[0]") == first
     page.find("#on").click()
     assert page.place[0] == 1
+    moved = np.abs(page.items["fc.bias"] - first["fc.bias"])
+    np.testing.assert_allclose(moved, 0.02, rtol=1e-4)  # Adam's first step is lr, whatever the gradient
 
 
 def test_the_weights_of_python_come_back(page, lesson):
@@ -228,3 +231,16 @@ def test_motion_only_where_it_is_wanted(visit, lesson_page):
                 "(e) => getComputedStyle(e).animationName"
             )
             assert style == animated
+
+
+def test_a_size_of_the_command_line_is_kept(visit, tmp_path):
+    """The field allows up to 64, or what the page came with."""
+    vocabulary = nr.Vocabulary.from_text("ab")
+    path = tmp_path / "page.html"
+    path.write_bytes(nr.explain(nr.CharRNN(2, 70, 70, rng=0), vocabulary, "ab", seed=0).encode())
+    with visit(path) as page:
+        submit(page, text="a third text")
+        assert page.find(".column").count() == 11
+        assert page.tab.evaluate("model.H") == 70
+        submit(page, size=71)
+        assert page.tab.evaluate("model.H") == 70

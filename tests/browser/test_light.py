@@ -23,6 +23,15 @@ def test_pointing_at_one_lights_the_others(page):
     assert page.lit() == expected
 
 
+def test_a_line_of_two_equations(page):
+    page.choose(direction="backward")
+    page.find(".row[data-labels='L2 R3']").hover()
+    assert page.lit()["equation"] == ["L2", "R3", "R3 R6"]
+    for label in ("L2", "R3"):
+        page.find(f".equation[data-labels={label}]").hover()
+        assert "L2 R3" in page.lit()["row"]
+
+
 def test_it_works_with_the_keyboard(page):
     page.find(".row[data-labels=R2]").focus()
     assert page.lit() == {**NONE, "equation": ["R2"], "row": ["R2"], "word": ["R2"], "cells": ["R2"]}

@@ -50,7 +50,7 @@ function drawFlow() {
   place.replaceChildren(el("div", { class: "stage", style: `width:${width}px;height:${height}px` },
     columnNames(at, vectors), array(model.T, (t) => column(t, at, vectors)),
     svg("svg", { width, height, class: "arrows", "aria-hidden": "true" }, head,
-      view.pass === "forward" ? forwardArrows(at) : backwardArrows(at))));
+      view.pass === "forward" ? forwardArrows(at) : backwardArrows(at, vectors[2]))));
   place.scrollLeft = scrolled;
   find("network-legend").replaceChildren(
     ...vectors.map(({ scale, limit, symbol }) => legend(scale, limit, symbol)));
@@ -118,16 +118,17 @@ function leftward(x1, y1, w1, x2, y2, w2) {
     + `C ${x} ${y2 + w2} ${x} ${y1 + w1} ${x1} ${y1 + w1} z`;
 }
 
-function backwardArrows(at) {
+const downward = (x, w, top, end) => `M ${x - w} ${top} V ${end - 7} L ${x} ${end} L ${x + w} ${end - 7} V ${top} z`;
+
+function backwardArrows(at, { values: dx, symbol }) {
   const { T } = model, { norms } = items, losses = view.loss === null ? array(T, (s) => s) : [view.loss];
   const totals = array(T + 1, (t) => sum(losses.map((s) => norms[s]?.[t] ?? 0))); // of what arrives at each state
   const own = (t) => (losses.includes(t) ? norms[t][t] : 0);
-  const scale = Math.min(at.h.height / largest(totals), (WIDTH - 14) / largest(losses.map(own))); // px of a norm of 1
+  const scale = Math.min(at.h.height / largest(totals), (WIDTH - 14) / largest([...array(T, own), ...dx.map(norm)]));
   const arrow = (s, t, labels, d) => svg("path", { d, class: `band ${ahead(t)}`, fill: lossColour(s),
     "data-labels": labels, "data-loss": s, "data-say": `|dL_${s + 1}/dh_${t + 1}| = ${norms[s][t]}` });
   return array(T, (t) => {
-    const x = centre(t), half = (own(t) * scale) / 2, end = at.h.top - 8;
-    const down = `M ${x - half} ${at.L1.top} V ${end} L ${x} ${end + 7} L ${x + half} ${end} V ${at.L1.top} z`;
+    const x = centre(t), down = (norm, top, end) => downward(x, (norm * scale) / 2, top, end);
     // From the next state, the arrows of all later losses, on top of each other: the nearest loss is the topmost.
     let left = at.h.top + (at.h.height - (totals[t] - own(t)) * scale) / 2;
     let right = at.h.top + (at.h.height - totals[t + 1] * scale) / 2;
@@ -137,8 +138,10 @@ function backwardArrows(at) {
       [left, right] = [left + w2, right + w1];
       return arrow(s, t, "R3 R4", d);
     });
-    return [own(t) ? arrow(t, t, "L2", down) : [], later, svg("path", { d: `M ${x} ${at.h.end + 2} V ${at.x.top - 2}`,
-      class: `arrow ${ahead(t)}`, "data-labels": "R6", "marker-end": "url(#head)" })].flat();
+    const size = norm(dx[t]), fill = view.loss === null ? "var(--flow)" : lossColour(view.loss);
+    const toX = svg("path", { d: down(size, at.h.end, at.x.top), class: `band ${ahead(t)}`, fill, "data-labels": "R6",
+      "data-say": `|${symbol}_${t + 1}| = ${size}` });
+    return [own(t) ? arrow(t, t, "L2", down(own(t), at.L1.top, at.h.top - 1)) : [], later, toX].flat();
   }).flat();
 }
 

@@ -10,8 +10,8 @@ const sourceOf = (name) => data.source.filter((s) => labelsOf(s).includes(name))
 function drawSource() {
   document.getElementById("source").append(...data.source.map((line) => {
     const names = labelsOf(line), [, code, comment = ""] = line.match(/^(.*?)(#.*)?$/);
-    return el("code", { class: "row", "data-labels": names.join(" ") || false, tabindex: names.length ? 0 : false },
-      code, el("span", { class: "comment" }, comment));
+    return el("div", { class: "row", "data-labels": names.join(" ") || false, tabindex: names.length ? 0 : false },
+      code || " ", el("span", { class: "comment" }, comment));
   }));
 }
 

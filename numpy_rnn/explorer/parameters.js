@@ -17,8 +17,7 @@ function terms(t) {
 
 function drawParameter() {
   const name = view.parameter, [symbol, labels, formula, top, left] = terms(view.step)[name], n = view.step + 1;
-  const byCharacter = name === "embedding.weight" || name.startsWith("fc.");
-  const where = (i) => (byCharacter ? quoted(model.signs[i]) : i);
+  const where = (i) => (/embedding|fc/.test(name) ? quoted(model.signs[i]) : i);
   const cell = (r, c) => (left ? `${where(r)}, ${c}` : where(c));
   const picture = (id, title, what, matrix, product = () => "") => {
     const values = matrix.flat(), columns = top.length;

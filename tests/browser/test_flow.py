@@ -39,7 +39,7 @@ def test_widths_are_norms_and_colours_are_losses(page, lesson):
     for epoch in (0, lesson.epochs):
         page.choose(epoch=epoch, direction="backward")
         norms = page.items["norms"]
-        bands = page.find("#network .band").evaluate_all(BANDS)
+        bands = page.find("#network .band[data-loss]").evaluate_all(BANDS)
         assert len(bands) == T * (T + 1) // 2  # one for each loss and state
         scales = []
         for band in bands:
@@ -54,6 +54,11 @@ def test_widths_are_norms_and_colours_are_losses(page, lesson):
         fills = {s: {band["fill"] for band in bands if band["s"] == s} for s in range(T)}
         assert all(len(colours) == 1 for colours in fills.values())
         assert len(set.union(*fills.values())) == T
+        for t, band in enumerate(page.find(".band[data-labels=R6]").evaluate_all(BANDS)):
+            norm = np.linalg.norm(page.items["dx"][t])
+            assert float(band["say"].removeprefix(f"|dx_{t + 1}| = ")) == pytest.approx(norm, rel=1e-12)
+            x, y = band["numbers"][0], band["numbers"][5]
+            assert (y - x) / norm == pytest.approx(scales[0], rel=1e-6)
 
 
 def test_the_gradient_of_one_loss(page, lesson, rng):
@@ -62,7 +67,7 @@ def test_the_gradient_of_one_loss(page, lesson, rng):
     s = 7
     items = page.items
     page.choose(loss=s)
-    bands = page.find("#network .band").evaluate_all(BANDS)
+    bands = page.find("#network .band[data-loss]").evaluate_all(BANDS)
     assert {band["s"] for band in bands} == {s}
     assert len(bands) == s + 1
     left = page.find(".column .left").all_text_contents()

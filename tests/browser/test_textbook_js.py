@@ -13,12 +13,12 @@ from tests.explorer.test_explorer import FILES
 pytestmark = pytest.mark.browser
 
 TRAIN = """(epochs) => {
-  const trained = newModel(settings());
-  for (let k = 0; k < epochs; k += 1) trainEpoch(trained);
-  window.trained = trained;
-  return trained.losses;
+  const run = newModel(settings());
+  for (let k = 0; k < epochs; k += 1) trainEpoch(run);
+  window.run = run;
+  return run.losses;
 }"""
-TRACE = "(epoch) => trace(trained.history[epoch], trained.tokens, trained.targets)"
+TRACE = "(epoch) => trace(run.history[epoch], run.tokens, run.targets)"
 ITEMS = ["x", "z", "h", "logits", "p", "losses", "dlogits", "dh_local", "dh_future", "dh", "dz", "dx", "dh_0"]
 EPOCHS = [0, 1, 2, 10, 50, 100]
 
@@ -61,7 +61,7 @@ def test_losses_gradients_and_traces_agree_with_python(page, example):
 def test_what_the_trained_model_writes_agrees(page, example):
     page.tab.evaluate(TRAIN, 100)
     for epoch in EPOCHS:
-        ours = page.tab.evaluate("(k) => generate(trained.history[k], trained.tokens[0], trained.T + 1)", epoch)
+        ours = page.tab.evaluate("(k) => generate(run.history[k], run.tokens[0], run.T + 1)", epoch)
         assert ours == textbook.generate(example.weights[epoch], int(example.tokens[0]), example.T + 1)
 
 

@@ -84,9 +84,9 @@ class Judgement:
         places = [[o for o in every if self.repair.influences(o)] for every in self.by_place.values()]
         explained = dict.fromkeys(frozenset(self.repair.explained(each)) for each in places if each)
         for names in sorted(explained, key=len, reverse=True):
-            trace, ignored = copy.copy(self.trace), set(self.repair.wrong) - names
-            trace.finals = {n: ids for n, ids in trace.finals.items() if n not in ignored}
-            trace.shapes = {n: shape for n, shape in trace.shapes.items() if n not in ignored}
+            trace = copy.copy(self.trace)
+            trace.ignored = set(self.repair.wrong) - names
+            trace.finals = {n: ids for n, ids in trace.finals.items() if n not in trace.ignored}
             yield Judgement(trace)
 
     def line(self, o: Operation) -> tuple[str, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from numpy_rnn.learn.course import Exercise, course, write_course
-from numpy_rnn.learn.grade import as_csv, as_json, grade
 from numpy_rnn.learn.process import verdicts
-from numpy_rnn.learn.report import progress, report
+from numpy_rnn.learn.report import LEVELS, as_csv, as_json, progress, report
 
 __all__ = ["add"]
 
@@ -32,7 +32,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("words", nargs="*", metavar="DIR", help="folder of the exercises")
     words = "show a hint for the first problem: LEVEL 1 (default) or 2, and with 3 also the answer"
-    command.add_argument("--hint", type=int, choices=[1, 2, 3], nargs="?", const=1, metavar="LEVEL", help=words)
+    command.add_argument(
+        "--hint", type=int, choices=range(1, LEVELS + 1), nargs="?", default=0, const=1, metavar="LEVEL", help=words
+    )
     command.add_argument("--watch", action="store_true", help="check again whenever a file is saved, until Ctrl-C")
     table = command.add_mutually_exclusive_group()
     table.add_argument("--csv", action="store_true", help="grade: print comma-separated values (the default)")
@@ -42,7 +44,7 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     action, *words = arguments.words or [FOLDER]
-    wants_check, wants_grade = arguments.hint is not None or arguments.watch, arguments.csv or arguments.json
+    wants_check, wants_grade = arguments.hint or arguments.watch, arguments.csv or arguments.json
     if (wants_check and action != "check") or (wants_grade and action != "grade"):
         raise ValueError("--hint and --watch belong to `learn check`, --csv and --json to `learn grade`")
     if action == "grade":
@@ -76,7 +78,7 @@ def _write(folder: Path) -> int:
     return 0
 
 
-def _check(folder: Path, chosen: list[Exercise], hint: int | None) -> int:
+def _check(folder: Path, chosen: list[Exercise], hint: int) -> int:
     """Show the first exercise that is not done; return 1 if there is one."""
     wrong = next((verdict for verdict in verdicts(folder, chosen) if not verdict.ok), None)
     done = [exercise for exercise in chosen if not wrong or exercise.number < wrong.number]
@@ -89,7 +91,7 @@ def _check(folder: Path, chosen: list[Exercise], hint: int | None) -> int:
     return 1
 
 
-def _watch(folder: Path, chosen: list[Exercise], hint: int | None) -> int:
+def _watch(folder: Path, chosen: list[Exercise], hint: int) -> int:
     before: dict[Path, float] = {}
     while True:
         now = {path: path.stat().st_mtime for path in folder.glob("*.py")}
@@ -102,12 +104,13 @@ def _watch(folder: Path, chosen: list[Exercise], hint: int | None) -> int:
         time.sleep(0.5)
 
 
-def _grade(folders: list[str], as_json_: bool) -> int:
+def _grade(folders: list[str], wants_json: bool) -> int:
     if not folders:
         raise ValueError("learn grade needs the folders of the students, such as submissions/*")
     for folder in folders:
         if not Path(folder).is_dir():
             raise ValueError(f"there is no folder {folder}")
-    rows = [grade(Path(folder)) for folder in folders]
-    print(as_json(rows) if as_json_ else as_csv(rows))
+    print(f"running the code in {len(folders)} folders", file=sys.stderr)
+    grades = {folder: list(verdicts(Path(folder), course(), show_output=False)) for folder in folders}
+    print(as_json(grades) if wants_json else as_csv(grades))
     return 0

@@ -1,8 +1,8 @@
 """The exercises, and the files that are made from them: what a student gets, hints, and solutions.
 
-A file in exercises/ is a solution. What a student writes is between `# answer` and `# end`, with two hints and with
-what the student starts from in `# stub:` comments, if that is not an empty place. What follows `# check` is for the check
-alone: the arguments to try, and the usual slips, each with the words that explain it.
+A file in exercises/ is a solution. What a student writes is between `# answer` and `# end`, with two hints, and with
+what the student starts from in `# stub:` comments unless that is an empty place. What follows `# check` is for the
+check alone: the arguments to try, and the usual slips, each with the words that explain it.
 """
 
 from __future__ import annotations

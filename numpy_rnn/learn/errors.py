@@ -38,7 +38,6 @@ def describe(error: BaseException, folder: Path) -> str:
             shapes = [f"{name} is {x.shape}" for name, x in values.items() if isinstance(x, np.ndarray)]
             where = f"line {number} of {path.name}"
             shown = f"{where}, `{source}`" + f", where {', '.join(shapes)}" * bool(shapes)
-            function = frame.f_code.co_name
     if not where:
         return f"{type(error).__name__}: {words}"
     if isinstance(error, NotImplementedError):

@@ -21,14 +21,13 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.gradient_checking.check import gradcheck
-from numpy_rnn.gradient_checking.report import GradcheckReport
 from numpy_rnn.learn.course import Exercise
 from numpy_rnn.learn.errors import Problem, TimeUp, describe
-from numpy_rnn.learn.values import RTOL, fault, leaves, names_returned, parts, same
+from numpy_rnn.learn.values import RTOL, fault, leaves, listed, names_returned, parts, same
 
 __all__ = ["Verdict", "judge"]
 
-SECONDS = 5.0  # for the student's functions of one exercise
+SECONDS = 5.0  # for the student's functions of one exercise, and again for naming the line
 
 
 @dataclass
@@ -43,70 +42,58 @@ class Verdict:
 
 def judge(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> Verdict:
     """Run all cases of an exercise; the first function that is wrong is explained."""
-    folder = folder.resolve()
-    verdict, first = Verdict(exercise.number), None
-    right: dict[tuple[str, str], bool] = {}
-    broken: set[str] = set()
+    folder, verdict, trials = folder.resolve(), Verdict(exercise.number), []
     with _quiet(), _time_limit(seconds):
         try:
             student = _load(folder / exercise.filename)
             for name, arguments in exercise.module.cases(np.random.default_rng(exercise.number)):
-                if name in broken:
-                    continue
-                trial = Trial(folder, exercise, name, arguments)
-                trial.run(student)
-                right |= {key: ok and right.get(key, True) for key, ok in trial.right.items()}
-                if trial.problem:
-                    broken.add(name)
-                    first = first or trial
-        except BaseException as error:  # of the file itself, or the time limit
+                trials.append(Trial(exercise, name, arguments))
+                trials[-1].run(student, folder)
+        except BaseException as error:  # the file cannot be run, or the time is up
             verdict.ok, verdict.problem = False, describe(error, folder)
-    for (function, label), ok in right.items():
-        if ok and function not in verdict.right:
-            verdict.right[function] = []
-        if ok:
-            verdict.right[function].append(label)
-    if first and verdict.ok:
-        verdict.ok, verdict.problem, verdict.function = False, first.problem, first.function
+            return verdict
+    results = {key: [t.right[key] for t in trials if key in t.right] for t in trials for key in t.right}
+    for function, label in (key for key, rights in results.items() if all(rights)):
+        verdict.right.setdefault(function, []).append(label)
+    wrong = [trial for trial in trials if trial.problem]
+    if wrong:
+        verdict.ok, verdict.problem, verdict.function = False, wrong[0].problem, wrong[0].function
         with _quiet():
-            verdict.explanation = first.explanation(student)
+            words = _words_for_slip(exercise, [trial for trial in trials if trial.name == wrong[0].name])
+            verdict.explanation = "\n\n".join(filter(None, [wrong[0].suspect(student, seconds), words]))
     return verdict
 
 
 class Trial:
     """One call of a function, and of its backward pass if it has one, with the same arguments for everyone."""
 
-    def __init__(self, folder: Path, exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> None:
-        self.folder, self.exercise, self.name, self.arguments = folder, exercise, name, arguments
-        self.solution = exercise.module
+    def __init__(self, exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> None:
+        self.exercise, self.solution, self.name, self.arguments = exercise, exercise.module, name, arguments
         self.has_backward = hasattr(self.solution, f"{name}_backward")
-        self.right: dict[tuple[str, str], bool] = {}
+        self.right: dict[tuple[str, str], bool] = {}  # by function and by what it returns
         self.results: list[Any] = []  # what the student's functions returned, or the message of the error they raised
         self.function = self.problem = ""
 
-    def run(self, student: ModuleType) -> None:
+    def run(self, student: ModuleType, folder: Path) -> None:
         """Compare the student's results with the solution's, and stop at the first problem."""
-        theirs = self.passes(student)
+        theirs, rtol = self.passes(student), getattr(self.solution, "RTOL", RTOL)
         for function, expected in self.passes(self.solution):
             self.function = function
             try:
                 _, got = next(theirs)
             except (Exception, SystemExit) as error:
-                self.problem = describe(error, self.folder)
+                self.problem = describe(error, folder)
                 self.results.append(str(error))
                 return
             self.results += got.values()
-            rtol = getattr(self.solution, "RTOL", RTOL)
-            faults = {label: fault(value, got.get(label), rtol) for label, value in expected.items()}
-            self.right |= {(function, label): not words for label, words in faults.items()}
-            for words in dict.fromkeys(filter(None, faults.values())):
-                labels = [label for label in faults if faults[label] == words]
-                words = words.replace("is ", "are ", 1).replace("has ", "have ", 1) if len(labels) > 1 else words
-                self.problem += "; " * bool(self.problem) + f"{', '.join(labels)} {words}"
+            faults: dict[str, list[str]] = {}
+            for label, value in expected.items():
+                words = fault(value, got.get(label), rtol)
+                self.right[self.function, label] = not words
+                faults.setdefault(words, []).append(label)
+            self.problem = "; ".join(f"{listed(labels)}: {words}" for words, labels in faults.items() if words)
             if self.problem:
                 return
-        with contextlib.suppress(StopIteration):
-            next(theirs)
 
     def passes(self, module: ModuleType) -> Iterator[tuple[str, dict[str, Any]]]:
         """Call the function, then its backward pass with random upstream gradients; yield what each returns."""
@@ -116,14 +103,13 @@ class Trial:
             yield self.name, parts(self.name, labels, value)
             return
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise Problem(f"{self.name} must return {labels[0] if len(labels) == 1 else tuple(labels)} and the cache")
+            raise Problem(f"{self.name} must return two things: {listed(labels)}, and the cache")
         outputs = parts(self.name, labels, value[0])
         yield self.name, outputs
-        rng = np.random.default_rng(1)
+        rng, backward = np.random.default_rng(1), f"{self.name}_backward"
         upstream = [rng.standard_normal(np.shape(output)) for output in outputs.values() if np.ndim(output)]
-        backward = f"{self.name}_backward"
         gradients = self.call(module, backward, (*upstream, value[1]))
-        yield backward, parts(backward, names_returned(getattr(self.solution, backward), False), gradients)
+        yield backward, parts(backward, names_returned(getattr(self.solution, backward)), gradients)
 
     def call(self, module: ModuleType, name: str, arguments: tuple[Any, ...]) -> Any:
         function = getattr(module, name, None)
@@ -131,38 +117,41 @@ class Trial:
             raise Problem(f"there is no function {name}: was it renamed or deleted?")
         before = copy.deepcopy(arguments)
         value = function(*arguments)
-        labels = inspect.signature(getattr(self.solution, name)).parameters
-        for label, old, new in zip(labels, before, arguments, strict=False):
+        for label, old, new in zip(inspect.signature(function).parameters, before, arguments, strict=False):
             if not all(map(same, leaves(old), leaves(new))):
                 raise Problem(f"{name} changes its argument {label}: work on a copy")
         return value
 
-    def explanation(self, student: ModuleType) -> str:
-        """Return the suspect, and the words of the exercise if the results are those of a usual slip."""
-        said = []
-        if any(not ok for ok in self.right.values()) and self.function != self.name:
-            with contextlib.suppress(Exception):
-                pair = getattr(student, self.name), getattr(student, self.function)
-                report = gradcheck(pair, copy.deepcopy(self.arguments))
-                said.append(str(report.suspect) if report.suspect else _diagnosis(report))
-        for old, new, words in self.solution.SLIPS:
-            slip = ModuleType("slip")
-            exec(self.exercise.source.replace(old, new), slip.__dict__)
+    def suspect(self, student: ModuleType, seconds: float) -> str:
+        """Return the report on the wrong line, if gradcheck can name one in the student's file for this exercise."""
+        is_loss = next(iter(self.right), ("", ""))[1] == "loss"
+        if (self.function == self.name and not is_loss) or isinstance(self.results[-1], str):
+            return ""
+        functions = [getattr(student, name) for name in dict.fromkeys((self.name, self.function))]
+        checked = tuple(functions) if self.has_backward else functions[0]
+        with contextlib.suppress(Exception, TimeUp), _time_limit(seconds):
+            suspect = gradcheck(checked, *copy.deepcopy(self.arguments)).suspect
+            return str(suspect) if suspect and Path(suspect.filename).name == self.exercise.filename else ""
+        return ""
+
+
+def _words_for_slip(exercise: Exercise, trials: list[Trial]) -> str:
+    """Return the words for the usual slip whose results are the student's, in every trial."""
+    for old, new, words in exercise.module.SLIPS:
+        slip = ModuleType("slip")
+        exec(exercise.source.replace(old, new), slip.__dict__)
+        for trial in trials:
             results: list[Any] = []
             try:
-                for _, got in self.passes(slip):
+                for _, got in trial.passes(slip):
                     results += got.values()
             except Exception as error:
                 results.append(str(error))
-            if len(results) >= len(self.results) and all(map(same, self.results, results)):
-                said.append(words)
+            if len(results) < len(trial.results) or not all(map(same, trial.results, results)):
                 break
-        return "\n\n".join(filter(None, said))
-
-
-def _diagnosis(report: GradcheckReport) -> str:
-    """Return what the numbers of the wrong gradients show, for a report that names no line."""
-    return "\n".join(f"d{name}: {t.diagnosis}" for name, t in report.tensors.items() if t.diagnosis)
+        else:
+            return str(words)
+    return ""
 
 
 def _load(path: Path) -> ModuleType:

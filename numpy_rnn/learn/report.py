@@ -1,40 +1,62 @@
-"""What `numpy-rnn learn check` prints: the bar over the course, what is right, the problem, and hints."""
+"""What `numpy-rnn learn` prints: the report on an exercise with hints, and the table of `grade`."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 import textwrap
 from pathlib import Path
 
-from numpy_rnn.learn.course import Exercise
+from numpy_rnn.learn.course import Exercise, course
 from numpy_rnn.learn.judge import Verdict
+from numpy_rnn.learn.values import listed
 
-__all__ = ["progress", "report"]
+__all__ = ["as_csv", "as_json", "progress", "report"]
 
-WIDTH = 118
+LEVELS = 3
+Grades = dict[str, list[Verdict]]  # by the student's folder
 
 
 def progress(done: int, count: int) -> str:
     return f"[{'#' * done}{'.' * (count - done)}] {done} of {count} exercises done"
 
 
-def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int | None) -> str:
-    """Return the report on an exercise that is not done; `hint` is the level of the last hint to show."""
+def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) -> str:
+    """Return the report on an exercise that is not done, with hints up to a level."""
     blocks = [f"{exercise.title} ({folder / exercise.filename})"]
-    right = [f"{', '.join(labels)} of {function}" for function, labels in verdict.right.items()]
-    if right:
+    if verdict.right:
+        right = [f"{listed(labels)} of {function}" for function, labels in verdict.right.items()]
         blocks.append(f"right already: {'; '.join(right)}")
-    blocks.append(_wrap(f"{verdict.function}: " * bool(verdict.function) + verdict.problem))
-    if verdict.explanation:
-        blocks.append(verdict.explanation)
-    hints = exercise.hints(verdict.function)
-    names = [f"hint {level}: " for level in range(1, len(hints))] + ["the answer:\n\n"]
-    for name, text in list(zip(names, hints, strict=False))[: hint or 0]:
-        blocks.append(_wrap(name + text) if "\n" not in name else name + textwrap.indent(text, "    "))
-    if (hint or 0) < len(hints):
-        level = f" {hint + 1}" if hint else ""
-        blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint{level}")
-    return "\n\n".join(blocks)
+    blocks.append(f"{verdict.function}: " * bool(verdict.function) + verdict.problem)
+    blocks += [verdict.explanation] * bool(verdict.explanation)
+    *hints, answer = exercise.hints(verdict.function) or [""]
+    blocks += [f"hint {level}: {text}" for level, text in enumerate(hints[:hint], 1)]
+    if hint == LEVELS and answer:
+        labels = re.findall(r"\([A-Z]+\d+\)", verdict.explanation.rpartition("\n\n")[2])
+        lines = [line for line in answer.splitlines() if any(label in line for label in labels)]
+        blocks.append("the answer:\n\n" + textwrap.indent("\n".join(lines) or answer, "    "))
+    elif answer:
+        blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
+    return "\n\n".join(
+        block if "\n" in block else textwrap.fill(block, 118, break_on_hyphens=False) for block in blocks
+    )
 
 
-def _wrap(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+def as_csv(grades: Grades) -> str:
+    """Return a table: the student, the number of exercises done, and 1 or 0 for each exercise."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["student", "done", *(exercise.name for exercise in course())])
+    writer.writerows([name, sum(v.ok for v in found), *(int(v.ok) for v in found)] for name, found in grades.items())
+    return out.getvalue().rstrip("\n")
+
+
+def as_json(grades: Grades) -> str:
+    """Return the same with the problem of each exercise that is not done."""
+    names, rows = [exercise.name for exercise in course()], []
+    for name, found in grades.items():
+        exercises = {e: {"ok": v.ok, "problem": v.problem} for e, v in zip(names, found, strict=True)}
+        rows.append({"student": name, "done": sum(v.ok for v in found), "exercises": exercises})
+    return json.dumps(rows, indent=2)

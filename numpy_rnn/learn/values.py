@@ -11,12 +11,12 @@ import numpy as np
 
 from numpy_rnn.learn.errors import Problem
 
-__all__ = ["fault", "leaves", "names_returned", "parts", "same"]
+__all__ = ["fault", "leaves", "listed", "names_returned", "parts", "same"]
 
 RTOL = 1e-8  # of the largest element: other ways to compute the same differ by rounding only
 
 
-def names_returned(function: Callable[..., Any], with_cache: bool) -> list[str]:
+def names_returned(function: Callable[..., Any], with_cache: bool = False) -> list[str]:
     """Return the expressions in a function's return statement; of `(h, c), cache` those before the cache."""
     returned = [n for n in ast.walk(ast.parse(inspect.getsource(function))) if isinstance(n, ast.Return)][-1].value
     if with_cache and isinstance(returned, ast.Tuple):
@@ -36,26 +36,22 @@ def parts(function: str, labels: list[str], value: Any) -> dict[str, Any]:
     return found
 
 
-def fault(expected: Any, got: Any, rtol: float = RTOL) -> str | None:
-    """Return what is wrong with a part, as the end of a sentence, or None."""
+def fault(expected: Any, got: Any, rtol: float = RTOL) -> str:
+    """Return what is wrong with a part, or nothing."""
     if isinstance(expected, str):
-        return None if got == expected else f"is {got!r}, expected {expected!r}"
+        return "" if got == expected else f"{got!r}, expected {expected!r}"
     try:
         value = np.asarray(got, dtype=np.float64)
     except (TypeError, ValueError):
-        return f"is of type {type(got).__name__}, expected real numbers"
-    if got is None:
-        return "is None"
-    if value.shape != np.shape(expected):
-        return f"has shape {value.shape}, expected {np.shape(expected)}"
+        return f"of type {type(got).__name__}, expected real numbers"
+    if got is None or value.shape != np.shape(expected):
+        return "None" if got is None else f"shape {value.shape}, expected {np.shape(expected)}"
     if not np.isfinite(value).all():
-        return "is not finite"
+        return "not finite"
     error, size = np.abs(value - expected).max(initial=0), np.abs(expected).max(initial=0)
     if error <= rtol * size:
-        return None
-    if error <= 1e-5 * size:
-        return "is right to a few digits only: compute it exactly, in float64"
-    return "is wrong"
+        return ""
+    return "wrong" if error > 1e-5 * size else "right to a few digits only: compute it exactly, in float64"
 
 
 def same(value: Any, other: Any) -> bool:
@@ -73,3 +69,8 @@ def leaves(value: Any) -> Iterator[np.ndarray[Any, Any]]:
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
             yield from leaves(part)
+
+
+def listed(labels: list[str]) -> str:
+    """Return names in one phrase, abridged if there are many."""
+    return ", ".join(labels) if len(labels) < 9 else f"{', '.join(labels[:3])} and {len(labels) - 3} more"

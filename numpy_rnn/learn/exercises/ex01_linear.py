@@ -30,25 +30,15 @@ def linear_backward(dy, cache):
 
 
 # check
-
-
 def cases(rng):
     for O, I in (3, 2), (2, 4), (3, 3), (1, 5):
         yield "linear", (rng.standard_normal(I), rng.standard_normal((O, I)))
 
 
 SLIPS = [
-    (
-        "W.T @ dy",
-        "W @ dy",
-        "W maps x to y. The gradient goes the other way, from y to x, with the transpose W^T (L2).",
-    ),
-    ("np.outer(dy, x)", "np.outer(x, dy)", "dW is dy x^T, with the shape of W: rows belong to y, columns to x (L3)."),
-    ("np.outer(dy, x)", "dy @ (W @ x) * np.ones_like(W)", "dW must not be a sum: each W_ij acts on y_i alone (L3)."),
-    (
-        "np.outer(dy, x)",
-        "np.outer(dy, dx)",
-        "y is linear in W, with the factor x: dW contains x itself, not dx (L3).",
-    ),
+    ("W.T @ dy", "W @ dy", "W leads from x to y. The gradient goes the other way, with the transpose W^T (L2)."),
+    ("np.outer(dy, x)", "np.outer(x, dy)", "dW is dy x^T, with the shape of W: its rows belong to y (L3)."),
+    ("np.outer(dy, x)", "dy @ (W @ x) * np.ones_like(W)", "dW is no sum: each W_ij acts on y_i alone (L3)."),
+    ("np.outer(dy, x)", "np.outer(dy, dx)", "W is multiplied by x, so dW contains x itself, not dx (L3)."),
     ("np.outer(dy, x)", "np.outer(W @ x, x)", "dW starts from the gradient dy, not from the value y (L3)."),
 ]

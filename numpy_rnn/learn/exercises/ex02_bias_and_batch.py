@@ -33,31 +33,17 @@ def linear_backward(dy, cache):
 
 
 # check
-
-
 def cases(rng):
     for N, O, I in (4, 3, 2), (1, 2, 5), (3, 3, 3), (5, 1, 2):
         yield "linear", (rng.standard_normal((N, I)), rng.standard_normal((O, I)), rng.standard_normal(O))
 
 
 SLIPS = [
-    (
-        "dy.T @ x",
-        "dy.T @ x / len(x)",
-        "Do not divide by N: the mean over the rows is part of the loss, and dy has it.",
-    ),
-    (
-        "dy.sum(axis=0)",
-        "dy.mean(axis=0)",
-        "b is added to N rows, so db is the sum of N gradients, not their mean (L4).",
-    ),
-    (
-        "dy.sum(axis=0)",
-        "dy.sum(axis=1)",
-        "Sum over the rows n, which is axis 0. Each output keeps its own bias (L4).",
-    ),
+    ("dy.T @ x", "dy.T @ x / len(x)", "Do not divide by N: the loss takes the mean, so dy has it (L3)."),
+    ("dy.sum(axis=0)", "dy.mean(axis=0)", "b is added to N rows: db is the sum of N gradients, not the mean (L4)."),
+    ("dy.sum(axis=0)", "dy.sum(axis=1)", "Sum over the rows, axis 0: each output keeps its own bias (L4)."),
     ("dy.sum(axis=0)", "dy", "One b serves all N rows. Add up the gradients of its N uses (L4)."),
     ("dy.sum(axis=0)", "dy[0]", "One b serves all N rows, and you use the first only. Add up all N gradients (L4)."),
-    ("dy.T @ x", "x.T @ dy", "dW has the shape of W, (O, I): that is dy.T @ x, the transpose of what you have (L3)."),
-    ("dy @ W ", "dy @ W.T ", "The forward pass multiplies by W.T, so the backward pass multiplies by W (L2)."),
+    ("dy.T @ x", "x.T @ dy", "dW has the shape of W, (O, I): dy.T @ x is the transpose of what you have (L3)."),
+    ("dy @ W ", "dy @ W.T ", "Forward multiplies by W.T, so backward multiplies by W (L2)."),
 ]

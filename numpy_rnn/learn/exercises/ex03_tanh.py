@@ -33,8 +33,6 @@ def tanh_layer_backward(dh, cache):
 
 
 # check
-
-
 def cases(rng):
     for N, H, I in (4, 3, 2), (1, 2, 5), (3, 3, 3), (5, 1, 2):
         yield "tanh_layer", (rng.standard_normal((N, I)), rng.standard_normal((H, I)), rng.standard_normal(H))
@@ -43,9 +41,8 @@ def cases(rng):
 SLIPS = [
     ("dh * (1 - h**2)", "dh", "The slope of tanh is missing: dh belongs to h, and W and b act on z (R4)."),
     ("dh * (1 - h**2)", "dh * (1 - h)", "h must be squared: the slope of tanh is 1 - tanh(z)^2 (R4)."),
-    ("dh * (1 - h**2)", "dh * (1 - np.tanh(h)**2)", "h is tanh(z) already, so tanh is applied twice here (R4)."),
-    ("dh * (1 - h**2)", "dh * h * (1 - h)", "h * (1 - h) is the slope of the sigmoid. That of tanh is 1 - h^2 (R4)."),
-    ("dh * (1 - h**2)", "1 - h**2", "The slope is multiplied by dh, the gradient that arrives (R4)."),
+    ("(1 - h**2)", "(1 - np.tanh(h) ** 2)", "h is tanh(z) already, so tanh is applied twice here (R4)."),
+    ("dh * (1 - h**2)", "dh * h * (1 - h)", "h (1 - h) is the slope of the sigmoid. That of tanh is 1 - h^2 (R4)."),
     ("dz.sum(axis=0)", "dh.sum(axis=0)", "b is added to z, not to h: db sums dz (L4)."),
     ("dz.T @ x", "dh.T @ x", "W makes z, not h: dW starts from dz (L3)."),
     ("dz @ W ", "dh @ W ", "The way back from h to x leads through z: dx starts from dz (L2)."),

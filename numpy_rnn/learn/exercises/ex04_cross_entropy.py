@@ -41,8 +41,6 @@ def cross_entropy_backward(cache):
 
 
 # check
-
-
 def cases(rng):
     for N, V, shift in (4, 3, 0), (2, 5, 0), (3, 3, 1000), (1, 2, 0):
         yield "cross_entropy", (rng.standard_normal((N, V)) + shift, rng.integers(V, size=N))
@@ -50,25 +48,13 @@ def cases(rng):
 
 SLIPS = [
     ("(p - onehot) / N", "p - onehot", "The loss is a mean over N rows, so each row has the factor 1/N (C4)."),
-    (
-        "(p - onehot) / N",
-        "(onehot - p) / N",
-        "The sign is wrong. Raising the right logit lowers the loss: p - onehot.",
-    ),
-    ("(p - onehot) / N", "p / N", "The target is missing: 1 is subtracted at the right character (C4)."),
-    (
-        "(p - onehot) / N",
-        "(p - onehot) / p.size",
-        "Divide by the number of rows N, not by the number of elements (C4).",
-    ),
-    ("(p - onehot) / N", "p * (1 - p) / N", "p (1 - p) is only the diagonal of softmax's Jacobian. Use (C4)."),
+    ("(p - onehot) / N", "(onehot - p) / N", "The sign is wrong: raising the right logit lowers the loss (C4)."),
+    ("(p - onehot) / N", "p / N", "The target is missing: subtract 1 at the right character (C4)."),
+    ("(p - onehot) / N", "(p - onehot) / p.size", "Divide by the number of rows, not of elements (C4)."),
+    ("(p - onehot) / N", "p * (1 - p) / N", "p (1 - p) is only the diagonal of softmax's Jacobian (C4)."),
     ("targets]).mean()", "targets]).sum()", "The loss is the mean over the rows, and this is their sum (C3)."),
     ("loss = -np", "loss = np", "The sign is wrong: log p is negative, and the loss is -log p (C3)."),
-    (" - logits.max(axis=1, keepdims=True)", "", "exp(1000) overflows. Subtract the maximum of each row first (C1)."),
-    (
-        "e.sum(axis=1, keepdims=True)",
-        "e.sum()",
-        "The probabilities of each row must sum to 1: divide by its own sum.",
-    ),
+    (" - logits.max(axis=1, keepdims=True)", "", "exp(1000) overflows: subtract the maximum of each row first (C1)."),
+    ("e.sum(axis=1, keepdims=True)", "e.sum()", "Each row must sum to 1: divide it by its own sum (C2)."),
     ("e.sum(axis=1, keepdims=True)", "e.sum(axis=0)", "Sum over the characters, axis 1, not over the rows (C2)."),
 ]

@@ -43,8 +43,6 @@ def rnn_step_backward(dh, cache):
 
 
 # check
-
-
 def weights(rng, E, H):
     return [rng.standard_normal(shape) for shape in ((H, E), (H, H), H, H)]
 
@@ -55,22 +53,13 @@ def cases(rng):
 
 
 SLIPS = [
-    (
-        "dz.T @ h_prev",
-        "dz.T @ h",
-        "W_hh multiplies the state before the step, h_prev. You use the state after it (R5).",
-    ),
+    ("dz.T @ h_prev", "dz.T @ h", "W_hh multiplies the state before the step, h_prev, not the one after it (R5)."),
     ("dh * (1 - h**2)", "dh", "The slope of tanh is missing: dz = dh (1 - h^2) (R4)."),
-    (
-        "dh * (1 - h**2)",
-        "dh * (1 - h_prev**2)",
-        "The slope is taken at this step's own z: it uses h, not h_prev (R4).",
-    ),
-    ("dz @ W_hh ", "dz @ W_hh.T ", "h_prev @ W_hh.T forward becomes dz @ W_hh backward, without the transpose (R6)."),
+    ("dh * (1 - h**2)", "dh * (1 - h_prev**2)", "The slope is that at this step's own z: use h, not h_prev (R4)."),
+    ("dz @ W_hh ", "dz @ W_hh.T ", "Forward multiplies by W_hh.T, so backward multiplies by W_hh (R6)."),
     ("dz @ W_hh ", "dh @ W_hh ", "The way back to h_prev leads through z: start from dz, not from dh (R6)."),
     ("db_hh = dz.sum(axis=0)", "db_hh = np.zeros(len(W_hh))", "Both biases are added to z, so db_hh = db_ih (R5)."),
     ("h_prev @ W_hh.T +", "h_prev @ W_hh +", "Rows are transposed columns: W_hh h becomes h_prev @ W_hh.T (R1)."),
     (" + h_prev @ W_hh.T", "", "The previous state is not read: h_prev @ W_hh.T is missing in z (R1)."),
-    (".T + b_hh", ".T", "The bias b_hh is missing in z (R1)."),
     ("np.tanh(z)", "z", "tanh is missing: h = tanh(z) (R2)."),
 ]

@@ -48,30 +48,24 @@ def rnn_backward(doutput, cache):
 
 
 # check
-
-
 def cases(rng):
     for T, B, E, H in (4, 2, 3, 2), (1, 2, 2, 3), (3, 1, 2, 2):
         x, h_0 = rng.standard_normal((T, B, E)), rng.standard_normal((B, H))
         yield "rnn", (x, h_0, *(rng.standard_normal(shape) for shape in ((H, E), (H, H), H, H)))
 
 
-FUTURE = "The state h_t is used twice: as the output of step t, and by step t + 1. "
+USES = "The state h_t is used twice: as the output of step t, and by step t + 1."
 SLIPS = [
-    ("doutput[t] + dh_next", "doutput[t]", FUTURE + "The gradient of the second use is missing (R3)."),
-    ("dh = doutput[t] + dh_next", "dh = doutput[t] if t == len(x) - 1 else dh_next", FUTURE + "Add both terms (R3)."),
-    ("dz @ W_hh ", "dh @ W_hh ", "Step t + 1 reads h_t through its own z, so dz is sent back, not dh (R3)."),
-    ("dz @ W_hh ", "dz @ W_hh.T ", "h @ W_hh.T forward becomes dz @ W_hh backward, without the transpose (R3)."),
-    ("dz @ W_hh ", "dh_next + dz @ W_hh ", "Replace what was sent back, do not add to it: step t gets it once (R3)."),
+    ("doutput[t] + dh_next", "doutput[t]", USES + " The gradient of the second use is missing (R3)."),
+    ("doutput[t] + dh_next", "dh_next if t < len(x) - 1 else doutput[t]", USES + " Add both gradients (R3)."),
+    ("dz @ W_hh ", "dh @ W_hh ", "Step t + 1 reads h_t through its own z: send back dz @ W_hh (R3)."),
+    ("dz @ W_hh ", "dz @ W_hh.T ", "Forward multiplies by W_hh.T, so backward multiplies by W_hh (R3)."),
+    ("dz @ W_hh ", "dh_next + dz @ W_hh ", "Replace what was sent back: step t reads it once (R3)."),
     ("1 - h[t + 1] ** 2", "1 - h[t] ** 2", "Step t computes h[t + 1], so its slope is 1 - h[t + 1]^2 (R4)."),
-    ("dz.T @ h[t]", "dz.T @ h[t + 1]", "Step t reads h[t], the state before it, and W_hh multiplies that one (R5)."),
+    ("* (1 - h[t + 1] ** 2)", "", "The slope of tanh is missing: dz = dh (1 - h^2) (R4)."),
+    ("dz.T @ h[t]", "dz.T @ h[t + 1]", "Step t reads h[t], the state before it: W_hh multiplies that one (R5)."),
     ("dW_hh += ", "dW_hh = ", "The same W_hh is used at every step, so add up: +=, not = (R5)."),
     ("dW_ih += ", "dW_ih = ", "The same W_ih is used at every step, so add up: +=, not = (R5)."),
-    (
-        "reversed(range(len(x)))",
-        "range(len(x))",
-        "Go backward, from the last step to the first: dz_{t+1} comes first.",
-    ),
-    ("reversed(range(len(x)))", "reversed(range(1, len(x)))", "The loop leaves out the first step, t = 0."),
-    ("* (1 - h[t + 1] ** 2)", "", "The slope of tanh is missing: dz = dh (1 - h^2) (R4)."),
+    ("reversed(range(len(x)))", "range(len(x))", "Go backward, from the last step to the first (R3)."),
+    ("reversed(range(len(x)))", "reversed(range(1, len(x)))", "The loop leaves out the first step, t = 0 (R5)."),
 ]

@@ -55,7 +55,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _write(Path(action))
     if len(words) > 1 or action != "check":
         raise ValueError(f"expected one folder, got {' '.join(arguments.words)}; the usage is\n       {USAGE}")
-    folder, chosen = Path(words[0] if words else FOLDER), course()
+    chosen = course()
+    folder = Path(words[0] if words else "." if Path(chosen[0].filename).exists() else FOLDER)
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}: `numpy-rnn learn {folder}` writes the exercises")
     if number is not None:

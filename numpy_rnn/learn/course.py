@@ -20,7 +20,7 @@ __all__ = ["Exercise", "course", "write_course"]
 PACKAGE = "numpy_rnn.learn.exercises"
 ANSWER = re.compile(r"^( *)# answer\n(.*?)^ *# end\n", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"^ *# (hint|stub): ?(.*)\n", re.MULTILINE)
-TO_DO = "raise NotImplementedError  # replace this line by your code"
+TO_DO = "raise NotImplementedError  # replace this line with your code"
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,8 @@ def describe(error: BaseException, folder: Path) -> str:
     if isinstance(error, Problem):
         return words
     if isinstance(error, SyntaxError):
-        return (
-            f"line {error.lineno} of {Path(error.filename or '').name}, `{(error.text or '').strip()}`: {error.msg}"
-        )
+        source, name = (error.text or "").strip(), Path(error.filename or "").name
+        return f"line {error.lineno} of {name}, `{source}`: {error.msg}"
     where = ""
     for frame, number in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
@@ -41,9 +40,9 @@ def describe(error: BaseException, folder: Path) -> str:
     if not where:
         return f"{type(error).__name__}: {words}"
     if isinstance(error, NotImplementedError):
-        return f"not written yet: replace {where} by your code"
+        return f"not written yet: replace {where} with your code"
     if isinstance(error, TimeUp):
         return f"{where}, `{source}`: stopped after {words} seconds; is this an endless loop?"
     if isinstance(error, MemoryError):
-        return f"{where}, `{source}`: this needs more memory than the {words}"
+        return f"{where}, `{source}`: not enough memory" + f": {words}" * bool(words)
     return f"{type(error).__name__}: {words} ({shown})"

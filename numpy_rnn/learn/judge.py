@@ -51,12 +51,12 @@ def judge(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> Verdict
                 trials[-1].run(student, folder)
         except BaseException as error:  # the file cannot be run, or the time is up
             verdict.ok, verdict.problem = False, describe(error, folder)
-            return verdict
+            verdict.function = trials[-1].function if trials else ""
     results = {key: [t.right[key] for t in trials if key in t.right] for t in trials for key in t.right}
     for function, label in (key for key, rights in results.items() if all(rights)):
         verdict.right.setdefault(function, []).append(label)
     wrong = [trial for trial in trials if trial.problem]
-    if wrong:
+    if wrong and verdict.ok:
         verdict.ok, verdict.problem, verdict.function = False, wrong[0].problem, wrong[0].function
         with _quiet():
             words = _words_for_slip(exercise, [trial for trial in trials if trial.name == wrong[0].name])
@@ -72,7 +72,7 @@ class Trial:
         self.has_backward = hasattr(self.solution, f"{name}_backward")
         self.right: dict[tuple[str, str], bool] = {}  # by function and by what it returns
         self.results: list[Any] = []  # what the student's functions returned, or the message of the error they raised
-        self.function = self.problem = ""
+        self.function, self.problem = name, ""
 
     def run(self, student: ModuleType, folder: Path) -> None:
         """Compare the student's results with the solution's, and stop at the first problem."""

@@ -35,8 +35,9 @@ def verdicts(
     while left:
         command = [sys.executable, "-m", "numpy_rnn.learn.process", str(folder), *(str(e.number) for e in left)]
         one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads reserve memory
-        output = None if show_output else subprocess.DEVNULL
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=output, env=os.environ | one) as child:
+        error = None if show_output else subprocess.DEVNULL
+        pipe, none = subprocess.PIPE, subprocess.DEVNULL
+        with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=error, env=os.environ | one) as child:
             try:
                 while left:
                     timer = threading.Timer(seconds, child.kill)
@@ -47,11 +48,8 @@ def verdicts(
                     timer.cancel()
                     exercise = left.pop(0)
                     if not line:
-                        words = (
-                            f"the process ended, with exit status {child.wait()}"
-                            if in_time
-                            else f"stopped after {seconds:g} seconds"
-                        )
+                        words = f"stopped after {seconds:g} seconds"
+                        words = f"it ends the process, with exit status {child.wait()}" if in_time else words
                         yield Verdict(exercise.number, False, problem=f"{exercise.filename}: {words}")
                         break
                     yield Verdict(**json.loads(line))

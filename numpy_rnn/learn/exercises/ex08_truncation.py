@@ -1,7 +1,9 @@
 """Exercise 8. Truncation: carry the state on, but not the gradient
 
+    (R6)  dh_0 = W_hh^T dz_1       computed for each window, and not used
+
 A long text is cut into windows of k steps. Each window starts from the last state of the window before, as a number,
-and the gradient stops at the cut: dh_0 of a window is thrown away. The weights are shared, so the gradients of all
+and the gradient stops at the cut: dh_0 of a window goes nowhere. The weights are shared, so the gradients of all
 windows add up. The last window is shorter if k does not divide T. See docs/backprop.md#truncation.
 
 Write truncated. It runs rnn and rnn_backward, which are your functions of exercise 7, on x[:k], x[k:2k], and so on.

@@ -112,6 +112,6 @@ def _grade(folders: list[str], wants_json: bool) -> int:
         if not Path(folder).is_dir():
             raise ValueError(f"there is no folder {folder}")
     print(f"running the code in {len(folders)} folders", file=sys.stderr)
-    grades = {folder: list(verdicts(Path(folder), course(), show_output=False)) for folder in folders}
+    grades = {folder: list(verdicts(Path(folder), course(), explain=False)) for folder in folders}
     print(as_json(grades) if wants_json else as_csv(grades))
     return 0

@@ -40,8 +40,8 @@ class Verdict:
     explanation: str = ""  # the suspect, and the words of the exercise
 
 
-def judge(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> Verdict:
-    """Run all cases of an exercise; the first function that is wrong is explained."""
+def judge(folder: Path, exercise: Exercise, explain: bool = True, seconds: float = SECONDS) -> Verdict:
+    """Run all cases of an exercise; explain the first function that is wrong, which takes most of the time."""
     folder, verdict, trials = folder.resolve(), Verdict(exercise.number), []
     with _quiet(), _time_limit(seconds):
         try:
@@ -59,8 +59,9 @@ def judge(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> Verdict
     if wrong and verdict.ok:
         verdict.ok, verdict.problem, verdict.function = False, wrong[0].problem, wrong[0].function
         with _quiet():
-            words = _words_for_slip(exercise, [trial for trial in trials if trial.name == wrong[0].name])
-            verdict.explanation = "\n\n".join(filter(None, [wrong[0].suspect(student, seconds), words]))
+            suspect = wrong[0].suspect(student, seconds) if explain else ""
+            words = _words_for_slip(exercise, [t for t in trials if t.name == wrong[0].name]) if explain else ""
+        verdict.explanation = "\n\n".join(filter(None, [suspect, words]))
     return verdict
 
 

@@ -25,17 +25,25 @@ SECONDS = 30.0  # for an exercise and its explanation; judge stops the student's
 
 
 def verdicts(
-    folder: Path, exercises: list[Exercise], show_output: bool = True, seconds: float = SECONDS
+    folder: Path, exercises: list[Exercise], explain: bool = True, seconds: float = SECONDS
 ) -> Iterator[Verdict]:
     """Yield a verdict for each exercise, as soon as it is known.
 
     If the process ends or is stopped, the exercise that it was working on has failed, and another process continues.
+    Without `explain`, this is faster, and what the student's code prints is discarded.
     """
     left = list(exercises)
     while left:
-        command = [sys.executable, "-m", "numpy_rnn.learn.process", str(folder), *(str(e.number) for e in left)]
+        command = [
+            sys.executable,
+            "-m",
+            "numpy_rnn.learn.process",
+            str(folder),
+            str(explain),
+            *(str(e.number) for e in left),
+        ]
         one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads reserve memory
-        error = None if show_output else subprocess.DEVNULL
+        error = None if explain else subprocess.DEVNULL
         pipe, none = subprocess.PIPE, subprocess.DEVNULL
         with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=error, env=os.environ | one) as child:
             try:
@@ -57,7 +65,7 @@ def verdicts(
                 child.kill()
 
 
-def main(folder: str, *numbers: str) -> None:
+def main(folder: str, explain: str, *numbers: str) -> None:
     """Judge in this process, and print a line of JSON for each exercise. What the student prints goes to stderr."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
@@ -68,7 +76,9 @@ def main(folder: str, *numbers: str) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         exercises = {e.number: e for e in course()}
         for number in map(int, numbers):
-            print(json.dumps(asdict(judge(Path(folder), exercises[number]))), file=out, flush=True)
+            print(
+                json.dumps(asdict(judge(Path(folder), exercises[number], explain == str(True)))), file=out, flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ SEVENTH = COURSE[6]
 
 @pytest.fixture
 def in_process(monkeypatch):
-    monkeypatch.setattr(learn, "verdicts", lambda folder, chosen, **_: (judge(folder, e) for e in chosen))
+    monkeypatch.setattr(
+        learn, "verdicts", lambda folder, chosen, **options: (judge(folder, e, **options) for e in chosen)
+    )
 
 
 def usual(folder):
@@ -102,7 +104,9 @@ def test_grade_has_a_row_for_each_student(solved, tmp_path, capsys, in_process):
     assert "running the code in 2 folders" in err
     good, bad = csv.DictReader(io.StringIO(out))
     assert (good["student"], good["done"]) == (str(solved), "11")
-    assert [name for name, ok in good.items() if ok == "0"] == [COURSE[i].name for i in (6, 7, 10)]  # they use the 7th
+    assert [name for name, ok in good.items() if ok == "0"] == [
+        COURSE[i].name for i in (6, 7, 10)
+    ]  # they use the 7th
     assert (bad["student"], bad["done"]) == (str(lazy), "0")
     main(["learn", "grade", str(solved), "--json"])
     (row,) = json.loads(capsys.readouterr().out)

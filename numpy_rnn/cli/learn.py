@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from numpy_rnn.learn.course import Exercise, course, write_course
+from numpy_rnn.cli.output import check_output
+from numpy_rnn.learn.course import Exercise, course, write_course, write_notebook
 from numpy_rnn.learn.process import verdicts
 from numpy_rnn.learn.report import LEVELS, as_csv, as_json, progress, report
 
@@ -16,6 +17,7 @@ __all__ = ["add"]
 
 FOLDER = "course"
 USAGE = """numpy-rnn learn [DIR]
+       numpy-rnn learn --notebook FILE.ipynb
        numpy-rnn learn check [DIR] [N] [--hint [LEVEL]] [--watch]
        numpy-rnn learn grade DIR... [--csv | --json]"""
 
@@ -36,6 +38,8 @@ def add(commands: Any) -> None:
         "--hint", type=int, choices=range(1, LEVELS + 1), nargs="?", default=0, const=1, metavar="LEVEL", help=words
     )
     command.add_argument("--watch", action="store_true", help="check again whenever a file is saved, until Ctrl-C")
+    words = "write the exercises as one notebook instead, for Jupyter"
+    command.add_argument("--notebook", metavar="FILE.ipynb", help=words)
     table = command.add_mutually_exclusive_group()
     table.add_argument("--csv", action="store_true", help="grade: print comma-separated values (the default)")
     table.add_argument("--json", action="store_true", help="grade: print JSON, with the problem of each exercise")
@@ -43,6 +47,8 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.notebook is not None:
+        return _write_notebook(arguments.notebook, arguments.words)
     action, *words = arguments.words or [FOLDER]
     wants_check, wants_grade = arguments.hint or arguments.watch, arguments.csv or arguments.json
     if (wants_check and action != "check") or (wants_grade and action != "grade"):
@@ -76,6 +82,15 @@ def _write(folder: Path) -> int:
     if written:
         print(f"{folder}: {len(written)} exercises written, from {written[0]} on")
     print(f"Run `numpy-rnn learn check {folder} --watch`, and edit the exercise that it names.")
+    return 0
+
+
+def _write_notebook(path: str, words: list[str]) -> int:
+    check_output("--notebook", path)
+    if words or Path(path).suffix != ".ipynb" or Path(path).exists():
+        raise ValueError(f"--notebook must name a new file that ends in .ipynb, and no folder, got {path!r}")
+    write_notebook(Path(path))
+    print(f"{path}: {len(course())} exercises")
     return 0
 
 

@@ -7,6 +7,7 @@ check alone: the arguments to try, and the usual slips, each with the words that
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["Exercise", "course", "write_course"]
+__all__ = ["Exercise", "course", "write_course", "write_notebook"]
 
 PACKAGE = "numpy_rnn.learn.exercises"
 ANSWER = re.compile(r"^( *)# answer\n(.*?)^ *# end\n", re.MULTILINE | re.DOTALL)
@@ -84,6 +85,30 @@ def write_course(folder: Path) -> list[str]:
             continue
         written.append(exercise.filename)
     return written
+
+
+def write_notebook(path: Path, solved: bool = False) -> None:
+    """Write the exercises as a notebook: each is a cell that writes its file, and a cell that checks it."""
+    folder = path.stem
+    cells = [f'from pathlib import Path\n\nfrom numpy_rnn.cli import main\n\nPath("{folder}").mkdir(exist_ok=True)']
+    for e in course():
+        cells.append(f"%%writefile {folder}/{e.filename}\n{e.solution() if solved else e.stub()}".rstrip())
+        cells.append(f'main(["learn", "check", "{folder}", "{e.number}"])  # for a hint, add "--hint", "1"')
+    code: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": f"cell-{i}",
+            "metadata": {},
+            "outputs": [],
+            "source": text,
+        }
+        for i, text in enumerate(cells)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    with open(path, "x", encoding="utf-8") as file:
+        json.dump(notebook, file, indent=1)
 
 
 def _answer(answer: re.Match[str]) -> str:

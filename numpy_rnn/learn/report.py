@@ -39,9 +39,9 @@ def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) ->
         blocks.append("the answer:\n\n" + textwrap.indent("\n".join(lines) or answer, "    "))
     elif answer:
         blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
-    return "\n\n".join(
-        block if "\n" in block else textwrap.fill(block, 118, break_on_hyphens=False) for block in blocks
-    )
+    title, *rest = blocks
+    wrapped = [block if "\n" in block else textwrap.fill(block, 118, break_on_hyphens=False) for block in rest]
+    return "\n\n".join([title, *wrapped])
 
 
 def as_csv(grades: Grades) -> str:

@@ -9,6 +9,8 @@ from numpy_rnn.learn.course import course
 def solved(tmp_path, monkeypatch):
     """A folder with every exercise solved."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    folder = tmp_path / "course"
+    folder.mkdir()
     for exercise in course():
-        (tmp_path / exercise.filename).write_text(exercise.solution())
-    return tmp_path
+        (folder / exercise.filename).write_text(exercise.solution())
+    return folder

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from numpy_rnn.cli import learn, main
-from numpy_rnn.learn.course import course
+from numpy_rnn.learn.course import course, write_notebook
 from numpy_rnn.learn.judge import judge
 
 COURSE = course()
@@ -115,6 +116,38 @@ def test_grade_has_a_row_for_each_student(solved, tmp_path, capsys, in_process):
     assert row["exercises"]["ex14_lstm_through_time"] == {"ok": True, "problem": ""}
 
 
+def test_the_notebook_has_the_same_exercises(tmp_path, capsys, in_process, monkeypatch):
+    """Run the cells one after the other, with the solutions filled in; only %%writefile is not Python."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["learn", "--notebook", "course.ipynb"]) == 0
+    notebook = json.loads((tmp_path / "course.ipynb").read_text())
+    sources = [cell["source"] for cell in notebook["cells"]]
+    assert sources[1::2] == [f"%%writefile course/{e.filename}\n{e.stub().rstrip()}" for e in COURSE]
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(sources)
+    write_notebook(tmp_path / "solved.ipynb", solved=True)
+    capsys.readouterr()
+    namespace = {}
+    for source in (cell["source"] for cell in json.loads((tmp_path / "solved.ipynb").read_text())["cells"]):
+        if source.startswith("%%writefile "):
+            head, _, text = source.partition("\n")
+            (tmp_path / head.split()[1]).write_text(text)
+        else:
+            exec(source, namespace)
+    assert capsys.readouterr().out == "".join(f"{exercise.title}: done\n" for exercise in COURSE)
+
+
+def test_readme_shows_what_is_printed(solved, capsys, in_process, monkeypatch):
+    usual(solved)
+    (solved / SEVENTH.filename).write_text((solved / SEVENTH.filename).read_text().replace("[t]  # (R3)", "[t]"))
+    monkeypatch.chdir(solved.parent)
+    main(["learn", "check"])
+    out = capsys.readouterr().out
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("$ numpy-rnn learn check\n")[2].partition("```")[0].splitlines()
+    assert len(shown) > 5
+    assert [line for line in shown if line not in ("...", *out.splitlines())] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -124,6 +157,7 @@ def test_grade_has_a_row_for_each_student(solved, tmp_path, capsys, in_process):
         (["a", "b"], "expected one folder, got a b"),
         (["grade"], "learn grade needs the folders of the students"),
         (["grade", "nobody"], "there is no folder nobody"),
+        (["--notebook", "course.txt"], "--notebook must name a new file that ends in .ipynb"),
         (["course", "--watch"], "--hint and --watch belong to `learn check`"),
         (["check", ".", "--csv"], "--csv and --json to `learn grade`"),
     ],

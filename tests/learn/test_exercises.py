@@ -137,6 +137,28 @@ def test_another_style_is_right(number, old, new, solved):
     assert (verdict.ok, verdict.problem) == (True, "")
 
 
+def test_a_usual_slip_is_recognised_in_any_style(solved):
+    own = """    x, h, W_ih, W_hh = cache
+    back, gradients = 0, [np.zeros(x.shape)] + [0, 0, 0, 0]
+    for t in range(len(x) - 1, -1, -1):
+        slope = 1 - np.square(h)[t + 1]
+        dz = np.multiply(slope, doutput[t])
+        gradients[0][t] = np.dot(dz, W_ih)
+        terms = np.einsum("bh,be->he", dz, x[t]), np.einsum("bh,bk->hk", dz, h[t]), dz.sum(0), dz.sum(0)
+        gradients[1:] = [total + term for total, term in zip(gradients[1:], terms)]
+        back = np.dot(dz, W_hh)
+    return gradients[0], back, *gradients[1:]
+"""
+    exercise = COURSE[6]
+    head, *_ = exercise.stub().partition("    x, h, W_ih, W_hh = cache\n")
+    (solved / exercise.filename).write_text(head + own)
+    verdict = judge(solved, exercise)
+    assert "dz = np.multiply(slope, doutput[t])" in verdict.explanation
+    assert verdict.explanation.endswith("The gradient of the second use is missing (R3).")
+    (solved / exercise.filename).write_text(head + own.replace("doutput[t])", "doutput[t] + back)"))
+    assert judge(solved, exercise).ok
+
+
 WRONG = [
     (2, "dy.sum(axis=0)", "dy.sum(axis=0).astype(np.float32)", "right to a few digits only"),
     (2, "dy.sum(axis=0)", "dy.sum(axis=0, keepdims=True)", "shape (1, 3), expected (3,)"),

@@ -16,11 +16,11 @@ def broken(folder, old, new):
 
 
 FAULTS = [
-    (DX, "dx = W.T @ dyy", "NameError: name 'dyy' is not defined (line 23 of ex01_linear.py, `dx = W.T @ dyy`, "),
-    (DX, "dx = W @ dy", "do not fit (line 23 of ex01_linear.py, `dx = W @ dy`, where W is (3, 2), dy is (3,))"),
-    (DX, "dx = W.T @ dy)", "line 23 of ex01_linear.py, `dx = W.T @ dy)`: unmatched ')'"),
+    (DX, "dx = W.T @ dyy", "NameError: name 'dyy' is not defined (line 24 of ex01_linear.py, `dx = W.T @ dyy`, "),
+    (DX, "dx = W @ dy", "do not fit (line 24 of ex01_linear.py, `dx = W @ dy`, where W is (3, 2), dy is (3,))"),
+    (DX, "dx = W.T @ dy)", "line 24 of ex01_linear.py, `dx = W.T @ dy)`: unmatched ')'"),
     (DX, "raise SystemExit", "SystemExit"),
-    (DX, "raise NotImplementedError", "not written yet: replace line 23 of ex01_linear.py with your code"),
+    (DX, "raise NotImplementedError", "not written yet: replace line 24 of ex01_linear.py with your code"),
     ("def linear_backward(", "def linear_backwards(", "there is no function linear_backward: was it renamed"),
     ("(dy, cache)", "(dy)", "linear_backward() takes 1 positional argument but 2 were given"),
     ("import numpy as np", "import nunpy as np", "No module named 'nunpy'"),
@@ -60,7 +60,7 @@ def test_limits_of_the_process(solved):
     (solved / second.filename).write_text("import os\n\nprint('before the end')\nos._exit(3)\n")
     (solved / third.filename).write_text(third.solution() + "\n\nprint('{}')\n")
     verdict, ended, right = verdicts(solved, [first, second, third], explain=False)
-    assert verdict.problem.startswith("line 23 of ex01_linear.py, `dx = np.ones(10**9)`: not enough memory")
+    assert verdict.problem.startswith("line 24 of ex01_linear.py, `dx = np.ones(10**9)`: not enough memory")
     assert ended.problem == "ex02_bias_and_batch.py: it ends the process, with exit status 3"
     assert right.ok
 

@@ -5,7 +5,8 @@
     (L3)  dW = dy x^T       each W_ij is in y_i alone, multiplied by x_j
 
 The equations are derived in docs/backprop.md#linear. dy is the gradient of the loss with respect to y, and a gradient
-always has the shape of its array. Write linear_backward, which turns dy into dx and dW.
+always has the shape of its array. The forward function returns y, and a cache with what the backward function needs.
+Write linear_backward, which turns dy into dx and dW.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ docs/backprop.md#from-the-equations-to-the-code). W and b are used once for each
 add up. Write linear_backward.
 """
 
-import numpy as np  # noqa: F401
+import numpy as np
 
 
 def linear(x, W, b):

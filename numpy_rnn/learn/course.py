@@ -36,7 +36,11 @@ class Exercise:
 
     @property
     def title(self) -> str:
-        return self.source.partition("\n")[0].strip('"')
+        return self.question.partition("\n")[0]
+
+    @property
+    def question(self) -> str:
+        return self.source.split('"""')[1]
 
     @cached_property
     def module(self) -> ModuleType:

@@ -92,7 +92,11 @@ class Trial:
                 words = fault(value, got.get(label), rtol)
                 self.right[self.function, label] = not words
                 faults.setdefault(words, []).append(label)
-            self.problem = "; ".join(f"{listed(labels)}: {words}" for words, labels in faults.items() if words)
+            self.problem = "; ".join(
+                f"{listed(labels)} {'are' if len(labels) > 1 else 'is'} {words}"
+                for words, labels in faults.items()
+                if words
+            )
             if self.problem:
                 return
 
@@ -130,7 +134,8 @@ class Trial:
             return ""
         functions = [getattr(student, name) for name in dict.fromkeys((self.name, self.function))]
         checked = tuple(functions) if self.has_backward else functions[0]
-        with contextlib.suppress(Exception, TimeUp), _time_limit(seconds):
+        # gradcheck calls the functions hundreds of times: what they print is discarded
+        with contextlib.suppress(Exception, TimeUp), contextlib.redirect_stdout(None), _time_limit(seconds):
             suspect = gradcheck(checked, *copy.deepcopy(self.arguments)).suspect
             return str(suspect) if suspect and Path(suspect.filename).name == self.exercise.filename else ""
         return ""

@@ -31,17 +31,19 @@ def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) ->
         blocks.append(f"right already: {'; '.join(right)}")
     blocks.append(f"{verdict.function}: " * bool(verdict.function) + verdict.problem)
     blocks += [verdict.explanation] * bool(verdict.explanation)
+    labels = re.findall(r"\([A-Z]+\d+\)", verdict.explanation.rpartition("\n\n")[2])
+    equations = [line for line in exercise.question.splitlines() if line.strip().startswith(tuple(labels))]
+    blocks += ["\n".join(equations)] * bool(equations)
     *hints, answer = exercise.hints(verdict.function) or [""]
     blocks += [f"hint {level}: {text}" for level, text in enumerate(hints[:hint], 1)]
     if hint == LEVELS and answer:
-        labels = re.findall(r"\([A-Z]+\d+\)", verdict.explanation.rpartition("\n\n")[2])
         lines = [line for line in answer.splitlines() if any(label in line for label in labels)]
         blocks.append("the answer:\n\n" + textwrap.indent("\n".join(lines) or answer, "    "))
     elif answer:
         blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
-    title, *rest = blocks
-    wrapped = [block if "\n" in block else textwrap.fill(block, 118, break_on_hyphens=False) for block in rest]
-    return "\n\n".join([title, *wrapped])
+    as_it_is = (blocks[0], *equations)
+    wrapped = [b if "\n" in b or b in as_it_is else textwrap.fill(b, 118, break_on_hyphens=False) for b in blocks]
+    return "\n\n".join(wrapped)
 
 
 def as_csv(grades: Grades) -> str:

@@ -37,7 +37,7 @@ def parts(function: str, labels: list[str], value: Any) -> dict[str, Any]:
 
 
 def fault(expected: Any, got: Any, rtol: float = RTOL) -> str:
-    """Return what is wrong with a part, or nothing."""
+    """Return how a part is wrong, after "it is", or nothing."""
     if isinstance(expected, str):
         return "" if got == expected else f"{got!r}, expected {expected!r}"
     try:
@@ -45,7 +45,7 @@ def fault(expected: Any, got: Any, rtol: float = RTOL) -> str:
     except (TypeError, ValueError):
         return f"of type {type(got).__name__}, expected real numbers"
     if got is None or value.shape != np.shape(expected):
-        return "None" if got is None else f"shape {value.shape}, expected {np.shape(expected)}"
+        return "None" if got is None else f"of shape {value.shape}, expected {np.shape(expected)}"
     if not np.isfinite(value).all():
         return "not finite"
     error, size = np.abs(value - expected).max(initial=0), np.abs(expected).max(initial=0)

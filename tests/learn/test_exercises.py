@@ -72,8 +72,7 @@ def test_the_stub_has_no_answer(exercise):
 
 @each_exercise
 def test_labels_and_links_lead_to_backprop(exercise):
-    question = exercise.source.split('"""')[1]
-    links = re.findall(r"docs/backprop\.md#([\w-]+)", question)
+    links = re.findall(r"docs/backprop\.md#([\w-]+)", exercise.question)
     headings = {
         re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in re.findall(r"(?m)^#+ +(.*?) *$", BACKPROP)
     }
@@ -137,6 +136,20 @@ def test_another_style_is_right(number, old, new, solved):
     assert (verdict.ok, verdict.problem) == (True, "")
 
 
+def test_no_line_of_a_finished_exercise_is_named(solved):
+    verdict, words = slip(COURSE[13], 1, solved)  # dc_next is not handed to lstm_step_backward, of exercise 13
+    assert "ex13" not in verdict.explanation
+    assert verdict.explanation.endswith(words)
+
+
+def test_what_a_student_prints_is_printed_once_for_each_case(solved, capsys):
+    exercise = COURSE[0]
+    wrong = "print('look'); dW = 2 * np.outer(dy, x)"
+    (solved / exercise.filename).write_text(exercise.solution().replace("dW = np.outer(dy, x)", wrong))
+    assert "suspect" in judge(solved, exercise).explanation
+    assert capsys.readouterr().out == 4 * "look\n"
+
+
 def test_a_usual_slip_is_recognised_in_any_style(solved):
     own = """    x, h, W_ih, W_hh = cache
     back, gradients = 0, [np.zeros(x.shape)] + [0, 0, 0, 0]
@@ -160,15 +173,15 @@ def test_a_usual_slip_is_recognised_in_any_style(solved):
 
 
 WRONG = [
-    (2, "dy.sum(axis=0)", "dy.sum(axis=0).astype(np.float32)", "right to a few digits only"),
-    (2, "dy.sum(axis=0)", "dy.sum(axis=0, keepdims=True)", "shape (1, 3), expected (3,)"),
+    (2, "dy.sum(axis=0)", "dy.sum(axis=0).astype(np.float32)", "db is right to a few digits only"),
+    (2, "dy.sum(axis=0)", "dy.sum(axis=0, keepdims=True)", "db is of shape (1, 3), expected (3,)"),
     (2, "return dx, dW, db", "return dx, dW", "returns 2 values, expected dx, dW, db"),
     (2, "return dx, dW, db", "return", "returns nothing, expected dx, dW, db"),
-    (2, "return dx, dW, db", "return dx, None, db", "dW: None"),
+    (2, "return dx, dW, db", "return dx, None, db", "dW is None"),
     (2, "return y, (x, W)", "return y", "must return two things: y, and the cache"),
-    (2, "dW = dy.T @ x", "dW = 'dy.T @ x'", "dW: of type str, expected real numbers"),
+    (2, "dW = dy.T @ x", "dW = 'dy.T @ x'", "dW is of type str, expected real numbers"),
     (2, "dx = dy @ W", "dy -= 1e-3; dx = (dy + 1e-3) @ W", "changes its argument dy"),
-    (4, "(p - onehot) / N", "(p - onehot) / 4", "dlogits: wrong"),  # N in the first case
+    (4, "(p - onehot) / N", "(p - onehot) / 4", "dlogits is wrong"),  # N in the first case
     (7, "dh = doutput[t] + dh_next", "dh = doutput[t]; dh += dh_next", "changes its argument doutput"),
     (7, "reversed(range(len(x)))", "reversed(range(4))", "IndexError"),  # T in the first case
     (11, "p, m, v = ({name: new", "p, _, _ = ({name: new", "m['C']"),

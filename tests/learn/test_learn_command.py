@@ -46,7 +46,7 @@ def test_check_names_the_line_and_gives_hints(solved, capsys, in_process):
     out = capsys.readouterr().out
     assert out.startswith("[######........] 6 of 14 exercises done\nExercise 7. Back through time")
     assert "right already: output of rnn\n" in out
-    assert "rnn_backward: dx, dh_0, dW_ih, dW_hh, db_ih, db_hh: wrong" in out
+    assert "rnn_backward: dx, dh_0, dW_ih, dW_hh, db_ih, db_hh are wrong" in out
     assert ">   34 |         dh = doutput[t]  # (R3)" in out
     assert "the term `dh_next` is missing" in out
     assert "The gradient of the second use is missing (R3)." in out
@@ -112,7 +112,7 @@ def test_grade_has_a_row_for_each_student(solved, tmp_path, capsys, in_process):
     main(["learn", "grade", str(solved), "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert row["done"] == 11
-    assert row["exercises"]["ex07_through_time"]["problem"].endswith(": wrong")
+    assert row["exercises"]["ex07_through_time"]["problem"].endswith(" are wrong")
     assert row["exercises"]["ex14_lstm_through_time"] == {"ok": True, "problem": ""}
 
 

@@ -41,11 +41,11 @@ def fault(expected: Any, got: Any, rtol: float = RTOL) -> str:
     if isinstance(expected, str):
         return "" if got == expected else f"{got!r}, expected {expected!r}"
     try:
-        value = np.asarray(got, dtype=np.float64)
+        value = np.asarray(got).astype(np.float64, casting="same_kind")  # an error for complex numbers and objects
     except (TypeError, ValueError):
-        return f"of type {type(got).__name__}, expected real numbers"
-    if got is None or value.shape != np.shape(expected):
-        return "None" if got is None else f"of shape {value.shape}, expected {np.shape(expected)}"
+        return "None" if got is None else f"of type {type(got).__name__}, expected real numbers"
+    if value.shape != np.shape(expected):
+        return f"of shape {value.shape}, expected {np.shape(expected)}"
     if not np.isfinite(value).all():
         return "not finite"
     error, size = np.abs(value - expected).max(initial=0), np.abs(expected).max(initial=0)

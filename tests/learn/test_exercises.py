@@ -180,6 +180,7 @@ WRONG = [
     (2, "return dx, dW, db", "return dx, None, db", "dW is None"),
     (2, "return y, (x, W)", "return y", "must return two things: y, and the cache"),
     (2, "dW = dy.T @ x", "dW = 'dy.T @ x'", "dW is of type str, expected real numbers"),
+    (2, "dx = dy @ W", "dx = dy @ W + 1j", "dx is of type ndarray, expected real numbers"),
     (2, "dx = dy @ W", "dy -= 1e-3; dx = (dy + 1e-3) @ W", "changes its argument dy"),
     (4, "(p - onehot) / N", "(p - onehot) / 4", "dlogits is wrong"),  # N in the first case
     (7, "dh = doutput[t] + dh_next", "dh = doutput[t]; dh += dh_next", "changes its argument doutput"),

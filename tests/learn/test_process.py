@@ -1,10 +1,13 @@
 """Student's code that breaks: each kind gets one clear line, in a process of its own where that is needed."""
 
+from pathlib import Path
+
 import pytest
 
+from numpy_rnn.learn import judge as judging
 from numpy_rnn.learn.course import course
 from numpy_rnn.learn.judge import judge
-from numpy_rnn.learn.process import verdicts
+from numpy_rnn.learn.process import MEMORY, SECONDS, verdicts
 
 LINEAR = course()[0]
 DX = "dx = W.T @ dy  # (L2)"
@@ -34,6 +37,12 @@ def test_an_error_is_one_line(old, new, words, solved):
     assert not verdict.ok
     assert words in verdict.problem
     assert "\n" not in verdict.problem
+
+
+def test_the_limits_are_those_that_teachers_read():
+    page = " ".join((Path(__file__).parents[2] / "docs" / "teaching.md").read_text(encoding="utf-8").split())
+    assert f"Each exercise may use {judging.SECONDS:g} seconds and {MEMORY >> 30} GB of memory" in page
+    assert f"stopped after {SECONDS:g} seconds" in page
 
 
 def test_a_file_that_is_missing(solved):

@@ -77,7 +77,7 @@ class Judgement:
         for q in (q for q in self.quantities.all if q.kind == "total" and q.is_named and q.node >= 0):
             self.by_name[last_name(trace.nodes[q.node].text)].append(q)
         self.copying = {self.line(o) for o in trace.backward}  # lines that only give an array another name or place
-        self.copying -= {self.line(o) for o in trace.backward if not is_copy(o)}
+        self.copying -= {self.line(o) for o in trace.backward if not o.is_copy}
 
     def of_one_mistake(self) -> Iterator[Judgement]:
         """Yield what can be said without some of the wrong gradients: of as many as one line can explain first."""
@@ -202,11 +202,15 @@ class Judgement:
     def direct_makers(self, o: Operation) -> list[Operation]:
         return [self.trace.backward[k] for k in self.read_by[self.position[id(o)]]]
 
-    def source_of_error(self, o: Operation, gradient: Array) -> Operation | None:
-        """Return the operation that made all elements of what o moves that differ from a gradient."""
+    def source_of_error(self, o: Operation, gradient: Array) -> tuple[Operation, Quantity | None] | None:
+        """Return the operation that made all elements of what o moves that differ from a gradient, and its part."""
         wrong = o.out[np.abs(o.value - gradient) > 1e-7 * np.abs(gradient).max(initial=0)]
         made = np.unique(self.made_by[o.columns[np.isin(o.rows, wrong)]])
-        return self.trace.backward[made[0]] if len(made) == 1 and made[0] >= 0 else None
+        if len(made) != 1 or made[0] < 0:
+            return None
+        maker, g = self.trace.backward[made[0]], np.zeros(self.trace.count)
+        g[o.columns] = gradient.ravel()[o.rows - o.out.min()]
+        return maker, self.quantities.identify(g[maker.out])
 
     def makers(self, o: Operation) -> list[Operation]:
         """Return the operations of other lines that made what an operation, or its line before it, reads."""
@@ -242,8 +246,3 @@ class Judgement:
 def last_name(text: str) -> str:
     """Return `h` for `h`, `self.h` and `h[t]`."""
     return text.partition("[")[0].rpartition(".")[2].strip()
-
-
-def is_copy(o: Operation) -> bool:
-    """Whether an operation gives another name or place to an array as it is."""
-    return o.moves and not o.name and (o.where is not None or np.array_equal(o.given[0], o.value))

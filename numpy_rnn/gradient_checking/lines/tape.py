@@ -50,6 +50,11 @@ class Operation:
     where: Any = None  # the array and the index that an assignment writes to,
     overwritten: Item | None = None  # and what it overwrites
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the operation gives another name or place to an array as it is."""
+        return self.moves and not self.name and (self.where is not None or np.array_equal(self.given[0], self.value))
+
 
 @dataclass(eq=False)
 class Event:

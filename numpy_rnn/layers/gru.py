@@ -50,8 +50,8 @@ class GRUTape(GatedTape):
         inputs = repeat(u), repeat(u[:, : 2 * H]), repeat(u[:, 2 * H :]), a[..., : 2 * H], a[..., 2 * H :]
         return *inputs, self.rz, *columns(self.rz, 2), self.u_n, self.n, self.before, self.after
 
-    def backward_arrays(self, doutput: Array) -> tuple[Iterable[Array], ...]:
-        states = repeat(self.dh), doutput, self.dh_t, columns(self.rz, 2)[1], repeat(self.scratch)
+    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
+        states = repeat(self.dh), self.dh_t, columns(self.rz, 2)[1], repeat(self.scratch)
         return *states, self.z, *columns(self.z, 3)
 
     def slope_arrays(self) -> Iterable[Array]:
@@ -116,7 +116,7 @@ class GRURecurrence(GatedRecurrence):
             subtract(1, r, slope_r)
             multiply(slope_r, u_n, slope_r)
             multiply(slope_r, slope_u_n, slope_r)  # (GR7) (GR8)
-            for dh, doutput_t, dh_t, z_t, scratch, du, du_r, du_z, du_n in steps:
+            for doutput_t, dh, dh_t, z_t, scratch, du, du_r, du_z, du_n in steps:
                 add(dh, doutput_t, dh_t)  # (GR5)
                 multiply(dh_t, du_r, du_r)
                 multiply(dh_t, du_z, du_z)

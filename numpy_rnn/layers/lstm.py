@@ -51,10 +51,10 @@ class LSTMTape(GatedTape):
         states = self.before, self.c_before, self.c_after, self.tanh_c, self.after
         return repeat(self.W_hh_h), self.z, self.gates, *columns(self.gates, 4), *states, repeat(self.scratch)
 
-    def backward_arrays(self, doutput: Array) -> tuple[Iterable[Array], ...]:
+    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
         _, f, _, _ = columns(self.gates, 4)
         state = repeat(self.dh), repeat(self.dc), repeat(self.scratch)
-        return *state, doutput, self.slope_c, f, self.z, *columns(self.z, 4)
+        return *state, self.slope_c, f, self.z, *columns(self.z, 4)
 
     def slope_arrays(self) -> Iterable[Array]:
         i, _, g, o = columns(self.gates, 4)
@@ -108,7 +108,7 @@ class LSTMRecurrence(GatedRecurrence):
             multiply(tanh_c, tanh_c, slope_c)
             subtract(1, slope_c, slope_c)
             multiply(o, slope_c, slope_c)  # (LS6)
-            for dh, dc, scratch, doutput_t, slope_c_t, f, dz_t, dz_i, dz_f, dz_g, dz_o in steps:
+            for doutput_t, dh, dc, scratch, slope_c_t, f, dz_t, dz_i, dz_f, dz_g, dz_o in steps:
                 add(dh, doutput_t, dh)  # (LS5)
                 multiply(dh, slope_c_t, scratch)
                 add(dc, scratch, dc)  # (LS6)

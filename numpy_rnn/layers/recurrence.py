@@ -111,8 +111,8 @@ class ElmanTape(RecurrenceTape):
     def forward_arrays(self) -> tuple[Iterable[Array], ...]:
         return self.before, self.z, self.after, repeat(self.W_hh_h)
 
-    def backward_arrays(self, doutput: Array) -> tuple[Iterable[Array], ...]:
-        return repeat(self.dh), doutput, self.z
+    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
+        return repeat(self.dh), self.z
 
 
 class ElmanRecurrence(Recurrence):
@@ -157,7 +157,7 @@ class ElmanRecurrence(Recurrence):
         np.subtract(1, slope, slope)  # tanh'(z) = 1 - h^2 or relu'(z) = 1 - (h <= 0), for all t at once
         tape.cut(tape.z)
         add, multiply, W_hh = np.add, np.multiply, self.weight_hh.data
-        for dh, doutput_t, z_t in tape.backward_steps:
+        for doutput_t, dh, z_t in tape.backward_steps:
             add(dh, doutput_t, dh)  # (R3)
             multiply(dh, z_t, z_t)  # (R4): the slope becomes dz
             z_t.dot(W_hh, dh)  # (R3): W_hh^T dz_t goes to the previous step, and finally to h_0 (R6)

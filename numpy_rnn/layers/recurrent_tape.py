@@ -31,6 +31,7 @@ class RecurrenceTape:
     last: Any
     saved: Sequence[Array] = ()  # what else the forward pass saves, (T, B, ...)
     backward_steps: list[tuple[Array, ...]]
+    _rest: list[tuple[Array, ...]] | None
 
     def __init__(self, recurrence: Recurrence, T: int, dstates: Array) -> None:
         self.recurrence, self.reverse, self.dstates, self.dh = recurrence, recurrence.reverse, dstates, dstates[0]
@@ -52,8 +53,8 @@ class RecurrenceTape:
         """Return what `recur` reads and writes at each step."""
         raise NotImplementedError
 
-    def backward_arrays(self, doutput: Array) -> tuple[Iterable[Array], ...]:
-        """Return what `backward_recur` reads and writes at each step."""
+    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
+        """Return what `backward_recur` reads and writes at each step, but for doutput."""
         raise NotImplementedError
 
     @cached_property
@@ -72,11 +73,14 @@ class RecurrenceTape:
         self.first, self.last = (end, 0) if self.reverse else (0, end)  # where in h h_0 and h_n are
         for array in () if lengths is None else (*self.states, *self.saved):
             array.fill(0)  # the steps beyond the end of a sequence are not computed
-        self.forward_steps = self._steps(self.forward_arrays())
+        self.forward_steps, self._rest = self._steps(self.forward_arrays()), None
 
     def set_doutput(self, doutput: Array) -> None:
         """Set the array (T, B, H) from which backward reads doutput."""
-        self.backward_steps = self._steps(self.backward_arrays(doutput))[::-1]
+        if self._rest is None:
+            self._rest = self._steps(self.backward_arrays())[::-1]
+        steps = self._steps((doutput,))[::-1]
+        self.backward_steps = [step + rest for step, rest in zip(steps, self._rest, strict=True)]
 
     def _steps(self, arrays: Iterable[Iterable[Array]]) -> list[tuple[Array, ...]]:
         """Return the views of each time step, cut to the rows still running, in the order of the direction."""

@@ -52,7 +52,7 @@ class GatedTape(RecurrenceTape):
     def __init__(self, recurrence: GatedRecurrence, T: int, dstates: Array) -> None:
         super().__init__(recurrence, T, dstates)
         self.factor = np.repeat(recurrence.factors, recurrence.H).astype(dstates.dtype)
-        self.W_ih_b = np.zeros((recurrence.width, recurrence.input_size + 1), dstates.dtype)
+        self.W_ih_b = np.zeros((recurrence.width, recurrence.input_size + 1), dstates.dtype)  # and dW_ih, db_ih
         self.x_1 = np.ones((len(self.z_rows), recurrence.input_size + 1), dstates.dtype)
         self.W_hh_T = np.empty(recurrence.weight_hh.data.shape[::-1], dstates.dtype)
 
@@ -75,14 +75,20 @@ class GatedRecurrence(Recurrence):
     tape: type[GatedTape]
 
     def project(self, x: Array, z: Array, tape: GatedTape) -> None:  # type: ignore[override]
-        # As one product of [W_ih, b] and [x, 1], because a pass over z that adds b would be slow where z is large.
+        # As one product of [x, 1] and [W_ih, b], because a pass over z to add b would be slow where z is large.
         x_1, W_ih_b = tape.x_1[: len(x)], tape.W_ih_b
         x_1[:, :-1] = x
         np.multiply(self.weight_ih.data, tape.factor[:, None], W_ih_b[:, :-1])
         bias = self.bias(tape.bias)
-        if bias is not None:
-            np.multiply(bias, tape.factor, W_ih_b[:, -1])
+        np.multiply(0 if bias is None else bias, tape.factor, W_ih_b[:, -1])
         x_1.dot(W_ih_b.T, z)
+
+    def backward_project(self, dz: Array, x: Array, dx: Array, tape: GatedTape) -> None:  # type: ignore[override]
+        dz.dot(self.weight_ih.data, dx)
+        dz.T.dot(tape.x_1[: len(x)], tape.W_ih_b)  # dW_ih and db_ih
+        self.weight_ih.grad[...] = tape.W_ih_b[:, :-1]
+        if self.bias_ih is not None:
+            self.bias_ih.grad[...] = tape.W_ih_b[:, -1]
 
     def scaled_W_hh_T(self, tape: GatedTape) -> Array:
         """Return W_hh^T, (H, G H), times the factors."""

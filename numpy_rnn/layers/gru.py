@@ -30,7 +30,6 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
-from numpy_rnn.layers.linear import affine_backward
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -129,10 +128,6 @@ class GRURecurrence(GatedRecurrence):
         if self.bias_hh is not None:
             self.bias_hh.grad[...] = tape.ones.dot(tape.z_rows, tape.bias)  # (GR9)
         multiply(tape.dh_t, tape.slope_n, columns(tape.z, 3)[2])  # (GR7): da_n takes the place of du_n
-
-    def backward_project(self, dz: Array, x: Array, dx: Array, ones: Array) -> None:
-        W, b = self.weight_ih, self.bias_ih
-        affine_backward(dz, x, W.data, dx, W.grad, None if b is None else b.grad, ones)  # (GR9) (GR10)
 
 
 class GRU(Recurrent):

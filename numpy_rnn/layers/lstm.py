@@ -121,6 +121,11 @@ class LSTMRecurrence(GatedRecurrence):
         tape.cut(tape.z)
         tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (LS9)
 
+    def backward_project(self, dz: Array, x: Array, dx: Array, tape: GatedTape) -> None:  # type: ignore[override]
+        super().backward_project(dz, x, dx, tape)  # (LS9) (LS10)
+        if self.bias_ih is not None and self.bias_hh is not None:
+            self.bias_hh.grad[...] = self.bias_ih.grad
+
 
 class LSTM(Recurrent):
     """Long short-term memory over a sequence, in `num_layers` layers; its equations are in this module's docstring.

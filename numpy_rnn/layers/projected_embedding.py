@@ -57,10 +57,10 @@ class ProjectedEmbedding:
 
     def backward(self, tape: ProjectedEmbeddingTape, bottom: RecurrenceTape, scratch: Array) -> None:
         """Assign dC, dW_ih, db_ih and db_hh for the bottom layer's dz; `scratch` (N, G H) is overwritten."""
-        C, dz, ones = self.embedding.weight, bottom.z_rows, bottom.ones
+        C, dz = self.embedding.weight, bottom.z_rows
         if tape.table_first:
             tape.scatter.add(tape.tokens, dz, tape.dtable, scratch)  # (E2)
-            self.recurrence.backward_project(tape.dtable, C.data, C.grad, ones)  # (R5) (R6)
+            self.recurrence.backward_project(tape.dtable, C.data, C.grad, bottom)  # (R5) (R6)
         else:
-            self.recurrence.backward_project(dz, tape.x, tape.dx, ones)  # (R5) (R6)
+            self.recurrence.backward_project(dz, tape.x, tape.dx, bottom)  # (R5) (R6)
             tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)  # (E2)

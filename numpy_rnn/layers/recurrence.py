@@ -77,10 +77,10 @@ class Recurrence:
         bias = self.bias()
         return z if bias is None else z + bias
 
-    def backward_project(self, dz: Array, x: Array, dx: Array, ones: Array) -> None:
-        """From dz (N, G H) and x (N, I) compute dx (N, I), dW_ih, db_ih and db_hh; `ones` has at least N of them."""
+    def backward_project(self, dz: Array, x: Array, dx: Array, tape: RecurrenceTape) -> None:
+        """From dz (N, G H) and x (N, I) compute dx (N, I), dW_ih, db_ih and db_hh."""
         db = None if self.bias_ih is None else self.bias_ih.grad
-        affine_backward(dz, x, self.weight_ih.data, dx, self.weight_ih.grad, db, ones)  # (R5) (R6)
+        affine_backward(dz, x, self.weight_ih.data, dx, self.weight_ih.grad, db, tape.ones)  # (R5) (R6)
         if self.bias_hh is not None:
             self.bias_hh.grad[...] = db
 

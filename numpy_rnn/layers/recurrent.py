@@ -188,7 +188,7 @@ class Recurrent(Layer[RecurrentTape]):
         tape.set_dlast(dstates)
         self.backward_recur(tape)
         for t in tape.layers[0]:
-            t.recurrence.backward_project(t.z_rows, tape.x[0], t.dx, t.ones)
+            t.recurrence.backward_project(t.z_rows, tape.x[0], t.dx, t)
         dx = tape.layout.leave(tape.join_dx(0).reshape(*tape.shape, self.input_size))
         dh_0 = self.as_state([tape.layout.leave_state(d) for d in tape.dstates])
         return (dx, dh_0) if handed_in else (dx.copy(), copy_state(dh_0))
@@ -208,7 +208,7 @@ class Recurrent(Layer[RecurrentTape]):
         for k in range(self.num_layers - 1, 0, -1):
             for t in tape.layers[k]:
                 t.recurrence.backward_recur(t)
-                t.recurrence.backward_project(t.z_rows, tape.x[k], t.dx, t.ones)
+                t.recurrence.backward_project(t.z_rows, tape.x[k], t.dx, t)
             tape.join_dx(k)
         for t in tape.layers[0]:
             t.recurrence.backward_recur(t)

@@ -155,6 +155,20 @@ def test_padding_is_not_read(cell, rng, T, B, options):
     assert_equal(case.run(x, doutput), expected)
 
 
+@pytest.mark.parametrize("cell", [nr.LSTM, nr.GRU])
+def test_nan_stays_in_its_sequence(cell):
+    layer, rng = cell(3, 4, bidirectional=True, dtype=np.float64, rng=0), np.random.default_rng(0)
+    x, doutput = rng.standard_normal((5, 2, 3)), rng.standard_normal((5, 2, 8))
+    layer.forward(x, lengths=[2, 5])
+    expected, _ = layer.backward(doutput)
+    x[1, 0] = np.nan
+    layer.forward(x, lengths=[2, 5])
+    dx, _ = layer.backward(doutput)
+    assert np.isnan(dx[:2, 0]).all()
+    assert not dx[2:, 0].any()
+    np.testing.assert_array_equal(dx[:, 1], expected[:, 1])
+
+
 @given(cell=cells, rng=some.rngs, T=some.T, B=some.B, options=options, block=blocks)
 def test_lengths_may_change_on_one_tape(cell, rng, T, B, options, block):
     gates.BLOCK = block

@@ -245,8 +245,3 @@ def test_a_tape_is_not_copied():
             with pytest.raises(TypeError, match="cannot be copied or pickled: make one with new_tape"):
                 duplicate([tape] if duplicate is copy.deepcopy else tape)
         copy.deepcopy(layer)
-
-
-def test_the_models_criterion_is_not_replaced():
-    with pytest.raises(AttributeError, match="criterion"):
-        nr.CharRNN(V, E, H, rng=0).criterion = nr.CrossEntropyLoss(ignore_index=0)

@@ -32,11 +32,10 @@ def run_recurrent(module: type[nn.RNNBase], make: Any, give: Any) -> None:
     layer.load_state_dict(mirror.state_dict())
     x, h_0 = (tuple(map(_fresh, v)) if type(v) is tuple else _fresh(v) for v in (*give.args, None)[:2])
     if isinstance(x, PackedSequence):
-        data, batch_first = x.data.detach().requires_grad_(), layer.batch_first
+        batch_first, data = layer.batch_first, x.data.detach().requires_grad_()
         x = PackedSequence(data, *x[1:])
         padded, lengths = from_packed(x, batch_first)
-        output, h_n = layer.forward(padded, lengths=lengths)
-        torch_output, torch_h_n = mirror(x)
+        (output, h_n), (torch_output, torch_h_n) = layer.forward(padded, lengths=lengths), mirror(x)
         dpacked, dh_n = torch.randn_like(torch_output.data), [torch.randn_like(h) for h in as_arrays(torch_h_n)]
         torch.autograd.backward([torch_output.data, *as_arrays(torch_h_n)], [dpacked, *dh_n])
         doutput, torch_dx = (from_packed(PackedSequence(a, *x[1:]), batch_first)[0] for a in (dpacked, data.grad))

@@ -202,3 +202,8 @@ def test_bad_input_is_named():
         model.backward(np.zeros((1, 1, 4)))
     with pytest.raises(ValueError, match="vocab_size must be at least 1, got 0"):
         nr.CharRNN(0)
+
+
+def test_the_models_criterion_is_not_replaced():
+    with pytest.raises(AttributeError, match="criterion"):
+        nr.CharRNN(6, 5, 7, rng=0).criterion = nr.CrossEntropyLoss(ignore_index=0)

@@ -11,7 +11,8 @@ per step: once per forward pass, the weights and biases are multiplied by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrenceTape
 
-__all__ = ["GatedRecurrence", "GatedTape", "columns", "sigmoid"]
+__all__ = ["GatedRecurrence", "GatedTape", "columns"]
 
 BLOCK = 2**17  # elements of z: the slopes of so many fit in the cache of a core
 
@@ -30,23 +31,14 @@ def columns(array: Array, blocks: int) -> list[Array]:
     return [array[..., k * H : (k + 1) * H] for k in range(blocks)]
 
 
-@np.errstate(over="ignore")  # where exp is infinite, sigma is 0
-def sigmoid(z: Array, out: Array) -> Array:
-    """Return 1 / (1 + exp(-z)) in `out`."""
-    np.negative(z, out)
-    np.exp(out, out)
-    np.add(out, 1, out)
-    y: Array = np.divide(1, out, out)
-    return y
-
-
 class GatedTape(RecurrenceTape):
     """Also the factor by which `recur` wants each column of z multiplied, (G H,), and the weights times this factor.
 
-    `blocks` has a few steps of the backward pass each: views of the arrays that their slopes are computed from, and
-    their part of `backward_steps`.
+    Each of `blocks` is a few steps of the backward pass: their part of `slope_arrays()` and of `backward_steps`.
     """
 
+    db_hh: Array | None = None  # where it differs from db_ih
+    slope_arrays: Any
     blocks: list[tuple[list[Array], list[tuple[Array, ...]]]]
 
     def __init__(self, recurrence: GatedRecurrence, T: int, dstates: Array) -> None:
@@ -55,10 +47,6 @@ class GatedTape(RecurrenceTape):
         self.W_ih_b = np.zeros((recurrence.width, recurrence.input_size + 1), dstates.dtype)  # and dW_ih, db_ih
         self.x_1 = np.ones((len(self.z_rows), recurrence.input_size + 1), dstates.dtype)
         self.W_hh_T = np.empty(recurrence.weight_hh.data.shape[::-1], dstates.dtype)
-
-    def slope_arrays(self) -> Iterable[Array]:
-        """Return what the slopes of all steps are computed from and written to, (T, B, ...)."""
-        raise NotImplementedError
 
     def set_doutput(self, doutput: Array) -> None:
         super().set_doutput(doutput)
@@ -71,8 +59,7 @@ class GatedTape(RecurrenceTape):
 
 
 class GatedRecurrence(Recurrence):
-    factors: Sequence[float]  # by which `recur` wants each gate's block of z multiplied
-    tape: type[GatedTape]
+    factors: Sequence[float]  # of each gate, for `GatedTape.factor`
 
     def project(self, x: Array, z: Array, tape: GatedTape) -> None:  # type: ignore[override]
         # As one product of [x, 1] and [W_ih, b], because a pass over z to add b would be slow where z is large.
@@ -85,12 +72,8 @@ class GatedRecurrence(Recurrence):
 
     def backward_project(self, dz: Array, x: Array, dx: Array, tape: GatedTape) -> None:  # type: ignore[override]
         dz.dot(self.weight_ih.data, dx)
-        dz.T.dot(tape.x_1[: len(x)], tape.W_ih_b)  # dW_ih and db_ih
-        self.weight_ih.grad[...] = tape.W_ih_b[:, :-1]
-        if self.bias_ih is not None:
-            self.bias_ih.grad[...] = tape.W_ih_b[:, -1]
-
-    def scaled_W_hh_T(self, tape: GatedTape) -> Array:
-        """Return W_hh^T, (H, G H), times the factors."""
-        result: Array = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
-        return result
+        dz.T.dot(tape.x_1[: len(x)], tape.W_ih_b)
+        self.weight_ih.grad[...], db = tape.W_ih_b[:, :-1], tape.W_ih_b[:, -1]
+        if self.bias_ih is not None and self.bias_hh is not None:
+            self.bias_ih.grad[...] = db
+            self.bias_hh.grad[...] = db if tape.db_hh is None else tape.db_hh

@@ -29,7 +29,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -44,12 +44,12 @@ class GRUTape(GatedTape):
         self.n, self.u_n, self.dh_t, self.slope_n = (np.empty_like(self.after) for _ in range(4))
         self.saved = self.rz, self.n, self.u_n, self.dh_t
 
-    def forward_arrays(self) -> tuple[Iterable[Array], ...]:
+    def forward_arrays(self) -> Iterable[Iterable[Array]]:
         H, u, a = self.recurrence.H, self.W_hh_h, self.z
         inputs = repeat(u), repeat(u[:, : 2 * H]), repeat(u[:, 2 * H :]), a[..., : 2 * H], a[..., 2 * H :]
         return *inputs, self.rz, *columns(self.rz, 2), self.u_n, self.n, self.before, self.after
 
-    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
+    def backward_arrays(self) -> Iterable[Iterable[Array]]:
         states = repeat(self.dh), self.dh_t, columns(self.rz, 2)[1], repeat(self.scratch)
         return *states, self.z, *columns(self.z, 3)
 
@@ -69,8 +69,8 @@ class GRURecurrence(GatedRecurrence):
 
     @np.errstate(over="ignore")  # where exp(-a) is infinite, sigma is 0
     def recur(self, tape: GRUTape) -> None:
-        W_hh_T, one = self.scaled_W_hh_T(tape), np.ones((), tape.z.dtype)
-        b_hn = 0 if self.bias_hh is None else self.bias_hh.data[2 * self.H :]
+        W_hh_T = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
+        b_hn, one = 0 if self.bias_hh is None else self.bias_hh.data[2 * self.H :], np.ones((), tape.z.dtype)
         add, subtract, multiply, divide, exp, tanh = np.add, np.subtract, np.multiply, np.divide, np.exp, np.tanh
         for u, u_rz, W_hn_h, a_rz, a_n, rz, r, z, u_n, n, h_previous, h_t in tape.forward_steps:
             h_previous.dot(W_hh_T, u)  # (GR1): without b_hh
@@ -90,11 +90,11 @@ class GRURecurrence(GatedRecurrence):
         (h,), W_hh_T, H = states, self.weight_hh.data.T, self.H
         b_hn = 0 if self.bias_hh is None else self.bias_hh.data[2 * H :]
 
+        @np.errstate(over="ignore")
         def step(a: Array) -> Array:
             h.dot(W_hh_T, u)
             u_n = u[..., 2 * H :] + b_hn  # (GR1)
-            rz = a[..., : 2 * H] + u[..., : 2 * H]
-            r, z = columns(sigmoid(rz, rz), 2)  # (GR2)
+            r, z = columns(1 / (1 + np.exp(-a[..., : 2 * H] - u[..., : 2 * H])), 2)  # (GR2)
             n = np.tanh(a[..., 2 * H :] + r * u_n)  # (GR3)
             np.add((1 - z) * n, z * h, h)  # (GR4)
             return h
@@ -125,8 +125,7 @@ class GRURecurrence(GatedRecurrence):
                 add(dh, scratch, dh)  # (GR5): to the previous step, and finally to h_0 (GR10)
         tape.cut(tape.z)
         tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (GR9)
-        if self.bias_hh is not None:
-            self.bias_hh.grad[...] = tape.ones.dot(tape.z_rows, tape.bias)  # (GR9)
+        tape.db_hh = tape.ones.dot(tape.z_rows, tape.bias)  # (GR9)
         multiply(tape.dh_t, tape.slope_n, columns(tape.z, 3)[2])  # (GR7): da_n takes the place of du_n
 
 

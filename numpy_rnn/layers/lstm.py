@@ -30,7 +30,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, sigmoid
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["LSTM"]
@@ -47,11 +47,11 @@ class LSTMTape(GatedTape):
         self.saved = self.gates, self.tanh_c
         self.slope_c, self.scratch = np.empty_like(self.tanh_c), np.empty_like(self.dh)
 
-    def forward_arrays(self) -> tuple[Iterable[Array], ...]:
+    def forward_arrays(self) -> Iterable[Iterable[Array]]:
         states = self.before, self.c_before, self.c_after, self.tanh_c, self.after
         return repeat(self.W_hh_h), self.z, self.gates, *columns(self.gates, 4), *states, repeat(self.scratch)
 
-    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
+    def backward_arrays(self) -> Iterable[Iterable[Array]]:
         _, f, _, _ = columns(self.gates, 4)
         state = repeat(self.dh), repeat(self.dc), repeat(self.scratch)
         return *state, self.slope_c, f, self.z, *columns(self.z, 4)
@@ -67,7 +67,8 @@ class LSTMRecurrence(GatedRecurrence):
 
     @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
     def recur(self, tape: LSTMTape) -> None:
-        W_hh_T, k, one = self.scaled_W_hh_T(tape), -tape.factor[None], np.ones((), tape.z.dtype)
+        W_hh_T = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
+        k, one = -tape.factor[None], np.ones((), tape.z.dtype)
         add, subtract, multiply, divide, exp, tanh = np.add, np.subtract, np.multiply, np.divide, np.exp, np.tanh
         for y, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
             h_previous.dot(W_hh_T, y)
@@ -85,11 +86,12 @@ class LSTMRecurrence(GatedRecurrence):
     def step(self, y: Array, *states: Array) -> Callable[[Array], Array]:
         (h, c), W_hh_T = states, self.weight_hh.data.T
 
+        @np.errstate(over="ignore")
         def step(z: Array) -> Array:
             h.dot(W_hh_T, y)
             np.add(z, y, y)  # (LS1)
             g = np.tanh(columns(y, 4)[2])
-            i, f, _, o = columns(sigmoid(y, y), 4)  # (LS2)
+            i, f, _, o = columns(1 / (1 + np.exp(-y)), 4)  # (LS2)
             np.add(f * c, i * g, c)  # (LS3)
             np.multiply(o, np.tanh(c), h)  # (LS4)
             return h
@@ -120,11 +122,6 @@ class LSTMRecurrence(GatedRecurrence):
                 dz_t.dot(W_hh, dh)  # (LS5): likewise for h
         tape.cut(tape.z)
         tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (LS9)
-
-    def backward_project(self, dz: Array, x: Array, dx: Array, tape: GatedTape) -> None:  # type: ignore[override]
-        super().backward_project(dz, x, dx, tape)  # (LS9) (LS10)
-        if self.bias_ih is not None and self.bias_hh is not None:
-            self.bias_hh.grad[...] = self.bias_ih.grad
 
 
 class LSTM(Recurrent):

@@ -31,8 +31,7 @@ They have their own (R2) to (R4), and share the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +45,19 @@ __all__ = ["ElmanRecurrence", "Recurrence"]
 
 
 class Recurrence:
-    """The parameters of one direction of one layer; a subclass has the equations of its cell."""
+    """The parameters of one direction of one layer, and what all cells compute alike; a subclass has the rest.
+
+    `recur(tape)` computes the states step by step, given the projected input in z. `backward_recur(tape)` computes dz
+    in z, dW_hh, and dh_0 in dstates, given doutput, and dh_n in dstates. `step(scratch, *states)` returns a function
+    of z = `projected(x)` that overwrites the states by the next ones and returns h; scratch and z are (G H,) and the
+    states (H,), or a batch, (B, G H) and (B, H).
+    """
 
     gates, states = 1, 1  # G, S
-    tape: type[RecurrenceTape]
+    tape: type[Any] = RecurrenceTape
+    recur: Any
+    backward_recur: Any
+    step: Any
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 
@@ -84,21 +92,6 @@ class Recurrence:
         if self.bias_hh is not None:
             self.bias_hh.grad[...] = db
 
-    def recur(self, tape: Any) -> None:
-        """Compute the states step by step, given the projected input in z."""
-        raise NotImplementedError
-
-    def step(self, scratch: Array, *states: Array) -> Callable[[Array], Array]:
-        """Return a function of z = `projected(x)` that overwrites the states by the next ones, and returns h.
-
-        z and scratch are (G H,) and the states (H,), or a batch (B, G H) and (B, H).
-        """
-        raise NotImplementedError
-
-    def backward_recur(self, tape: Any) -> None:
-        """From doutput, and dh_n in dstates, compute dz in z, dW_hh, and dh_0 in dstates."""
-        raise NotImplementedError
-
 
 def relu(z: Array, out: Array) -> None:
     if z.dtype.kind == "c":  # NumPy orders complex numbers by the imaginary part too
@@ -107,24 +100,14 @@ def relu(z: Array, out: Array) -> None:
         np.maximum(z, 0, out=out)
 
 
-class ElmanTape(RecurrenceTape):
-    def forward_arrays(self) -> tuple[Iterable[Array], ...]:
-        return self.before, self.z, self.after, repeat(self.W_hh_h)
-
-    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
-        return repeat(self.dh), self.z
-
-
 class ElmanRecurrence(Recurrence):
     """Equations (R1) to (R5)."""
-
-    tape = ElmanTape
 
     def __init__(self, parameters: Sequence[Parameter], reverse: bool, nonlinearity: str) -> None:
         super().__init__(parameters, reverse)
         self.nonlinearity = nonlinearity
 
-    def recur(self, tape: ElmanTape) -> None:
+    def recur(self, tape: RecurrenceTape) -> None:
         W_hh_T = self.weight_hh.data.T
         if tape.W_hh_T is not None:
             np.copyto(tape.W_hh_T, W_hh_T)
@@ -148,7 +131,7 @@ class ElmanRecurrence(Recurrence):
 
         return step
 
-    def backward_recur(self, tape: ElmanTape) -> None:
+    def backward_recur(self, tape: RecurrenceTape) -> None:
         h, slope = tape.h_rows, tape.z_rows
         if self.nonlinearity == "tanh":
             np.multiply(h, h, slope)

@@ -47,6 +47,7 @@ class Recurrent(Layer[RecurrentTape]):
     """The layers, directions, dropout and lengths of a recurrent network; `layers[k][d]` is one recurrence."""
 
     cell: type[Recurrence]
+    cell_options: tuple[Any, ...] = ()
     weight_ih_l0: Parameter
     weight_hh_l0: Parameter
 
@@ -93,14 +94,11 @@ class Recurrent(Layer[RecurrentTape]):
         parameters = iter(self._parameters.values())
         self.layers = [
             [
-                self._recurrence([next(parameters) for _ in range(4 if bias else 2)], reverse)
+                self.cell([next(parameters) for _ in range(4 if bias else 2)], reverse, *self.cell_options)
                 for reverse in (False, True)[:D]
             ]
             for _ in range(self.num_layers)
         ]
-
-    def _recurrence(self, parameters: list[Parameter], reverse: bool) -> Recurrence:
-        return self.cell(parameters, reverse)
 
     def new_tape(self, T: int, B: int) -> RecurrentTape:
         """Return a tape for T steps of B sequences, to reuse in any number of passes."""

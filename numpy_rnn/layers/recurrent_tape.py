@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +50,13 @@ class RecurrenceTape:
         # worth one copy per forward pass. A single row (B = 1) gains nothing.
         self.W_hh_T = np.empty((H, recurrence.width), dtype) if B > 1 else None
 
-    def forward_arrays(self) -> tuple[Iterable[Array], ...]:
-        """Return what `recur` reads and writes at each step."""
-        raise NotImplementedError
+    def forward_arrays(self) -> Iterable[Iterable[Array]]:
+        """Return what `recur` reads and writes at each step: here that of the Elman cell."""
+        return self.before, self.z, self.after, repeat(self.W_hh_h)
 
-    def backward_arrays(self) -> tuple[Iterable[Array], ...]:
-        """Return what `backward_recur` reads and writes at each step, but for doutput."""
-        raise NotImplementedError
+    def backward_arrays(self) -> Iterable[Iterable[Array]]:
+        """Return what `backward_recur` reads and writes at each step, besides doutput."""
+        return repeat(self.dh), self.z
 
     @cached_property
     def dx(self) -> Array:
@@ -119,6 +120,7 @@ class RecurrentTape(Tape):
         # The gradients of h (and c): of the last states before backward, of the initial states after it.
         self.dstates = np.empty((layer.cell.states, layer.num_layers * D, B, H), layer.dtype)
         d = iter(self.dstates.swapaxes(0, 1))
+        self.layers: list[list[RecurrenceTape]]
         self.layers = [[recurrence.tape(recurrence, T, next(d)) for recurrence in each] for each in layer.layers]
         self.recurrences = [tape for directions in self.layers for tape in directions]
         for tape in self.recurrences:
@@ -156,11 +158,8 @@ class RecurrentTape(Tape):
 
     def set_dlast(self, dstates: Sequence[Array] | None) -> None:
         """Set dh_n (and dc_n), each (L * D, B, H); None: zeros."""
-        if dstates is None:
-            self.dstates.fill(0)
-            return
-        for d, given in zip(self.dstates, dstates, strict=True):
-            d[...] = given
+        for k, d in enumerate(self.dstates):
+            d[...] = 0 if dstates is None else dstates[k]
 
     def set_doutput(self, doutput: Array) -> None:
         """Set the array (T, B, D * H) from which backward reads doutput of the last layer."""

@@ -10,7 +10,6 @@ from numpy.typing import DTypeLike
 
 from numpy_rnn.layers.recurrence import ElmanRecurrence
 from numpy_rnn.layers.recurrent import Recurrent
-from numpy_rnn.parameters import Parameter
 
 __all__ = ["RNN"]
 
@@ -70,10 +69,7 @@ class RNN(Recurrent):
     ) -> None:
         if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-        self.nonlinearity = nonlinearity
+        self.nonlinearity, self.cell_options = nonlinearity, (nonlinearity,)
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype, rng=rng
         )
-
-    def _recurrence(self, parameters: list[Parameter], reverse: bool) -> ElmanRecurrence:
-        return ElmanRecurrence(parameters, reverse, self.nonlinearity)

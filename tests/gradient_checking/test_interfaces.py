@@ -118,6 +118,22 @@ class OneNumber(Fprop):
         return d * self.w
 
 
+class TwoStates(Fprop):
+    """The last output is a pair of states, like those of an LSTM, whose gradients are optional; the tape is too."""
+
+    fprop = bprop = None
+
+    def forward(self, x, tape=None):
+        self.x, y = x, x @ self.w
+        return y, (np.sin(y), y**2)
+
+    def backward(self, dy, dstates=None, tape=None):
+        y, (dsin, dsquare) = self.x @ self.w, dstates
+        d = dy + np.cos(y) * dsin + 2 * y * dsquare
+        self.dw = self.factor * self.x.T @ d
+        return d @ self.w.T
+
+
 class Static:
     @staticmethod
     def forward(x, w):
@@ -203,6 +219,7 @@ INTERFACES = {
     "backward takes the input again": layer(InBackwardsArguments),
     "a view of all parameters": layer(Flat),
     "a number with a gradient": layer(OneNumber),
+    "an optional gradient of a pair of states": layer(TwoStates),
     "updates with its own rate": layer(Descends),
     "updates with the rate lr": layer(Momentum),
     "namedtuple of gradients": pair(lambda factor, d, cache: Gradients(*scaled(factor, d, cache))),

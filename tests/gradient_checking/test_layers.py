@@ -45,6 +45,15 @@ def test_rnn_is_right(rng, T, B, I, H, dtype, with_h_0: bool, method):  # noqa: 
 
 
 @settings(max_examples=15)
+@given(cell=st.sampled_from([nr.LSTM, nr.GRU]), rng=some.rngs, L=st.integers(1, 2), D=..., T=small, B=small, H=small)
+def test_lstm_and_gru_are_right(cell, rng, T, B, H, L, D: bool):
+    layer = cell(2, H, L, bidirectional=D, rng=rng)
+    states = [some.normal(rng, L * (1 + D), B, H) for _ in range(layer.cell.states)]
+    report = assert_right(layer, some.normal(rng, T, B, 2), tuple(states) if len(states) > 1 else states[0])
+    assert {"x", *(["h_0[0]", "h_0[1]"] if cell is nr.LSTM else ["h_0"])} < set(report.tensors)
+
+
+@settings(max_examples=15)
 @given(
     rng=some.rngs,
     L=st.integers(1, 3),

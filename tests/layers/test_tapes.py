@@ -20,11 +20,10 @@ class Case:
         self.upstream = list(zip(*upstream, strict=True)) or [(), ()]
 
 
-NAMES = "embedding linear rnn lstm gru log_softmax nll_loss cross_entropy cross_entropy_each char_rnn char_rnn_wide"
-NAMES += " char_lstm char_gru_wide"
+NAMES = "embedding linear rnn lstm gru log_softmax nll_loss cross_entropy cross_entropy_each"
 
 
-@pytest.fixture(params=NAMES.split())
+@pytest.fixture(params=[*NAMES.split(), "char_rnn", "char_lstm", "char_rnn_wide", "char_gru_wide"])
 def case(request):
     rng = np.random.default_rng(0)
 
@@ -34,45 +33,32 @@ def case(request):
     def integers(high, *shape):
         return [rng.integers(0, high, shape) for _ in range(2)]
 
-    options = {"dtype": np.float64, "rng": rng}
-    match request.param:
+    def states():
+        return list(zip(normal(1, B, H), normal(1, B, H), strict=True)) if "lstm" in name else normal(1, B, H)
+
+    name, options = request.param, {"dtype": np.float64, "rng": rng}
+    match name:
         case "embedding":
             return Case(nr.Embedding(V, E, **options), [integers(V, T, B)], [normal(T, B, E)], (T, B))
         case "linear":
             return Case(nr.Linear(E, H, **options), [normal(T, B, E)], [normal(T, B, H)], (T, B))
-        case "rnn":
-            x, h_0, doutput, dh_n = normal(T, B, E), normal(1, B, H), normal(T, B, H), normal(1, B, H)
-            return Case(nr.RNN(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
-        case "lstm":
-            x, doutput = normal(T, B, E), normal(T, B, H)
-            h_0, dh_n = (list(zip(normal(1, B, H), normal(1, B, H), strict=True)) for _ in "01")
-            return Case(nr.LSTM(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
-        case "gru":
-            x, h_0, doutput, dh_n = normal(T, B, E), normal(1, B, H), normal(T, B, H), normal(1, B, H)
-            return Case(nr.GRU(E, H, **options), [x, h_0], [doutput, dh_n], (T, B))
+        case "rnn" | "gru" | "lstm":
+            layer = getattr(nr, name.upper())(E, H, **options)
+            return Case(layer, [normal(T, B, E), states()], [normal(T, B, H), states()], (T, B))
         case "cross_entropy":
-            layer = nr.CrossEntropyLoss()
-            return Case(layer, [normal(B, V), integers(V, B)], [], (B, V, np.float64))
-        case "cross_entropy_each":
-            layer = nr.CrossEntropyLoss(rng.random(V), reduction="none", ignore_index=0)
-            return Case(layer, [normal(T, V, B), integers(V, T, B)], [normal(T, B)], (T * B, V, np.float64))
-        case "nll_loss":
-            layer = nr.NLLLoss(rng.random(V), reduction="none", ignore_index=0)
+            return Case(nr.CrossEntropyLoss(), [normal(B, V), integers(V, B)], [], (B, V, np.float64))
+        case "cross_entropy_each" | "nll_loss":
+            layer = (nr.NLLLoss if name == "nll_loss" else nr.CrossEntropyLoss)(
+                rng.random(V), reduction="none", ignore_index=0
+            )
             return Case(layer, [normal(T, V, B), integers(V, T, B)], [normal(T, B)], (T * B, V, np.float64))
         case "log_softmax":
             x, dy = normal(T, B, V), normal(T, B, V)
             return Case(nr.LogSoftmax(1), [[a.astype(np.float32) for a in x]], [dy], (T, B, V))
-        case "char_rnn" | "char_rnn_wide" as name:
-            size = V if name == "char_rnn" else 1500  # more characters than tokens, and the scatter sorts
-            tokens, h_0, dlogits, dh_n = integers(size, T, B), normal(1, B, H), normal(T, B, size), normal(1, B, H)
-            return Case(nr.CharRNN(size, E, H, **options), [tokens, h_0], [dlogits, dh_n], (T, B))
-        case "char_gru_wide":
-            tokens, h_0, dlogits, dh_n = integers(1500, T, B), normal(1, B, H), normal(T, B, 1500), normal(1, B, H)
-            return Case(nr.CharRNN(1500, E, H, cell="gru", **options), [tokens, h_0], [dlogits, dh_n], (T, B))
-        case "char_lstm":
-            tokens, dlogits = integers(V, T, B), normal(T, B, V)
-            h_0, dh_n = (list(zip(normal(1, B, H), normal(1, B, H), strict=True)) for _ in "01")
-            return Case(nr.CharRNN(V, E, H, cell="lstm", **options), [tokens, h_0], [dlogits, dh_n], (T, B))
+        case _:
+            size = 1500 if "wide" in name else V  # 1500: more characters than tokens, and the scatter sorts
+            model = nr.CharRNN(size, E, H, cell=name.split("_")[1], **options)
+            return Case(model, [integers(size, T, B), states()], [normal(T, B, size), states()], (T, B))
 
 
 def arrays(result):
@@ -259,8 +245,3 @@ def test_a_tape_is_not_copied():
             with pytest.raises(TypeError, match="cannot be copied or pickled: make one with new_tape"):
                 duplicate([tape] if duplicate is copy.deepcopy else tape)
         copy.deepcopy(layer)
-
-
-def test_the_models_criterion_is_not_replaced():
-    with pytest.raises(AttributeError, match="criterion"):
-        nr.CharRNN(V, E, H, rng=0).criterion = nr.CrossEntropyLoss(ignore_index=0)

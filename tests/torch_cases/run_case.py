@@ -30,35 +30,28 @@ def run_recurrent(module: type[nn.RNNBase], make: Any, give: Any) -> None:
     mirror = module(*make.args, **options, dtype=torch.float64)
     layer = getattr(nr, module.__name__)(*make.args, **options, dtype=np.float64)
     layer.load_state_dict(mirror.state_dict())
-    x, given = (*give.args, None)[:2]
-    x, h_0 = _fresh(x), tuple(map(_fresh, given)) if isinstance(given, tuple) else _fresh(given)
-    assert h_0 is None or not isinstance(x, PackedSequence)
+    x, h_0 = (tuple(map(_fresh, v)) if type(v) is tuple else _fresh(v) for v in (*give.args, None)[:2])
     if isinstance(x, PackedSequence):
-        data = x.data.detach().requires_grad_()
-        x, batch_first = PackedSequence(data, *x[1:]), layer.batch_first
+        batch_first, data = layer.batch_first, x.data.detach().requires_grad_()
+        x = PackedSequence(data, *x[1:])
         padded, lengths = from_packed(x, batch_first)
-        output, h_n = layer.forward(padded, lengths=lengths)
-        torch_output, torch_h_n = mirror(x)
+        (output, h_n), (torch_output, torch_h_n) = layer.forward(padded, lengths=lengths), mirror(x)
         dpacked, dh_n = torch.randn_like(torch_output.data), [torch.randn_like(h) for h in as_arrays(torch_h_n)]
         torch.autograd.backward([torch_output.data, *as_arrays(torch_h_n)], [dpacked, *dh_n])
-        assert data.grad is not None
         doutput, torch_dx = (from_packed(PackedSequence(a, *x[1:]), batch_first)[0] for a in (dpacked, data.grad))
-        dx, _ = layer.backward(doutput, layer.as_state(dh_n))
-        _equal("output", output, torch.tensor(from_packed(torch_output, batch_first)[0]))
-        _equal("dx", dx, torch.tensor(torch_dx))
+        torch_output, torch_dx = torch.tensor(from_packed(torch_output, batch_first)[0]), torch.tensor(torch_dx)
     else:
-        output, h_n = layer.forward(x, h_0)
-        torch_output, torch_h_n = mirror(x, h_0)
+        (output, h_n), (torch_output, torch_h_n) = layer.forward(x, h_0), mirror(x, h_0)
         doutput, *dh_n = (torch.randn_like(y) for y in (torch_output, *as_arrays(torch_h_n)))
         torch.autograd.backward([torch_output, *as_arrays(torch_h_n)], [doutput, *dh_n])
-        dx, dh_0 = layer.backward(doutput, layer.as_state(dh_n))
-        _equal("output", output, torch_output)
-        _equal("dx", dx, x.grad)
-        if h_0 is not None:
-            for ours, theirs in zip(as_arrays(dh_0), as_arrays(h_0), strict=True):
-                _equal("dh_0", ours, theirs.grad)
-    for ours, theirs in zip(as_arrays(h_n), as_arrays(torch_h_n), strict=True):
+        torch_dx = x.grad
+    dx, dh_0 = layer.backward(doutput, layer.as_state(dh_n))
+    _equal("output", output, torch_output)
+    _equal("dx", dx, torch_dx)
+    for k, (ours, theirs) in enumerate(zip(as_arrays(h_n), as_arrays(torch_h_n), strict=True)):
         _equal("h_n", ours, theirs)
+        if h_0 is not None:
+            _equal("dh_0", as_arrays(dh_0)[k], as_arrays(h_0)[k].grad)
     _equal_gradients(layer, mirror)
 
 

@@ -238,7 +238,7 @@ class CharRNN(Layer[CharRNNTape]):
             tape = self._step_tape
         self._start(tokens, h_0, tape)
         tape.criterion.targets[...] = targets.reshape(-1)
-        tape.rnn.set_dlast(None)
+        tape.rnn.dstates.fill(0)
         dlogits = tape.criterion.e
 
         self._forward(tape)

@@ -77,14 +77,13 @@ class Recurrent(Layer[RecurrentTape]):
             words = f"dropout={dropout} does nothing with num_layers=1: it lies between layers"
             warnings.warn(words, stacklevel=2 + (type(self).__init__ is not Recurrent.__init__))
 
-        H, D, width = self.hidden_size, self.num_directions, self.input_size
-        rows = self.cell.gates * H
+        H, D, width, G = self.hidden_size, self.num_directions, self.input_size, self.cell.gates
         shapes: dict[str, tuple[int, ...]] = {}
         for k in range(self.num_layers):
             for suffix in (f"l{k}", f"l{k}_reverse")[:D]:
-                shapes |= {f"weight_ih_{suffix}": (rows, width), f"weight_hh_{suffix}": (rows, H)}
+                shapes |= {f"weight_ih_{suffix}": (G * H, width), f"weight_hh_{suffix}": (G * H, H)}
                 if bias:
-                    shapes |= {f"bias_ih_{suffix}": (rows,), f"bias_hh_{suffix}": (rows,)}
+                    shapes |= {f"bias_ih_{suffix}": (G * H,), f"bias_hh_{suffix}": (G * H,)}
             width = D * H
         self._parameters = Parameters(shapes, self.dtype)
         bound = 1 / math.sqrt(H)

@@ -6,7 +6,10 @@ Since tanh(z) = 2 sigma(2 z) - 1, one formula serves both, with k = 1 for sigma 
     dy/dz = (k / 2)^2 - (y - 1 + k / 2)^2                        (2)
 
 So all gates of a step need one call of exp, which in float32 is twice as fast as tanh. The factor -k costs nothing
-per step: once per forward pass, the weights and biases are multiplied by it.
+per step: once per forward pass, the weights and biases are multiplied by it. Generation, where the number of calls
+counts more than the time of each, uses the same formula written with tanh, which cannot overflow (k halved):
+
+    y = k tanh(k z) + 1 - k                                      (3)
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrenceTape
 
-__all__ = ["GatedRecurrence", "GatedTape", "columns"]
+__all__ = ["GatedRecurrence", "GatedTape", "columns", "squash"]
 
 BLOCK = 2**17  # elements of z: the slopes of so many fit in the cache of a core
 
@@ -29,6 +32,14 @@ def columns(array: Array, blocks: int) -> list[Array]:
     """Return views (..., H) of the blocks of H columns of an array (..., blocks * H)."""
     H = array.shape[-1] // blocks
     return [array[..., k * H : (k + 1) * H] for k in range(blocks)]
+
+
+def squash(z: Array, k: Array, rest: Array) -> None:
+    """Overwrite z by k tanh(k z) + 1 - k; `rest` is 1 - k."""
+    np.multiply(k, z, z)
+    np.tanh(z, z)
+    np.multiply(k, z, z)
+    np.add(z, rest, z)  # (3)
 
 
 class GatedTape(RecurrenceTape):

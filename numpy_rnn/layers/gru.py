@@ -29,7 +29,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, squash
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -87,16 +87,22 @@ class GRURecurrence(GatedRecurrence):
             add(n, h_t, h_t)  # (GR4)
 
     def step(self, u: Array, *states: Array) -> Callable[[Array], Array]:
-        (h,), W_hh_T, H = states, self.weight_hh.data.T, self.H
+        (h,), W_hh_T, H, half = states, self.weight_hh.data.T, self.H, np.array(0.5, u.dtype)
+        u_rz, n, rz = u[..., : 2 * H], u[..., 2 * H :], u[..., : 2 * H].copy()
+        r, z = columns(rz, 2)
         b_hn = 0 if self.bias_hh is None else self.bias_hh.data[2 * H :]
 
-        @np.errstate(over="ignore")
         def step(a: Array) -> Array:
             h.dot(W_hh_T, u)
-            u_n = u[..., 2 * H :] + b_hn  # (GR1)
-            r, z = columns(1 / (1 + np.exp(-a[..., : 2 * H] - u[..., : 2 * H])), 2)  # (GR2)
-            n = np.tanh(a[..., 2 * H :] + r * u_n)  # (GR3)
-            np.add((1 - z) * n, z * h, h)  # (GR4)
+            np.add(n, b_hn, n)  # (GR1): u_n
+            np.add(a[..., : 2 * H], u_rz, rz)
+            squash(rz, half, half)  # (GR2)
+            np.multiply(r, n, n)
+            np.add(a[..., 2 * H :], n, n)
+            np.tanh(n, n)  # (GR3)
+            np.subtract(h, n, h)
+            np.multiply(z, h, h)
+            np.add(n, h, h)  # (GR4)
             return h
 
         return step

@@ -30,7 +30,7 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, squash
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["LSTM"]
@@ -84,16 +84,18 @@ class LSTMRecurrence(GatedRecurrence):
             multiply(o, tanh_c, h_t)  # (LS4)
 
     def step(self, y: Array, *states: Array) -> Callable[[Array], Array]:
-        (h, c), W_hh_T = states, self.weight_hh.data.T
+        (h, c), W_hh_T, (i, f, g, o) = states, self.weight_hh.data.T, columns(y, 4)
+        k = np.repeat(self.factors, self.H).astype(y.dtype) / -2
+        rest, add, multiply = 1 - k, np.add, np.multiply
 
-        @np.errstate(over="ignore")
         def step(z: Array) -> Array:
             h.dot(W_hh_T, y)
-            np.add(z, y, y)  # (LS1)
-            g = np.tanh(columns(y, 4)[2])
-            i, f, _, o = columns(1 / (1 + np.exp(-y)), 4)  # (LS2)
-            np.add(f * c, i * g, c)  # (LS3)
-            np.multiply(o, np.tanh(c), h)  # (LS4)
+            add(z, y, y)  # (LS1)
+            squash(y, k, rest)  # (LS2)
+            multiply(f, c, c)
+            multiply(i, g, g)
+            add(c, g, c)  # (LS3)
+            multiply(o, np.tanh(c, h), h)  # (LS4)
             return h
 
         return step

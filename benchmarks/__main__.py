@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.ablation import ladder, run_ablation
-from benchmarks.cases import CURVES, GRID, OTHERS, QUICK, Case, curve_cases
+from benchmarks.cases import CURVES, Case, cases_of, curve_cases
 from benchmarks.command import add_load_and_publish, check_folder, publish, require, threads
 from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Unavailable
 from benchmarks.learning import command as learning
@@ -21,6 +22,7 @@ from benchmarks.show.live import live
 from benchmarks.show.plot import draw
 from benchmarks.show.report import markdown
 from numpy_rnn.cli import discard_output
+from numpy_rnn.layers import CELLS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _race(argv: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
-    runs = arguments.quick or arguments.case or arguments.contestant or arguments.threads
+    runs = arguments.quick or arguments.cell or arguments.case or arguments.contestant or arguments.threads
     if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
         parser.error("--load and --ablation cannot be combined with options of another race")
     try:
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--quick", action="store_true", help="a first impression in under a minute, not for publication")
     add("--case", type=_case, action="append", metavar="V,E,H,T,B", help="run only a training step of this shape")
+    add("--cell", action="append", choices=CELLS, help="run this kind of recurrent layer (rnn, a tanh RNN)")
     names = [c.name for c in CONTESTANTS]
     add("--contestant", action="append", choices=names, help="run only this one, and numpy_rnn to compare with")
     add("--threads", type=threads, action="append", help="number of threads (both 1 and all cores)")
@@ -92,16 +95,20 @@ def _case(text: str) -> Case:
 
 def _run(arguments: argparse.Namespace) -> Race:
     require("threadpoolctl", "to read thread counts")
-    names, quick = arguments.contestant, arguments.quick
+    names, quick, cells = arguments.contestant, arguments.quick, arguments.cell or ["rnn"]
     # The quick race leaves out torch-compile, which would compile for longer than the race takes.
     names = names or [c.name for c in CONTESTANTS if not (quick and c.name == "torch-compile")]
     chosen = [c for c in CONTESTANTS if c is OURS or c.name in names]
-    cases = arguments.case or (QUICK if quick else (*GRID, *OTHERS))
+    if arguments.case:
+        cases = [replace(case, cell=cell) for cell in cells for case in arguments.case]
+    else:
+        cases = [case for cell in cells for case in cases_of(cell, quick)]
     for contestant in chosen if arguments.contestant else ():
-        if not any(case.task in contestant.tasks for case in cases):
-            raise Unavailable(f"{contestant.name} has none of these tasks, only {', '.join(contestant.tasks)}")
+        if not any(map(contestant.takes, cases)):
+            only = f"only {', '.join(contestant.tasks)} with {', '.join(contestant.cells)}"
+            raise Unavailable(f"{contestant.name} has none of these cases, {only}")
     heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]
-    if not arguments.case and not quick:
+    if "rnn" in cells and not arguments.case and not quick:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))
         heats += [Heat(case, tuple(c for c in chosen if c.curves), brief=True) for case in curves]
     settings = arguments.threads or ([1] if quick else [1, available_cores()])

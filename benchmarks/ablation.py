@@ -32,7 +32,7 @@ def rungs() -> list[Contestant]:
     labels = ["one product for all rows", *(f"+ {words}" for words, _ in TRICKS)]
     tricks = [name for _, name in TRICKS]
     steps = (
-        Contestant(label, "benchmarks.contestants.ablation", ("train",), {"tricks": tricks[:i]})
+        Contestant(label, "benchmarks.contestants.ablation", ("train",), options={"tricks": tricks[:i]})
         for i, label in enumerate(labels)
     )
     return [others["textbook"], *steps, others["numpy_rnn"], others["floor"]]

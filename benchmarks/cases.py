@@ -1,14 +1,15 @@
-"""The cases of the race: shapes and tasks."""
+"""The cases of the race: shapes, tasks and cells."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-__all__ = ["CURVES", "GRID", "OTHERS", "QUICK", "TASKS", "Case", "curve_cases"]
+__all__ = ["CURVES", "GRID", "OTHERS", "QUICK", "TASKS", "Case", "cases_of", "curve_cases"]
 
 TASKS = {
     "train": "one training step: forward, loss, backward, Adam",
     "forward": "forward alone",
+    "backward": "backward alone, from the logits to the gradients of all parameters",
     "generate": "greedy generation of T characters, one at a time",
     "adam": "one step of Adam alone",
 }
@@ -24,6 +25,7 @@ class Case:
         vocab_size, embedding_dim, hidden_size, number of time steps, batch size.
     task : str
         A key of `TASKS`.
+    cell : {"rnn", "lstm", "gru"}
     """
 
     V: int
@@ -32,10 +34,12 @@ class Case:
     T: int
     B: int
     task: str = "train"
+    cell: str = "rnn"
 
     @property
     def shape(self) -> str:
-        return f"{self.V}, {self.E}, {self.H}, {self.T}, {self.B}"
+        cell = "" if self.cell == "rnn" else f"{self.cell} "
+        return f"{cell}{self.V}, {self.E}, {self.H}, {self.T}, {self.B}"
 
     def __str__(self) -> str:
         return self.shape if self.task == "train" else f"{self.task} {self.shape}"
@@ -62,6 +66,17 @@ OTHERS = (
 )
 
 QUICK = (GRID[0], GRID[1], GRID[2], GRID[6], OTHERS[3])
+
+
+def cases_of(cell: str, quick: bool = False) -> list[Case]:
+    """Return the cases of a cell, or a few of them. The gated cells have fewer shapes, and backward too."""
+    if cell == "rnn":
+        return list(QUICK if quick else (*GRID, *OTHERS))
+    shapes = [case for case in (GRID[0], *GRID[2:5]) if case.H < 512 or not quick]
+    cases = [replace(case, task=task) for task in ("train", "forward", "backward") for case in shapes]
+    cases += [case for case in OTHERS if case.task == "generate" and (case.H < 512 or not quick)]
+    return [replace(case, cell=cell) for case in cases]
+
 
 # One size grows while the others are fixed: the slope shows the cost, the left end shows the overhead.
 _BASE = Case(65, 64, 128, 32, 16)

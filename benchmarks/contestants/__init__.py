@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.cases import Case
+
 __all__ = ["AGAIN", "CONTESTANTS", "OURS", "Contestant", "Unavailable", "Work"]
 
 
@@ -52,6 +54,8 @@ class Contestant:
         Imported only in the worker process.
     tasks : tuple of str
         The tasks that it implements.
+    cells : tuple of str
+        The cells that it implements.
     options : mapping
         Keyword arguments of the module's functions.
     slow : bool
@@ -64,27 +68,33 @@ class Contestant:
 
     name: str
     module: str
-    tasks: tuple[str, ...] = ("train", "forward", "generate", "adam")
+    tasks: tuple[str, ...] = ("train", "forward", "backward", "generate", "adam")
+    cells: tuple[str, ...] = ("rnn", "lstm", "gru")
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     slow: bool = False
     one_setting: bool = False
     curves: bool = False
 
+    def takes(self, case: Case) -> bool:
+        """Return whether it implements this task for this cell."""
+        return case.task in self.tasks and case.cell in self.cells
+
 
 _HERE = "benchmarks.contestants"
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
 AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
+_COMPILED = {"fused": True, "compiled": True}
 _CUDA = {"fused": True, "device": "cuda"}
 
 CONTESTANTS = (
-    Contestant("textbook", f"{_HERE}.textbook", slow=True),
-    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), slow=True),
+    Contestant("textbook", f"{_HERE}.textbook", ("train", "forward", "generate", "adam"), ("rnn",), slow=True),
+    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), ("rnn",), slow=True),
     OURS,
     Contestant("torch", f"{_HERE}.pytorch"),
-    Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), {"fused": True}, curves=True),
-    Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), {"by_hand": True}),
-    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), {"fused": True, "compiled": True}, slow=True),
-    Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), _CUDA, one_setting=True, curves=True),
+    Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), options={"fused": True}, curves=True),
+    Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), options={"by_hand": True}),
+    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), options=_COMPILED, slow=True),
+    Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), options=_CUDA, one_setting=True, curves=True),
     Contestant("jax", f"{_HERE}.jax_scan", curves=True),
-    Contestant("floor", f"{_HERE}.floor", ("train", "forward", "generate"), curves=True),
+    Contestant("floor", f"{_HERE}.floor", ("train", "forward", "backward", "generate"), curves=True),
 )

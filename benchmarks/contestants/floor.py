@@ -2,7 +2,8 @@
 
 With N = T * B rows these are the input projection of min(V, N) rows (of the embedding table or of the embedded text,
 whichever has fewer rows), one recurrent product per time step in each direction, the output layer, and one product
-per gradient. The rest of another contestant's time is element-wise work and overhead.
+per gradient. A gated cell has 4 (LSTM) or 3 (GRU) blocks of H columns where the tanh RNN has one. The rest of another
+contestant's time is element-wise work and overhead.
 """
 
 from __future__ import annotations
@@ -33,16 +34,17 @@ def _products(problem: Problem) -> list[Product]:
     W_ih, W_hh, W = w["rnn.weight_ih_l0"], w["rnn.weight_hh_l0"], w["fc.weight"]
     T, B, N = case.T, case.B, case.T * case.B
     rng = np.random.default_rng(2)
-    x, z = (rng.standard_normal((min(case.V, N), size), np.float32) for size in (case.E, case.H))
-    h, dz, dh = (rng.standard_normal((N, case.H), np.float32) for _ in range(3))
+    width = len(W_hh)  # G H
+    x, z = (rng.standard_normal((min(case.V, N), size), np.float32) for size in (case.E, width))
+    h, dh, dz = (rng.standard_normal((N, size), np.float32) for size in (case.H, case.H, width))
     logits = rng.standard_normal((N, case.V), np.float32)
 
     # With one sequence, a product with a vector, which is faster than one with a matrix of one column.
-    step = (case.H,) if B == 1 else (B, case.H)
-    recurrent = np.empty(step, np.float32)
+    batch = () if B == 1 else (B,)
+    W_hh_h, dh_t = (np.empty((*batch, size), np.float32) for size in (width, case.H))
     # Otherwise W_hh^T is stored as such, which is faster. That copy is not part of the floor.
     W_hh_T = W_hh.T if B == 1 else np.ascontiguousarray(W_hh.T)
-    forward_steps = [_product(h_t, W_hh_T, recurrent) for h_t in h.reshape(T, *step)]
+    forward_steps = [_product(h_t, W_hh_T, W_hh_h) for h_t in h.reshape(T, *batch, case.H)]
     if case.task == "generate":
         outputs = [_product(h_t, W.T, y) for h_t, y in zip(h, logits, strict=True)]
         return [product for pair in zip(forward_steps, outputs, strict=True) for product in pair]
@@ -53,15 +55,15 @@ def _products(problem: Problem) -> list[Product]:
 
     dW_ih, dW_hh, dW, dx = (np.empty_like(a) for a in (W_ih, W_hh, W, x))
     dlogits = rng.standard_normal(logits.shape, np.float32)
-    return [
-        *forward,
+    backward = [
         _product(dlogits, W, dh),
-        *(_product(dz_t, W_hh, recurrent) for dz_t in dz.reshape(T, *step)),
+        *(_product(dz_t, W_hh, dh_t) for dz_t in dz.reshape(T, *batch, width)),
         _product(dlogits.T, h, dW),
         _product(dz.T, h, dW_hh),
         _product(z.T, x, dW_ih),
         _product(z, W_ih, dx),
     ]
+    return backward if case.task == "backward" else forward + backward
 
 
 def _product(a: Array, b: Array, out: Array) -> Product:

@@ -32,6 +32,11 @@ def prepare(problem: Problem) -> Work:
         run = jax.jit(forward)
         return Work(lambda: run(p, tokens), lambda logits: logits, wait)
 
+    if case.task == "backward":
+        _, pull = jax.jit(lambda p: jax.vjp(lambda p: forward(p, tokens), p))(p)
+        run, dlogits = jax.jit(lambda pull, dlogits: pull(dlogits)[0]), jnp.array(problem.dlogits)
+        return Work(lambda: run(pull, dlogits), lambda gradients: gradients, wait)
+
     if case.task == "generate":
         run = jax.jit(generate, static_argnums=2)
         return Work(lambda: run(p, tokens[0, 0], case.T).tolist(), list)
@@ -57,19 +62,47 @@ def prepare(problem: Problem) -> Work:
 
 
 def project(p: Weights, x: Any) -> Any:
-    """W_ih x + b_ih + b_hh."""
-    return x @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + p["rnn.bias_hh_l0"]
+    """W_ih x + b_ih + b_hh, without the last block of a GRU's b_hh, which belongs to `advance`."""
+    b_hh = p["rnn.bias_hh_l0"]
+    if gates(p) == 3:
+        b_hh = b_hh.at[len(b_hh) // 3 * 2 :].set(0)
+    return x @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + b_hh
+
+
+def gates(p: Weights) -> int:
+    """1 of a tanh RNN, 4 of an LSTM, 3 of a GRU."""
+    rows, H = p["rnn.weight_hh_l0"].shape
+    return int(rows // H)
+
+
+def zero_state(p: Weights, *batch: int) -> tuple[Any, ...]:
+    h = jnp.zeros((*batch, p["rnn.weight_hh_l0"].shape[1]), jnp.float32)
+    return (h, h) if gates(p) == 4 else (h,)
+
+
+def advance(p: Weights, z: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the next state, (h,) or an LSTM's (h, c), from z = `project(p, x)`."""
+    W_hh, h, sigmoid = p["rnn.weight_hh_l0"], state[0], jax.nn.sigmoid
+    u = W_hh @ h if h.ndim == 1 else h @ W_hh.T
+    if gates(p) == 1:
+        return (jnp.tanh(z + u),)
+    if gates(p) == 4:
+        i, f, g, o = jnp.split(z + u, 4, -1)
+        c = sigmoid(f) * state[1] + sigmoid(i) * jnp.tanh(g)
+        return sigmoid(o) * jnp.tanh(c), c
+    (z_r, z_z, z_n), (u_r, u_z, u_n) = jnp.split(z, 3, -1), jnp.split(u, 3, -1)
+    n = jnp.tanh(z_n + sigmoid(z_r + u_r) * (u_n + p["rnn.bias_hh_l0"][-h.shape[-1] :]))
+    return (n + sigmoid(z_z + u_z) * (h - n),)
 
 
 def forward(p: Weights, tokens: Any) -> Any:
-    def step(h: Any, z: Any) -> Any:
-        h = jnp.tanh(z + h @ p["rnn.weight_hh_l0"].T)
-        return h, h
+    def step(state: Any, z: Any) -> Any:
+        state = advance(p, z, state)
+        return state, state[0]
 
     table = p["embedding.weight"]
     z = project(p, table)[tokens] if len(table) < tokens.size else project(p, table[tokens])
-    h_0 = jnp.zeros((tokens.shape[1], len(p["rnn.weight_hh_l0"])), jnp.float32)
-    _, h = jax.lax.scan(step, h_0, z)
+    _, h = jax.lax.scan(step, zero_state(p, tokens.shape[1]), z)
     return h @ p["fc.weight"].T + p["fc.bias"]
 
 
@@ -97,11 +130,10 @@ def generate(p: Weights, token: Any, length: int) -> Any:
     inputs = project(p, p["embedding.weight"])
 
     def step(carry: Any, _: None) -> Any:
-        token, h = carry
-        h = jnp.tanh(inputs[token] + p["rnn.weight_hh_l0"] @ h)
-        token = jnp.argmax(p["fc.weight"] @ h + p["fc.bias"]).astype(token.dtype)
-        return (token, h), token
+        token, state = carry
+        state = advance(p, inputs[token], state)
+        token = jnp.argmax(p["fc.weight"] @ state[0] + p["fc.bias"]).astype(token.dtype)
+        return (token, state), token
 
-    h_0 = jnp.zeros(len(p["rnn.weight_hh_l0"]), jnp.float32)
-    _, tokens = jax.lax.scan(step, (token, h_0), None, length - 1)
+    _, tokens = jax.lax.scan(step, (token, zero_state(p)), None, length - 1)
     return jnp.concatenate([token[None], tokens])

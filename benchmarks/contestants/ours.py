@@ -10,13 +10,19 @@ from numpy_rnn.training.trainer import Trainer
 
 def prepare(problem: Problem, dtype: str = "float32") -> Work:
     case = problem.case
-    model = nr.CharRNN(case.V, case.E, case.H, dtype=dtype, rng=0)
+    model = nr.CharRNN(case.V, case.E, case.H, cell=case.cell, dtype=dtype, rng=0)
     model.load_state_dict(problem.weights)
     tokens, targets = problem.tokens, problem.targets
 
-    if case.task == "forward":
+    if case.task in ("forward", "backward"):
         tape = model.new_tape(case.T, case.B)
-        return Work(lambda: model.forward(tokens, None, tape)[0], lambda logits: logits)
+        if case.task == "forward":
+            return Work(lambda: model.forward(tokens, None, tape)[0], lambda logits: logits)
+        model.forward(tokens, None, tape)
+        dlogits, parameters = problem.dlogits.astype(dtype), model.parameters()
+        return Work(
+            lambda: model.backward(dlogits, None, tape), lambda _: {name: p.grad for name, p in parameters.items()}
+        )
 
     if case.task == "generate":
         vocabulary = problem.vocabulary

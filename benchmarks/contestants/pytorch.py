@@ -1,4 +1,4 @@
-"""PyTorch: nn.Embedding, nn.RNN, nn.Linear, nn.CrossEntropyLoss and Adam, on the CPU or on a GPU."""
+"""PyTorch: nn.Embedding, nn.RNN, nn.LSTM or nn.GRU, nn.Linear, nn.CrossEntropyLoss and Adam, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prepare(
     problem: Problem, *, fused: bool = False, compiled: bool = False, by_hand: bool = False, device: str = "cpu"
 ) -> Work:
     case = problem.case
-    model = CharRNN(case.V, case.E, case.H)
+    model = CharRNN(case.V, case.E, case.H, cell=case.cell)
     model.load_state_dict(problem.weights)
     model.to(device)
     tokens = torch.tensor(problem.tokens, device=device)
@@ -49,6 +49,15 @@ def prepare(
             return model(tokens)[0]
 
         return Work(forward, lambda logits: logits.numpy(force=True), wait)
+
+    if case.task == "backward":
+        names, parameters = zip(*model.named_parameters(), strict=True)
+        logits, dlogits = model(tokens)[0], torch.tensor(problem.dlogits, device=device)
+        return Work(
+            lambda: torch.autograd.grad(logits, parameters, dlogits, retain_graph=True),
+            lambda gradients: {name: g.numpy(force=True) for name, g in zip(names, gradients, strict=True)},
+            wait,
+        )
 
     if case.task == "generate":
         vocabulary, first = problem.vocabulary, problem.tokens[0]
@@ -96,14 +105,30 @@ def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
     nn.RNN called for each step, which is the contestant "torch".)
     """
     p = {name: w.detach() for name, w in model.named_parameters()}
-    W_hh, W, b = p["rnn.weight_hh_l0"], p["fc.weight"], p["fc.bias"]
-    table = p["embedding.weight"] @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + p["rnn.bias_hh_l0"]
-    inputs = table.unbind()
-    h, z, logits = torch.zeros(len(W_hh)), torch.empty(len(W_hh)), torch.empty(len(W))
+    W_hh, b_hh, W, b = p["rnn.weight_hh_l0"], p["rnn.bias_hh_l0"], p["fc.weight"], p["fc.bias"]
+    (width, H), gru = W_hh.shape, isinstance(model.rnn, nn.GRU)
+    table = p["embedding.weight"] @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + (0 if gru else b_hh)
+    inputs, input_rz, input_n = table.unbind(), table[:, : 2 * H].unbind(), table[:, 2 * H :].unbind()
+    h, z, logits, c, tanh = torch.zeros(H), torch.empty(width), torch.empty(len(W)), torch.zeros(H), torch.empty(H)
+    blocks, rz, plain = z.chunk(width // H), z[: 2 * H], width == H
     tokens = [token]
     for _ in range(length - 1):
-        torch.addmv(inputs[tokens[-1]], W_hh, h, out=z)
-        torch.tanh(z, out=h)
+        if plain:
+            torch.addmv(inputs[tokens[-1]], W_hh, h, out=z)
+            torch.tanh(z, out=h)
+        elif gru:
+            r, u, n = blocks
+            torch.addmv(b_hh, W_hh, h, out=z)
+            rz.add_(input_rz[tokens[-1]]).sigmoid_()
+            torch.addcmul(input_n[tokens[-1]], r, n, out=n).tanh_()
+            torch.lerp(n, h, u, out=h)
+        else:
+            i, f, g, o = blocks
+            torch.addmv(inputs[tokens[-1]], W_hh, h, out=z)
+            torch.tanh(g, out=tanh)
+            z.sigmoid_()
+            c.mul_(f).addcmul_(i, tanh)
+            torch.mul(o, torch.tanh(c, out=tanh), out=h)
         torch.addmv(b, W, h, out=logits)
         tokens.append(int(logits.argmax()))
     return tokens

@@ -181,7 +181,7 @@ class _Runner:
             entrant
             for entrant, contestant in self._entrants(heat.contestants, number).items()
             if entrant in self.workers
-            and heat.case.task in contestant.tasks
+            and contestant.takes(heat.case)
             and f"{index}/{entrant}" not in self.race.failures
         ]
         entrants.sort(key=lambda entrant: entrant.threads)

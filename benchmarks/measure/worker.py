@@ -96,12 +96,12 @@ class Worker:
         if self.fresh:
             # What a library sets up at its first use must not count as this case's memory or compilation.
             self.fresh = False
-            work = self.module.prepare(Problem.draw(Case(2, 2, 2, 2, 1, case["task"])), **self.options)
+            work = self.module.prepare(Problem.draw(Case(2, 2, 2, 2, 1, case["task"], case["cell"])), **self.options)
             work.wait(work.run())
             del work
         problem = Problem.draw(Case(**case))
-        if problem.case.task == "adam":
-            _ = problem.gradients  # drawn now, so that they do not count as the contestant's memory
+        if problem.case.task in ("adam", "backward"):
+            _ = problem.gradients, problem.dlogits  # drawn now, so that they do not count as the contestant's memory
         self.release()
         _trim()
         before = _status("VmRSS")

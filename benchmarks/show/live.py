@@ -28,4 +28,4 @@ def live(contestants: Sequence[str]) -> Callable[[Race, int, int, int], None]:
 
 
 def _print(case: str, cells: Iterable[str], progress: str = "") -> None:
-    print(f"{case:<30}" + "".join(f"{cell:>11}" for cell in cells) + f"   {progress}", file=sys.stderr, flush=True)
+    print(f"{case:<36}" + "".join(f"{cell:>11}" for cell in cells) + f"   {progress}", file=sys.stderr, flush=True)

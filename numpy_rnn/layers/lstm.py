@@ -30,35 +30,39 @@ from itertools import repeat
 import numpy as np
 
 from numpy_rnn.checks import Array
-from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns
+from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, squash
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["LSTM"]
 
 
 class LSTMTape(GatedTape):
-    """Also c (T + 1, B, H), the gates (T, B, 4 H), tanh(c) (T, B, H), and dh_t/dc_t = o (1 - tanh(c)^2)."""
+    """Also c (T + 1, B, H), the gates (T, B, 4, H), and tanh(c) (T, B, H). Slopes: of dz_i to dz_o, and dc."""
+
+    slope_count = 5
 
     def __init__(self, recurrence: LSTMRecurrence, T: int, dstates: Array) -> None:
         super().__init__(recurrence, T, dstates)
         self.c, self.dc = self.states[1], dstates[1]
         self.c_before, self.c_after = self.sides(self.c)
-        self.gates, self.tanh_c = np.empty_like(self.z), np.empty_like(self.after)
+        T, B, H = self.after.shape
+        # In memory, the (B, H) of one gate and step are contiguous, which makes all but the matrix products faster.
+        self.gates, self.tanh_c = np.empty((T, 4, B, H), self.z.dtype).swapaxes(1, 2), np.empty_like(self.after)
+        self.each_gate = [self.gates[:, :, k] for k in range(4)]
         self.saved = self.gates, self.tanh_c
-        self.slope_c, self.scratch = np.empty_like(self.tanh_c), np.empty_like(self.dh)
+        self.scratch = np.empty_like(self.dh)
 
     def forward_arrays(self) -> Iterable[Iterable[Array]]:
         states = self.before, self.c_before, self.c_after, self.tanh_c, self.after
-        return repeat(self.W_hh_h), self.z, self.gates, *columns(self.gates, 4), *states, repeat(self.scratch)
+        y = repeat(self.W_hh_h), repeat(self.W_hh_h.reshape(self.gates.shape[1:]))
+        return *y, self.z, self.gates, *self.each_gate, *states, repeat(self.scratch)
 
     def backward_arrays(self) -> Iterable[Iterable[Array]]:
-        _, f, _, _ = columns(self.gates, 4)
         state = repeat(self.dh), repeat(self.dc), repeat(self.scratch)
-        return *state, self.slope_c, f, self.z, *columns(self.z, 4)
+        return *state, self.each_gate[1], *self.slope_views(), self.z, *columns(self.z, 4)
 
     def slope_arrays(self) -> Iterable[Array]:
-        i, _, g, o = columns(self.gates, 4)
-        return self.gates, self.z, *columns(self.z, 4), i, g, o, self.c_before, self.tanh_c, self.slope_c
+        return *self.each_gate, self.c_before, self.tanh_c, self.after
 
 
 class LSTMRecurrence(GatedRecurrence):
@@ -68,14 +72,14 @@ class LSTMRecurrence(GatedRecurrence):
     @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
     def recur(self, tape: LSTMTape) -> None:
         W_hh_T = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
-        k, one = -tape.factor[None], np.ones((), tape.z.dtype)
+        k, one = -tape.factor.reshape(1, 4, self.H), np.ones((), tape.z.dtype)
         add, subtract, multiply, divide, exp, tanh = np.add, np.subtract, np.multiply, np.divide, np.exp, np.tanh
-        for y, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
+        for y, y_4, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
             h_previous.dot(W_hh_T, y)
             add(z_t, y, y)  # (LS1)
             exp(y, y)
-            add(y, one, y)
-            divide(k, y, gates)
+            add(y_4, one, gates)
+            divide(k, gates, gates)
             subtract(g, one, g)  # (LS2), by (1) of gates.py
             multiply(f, c_previous, c_t)
             multiply(i, g, scratch)
@@ -84,40 +88,45 @@ class LSTMRecurrence(GatedRecurrence):
             multiply(o, tanh_c, h_t)  # (LS4)
 
     def step(self, y: Array, *states: Array) -> Callable[[Array], Array]:
-        (h, c), W_hh_T = states, self.weight_hh.data.T
+        (h, c), W_hh_T, (i, f, g, o) = states, self.weight_hh.data.T, columns(y, 4)
+        k = np.repeat(self.factors, self.H).astype(y.dtype) / -2
+        rest, add, multiply = 1 - k, np.add, np.multiply
 
-        @np.errstate(over="ignore")
         def step(z: Array) -> Array:
             h.dot(W_hh_T, y)
-            np.add(z, y, y)  # (LS1)
-            g = np.tanh(columns(y, 4)[2])
-            i, f, _, o = columns(1 / (1 + np.exp(-y)), 4)  # (LS2)
-            np.add(f * c, i * g, c)  # (LS3)
-            np.multiply(o, np.tanh(c), h)  # (LS4)
+            add(z, y, y)  # (LS1)
+            squash(y, k, rest)  # (LS2)
+            multiply(f, c, c)
+            multiply(i, g, g)
+            add(c, g, c)  # (LS3)
+            multiply(o, np.tanh(c, h), h)  # (LS4)
             return h
 
         return step
 
     def backward_recur(self, tape: LSTMTape) -> None:
-        half = -tape.factor / 2
         add, subtract, multiply, W_hh = np.add, np.subtract, np.multiply, self.weight_hh.data
-        for (gates, slope, to_i, to_f, to_g, to_o, i, g, o, c_previous, tanh_c, slope_c), steps in tape.blocks:
-            subtract(gates, 1 - half, slope)
-            multiply(slope, slope, slope)
-            subtract(half * half, slope, slope)  # (LS8), by (2) of gates.py
-            for block, factor in ((to_i, g), (to_f, c_previous), (to_g, i), (to_o, tanh_c)):
-                multiply(block, factor, block)  # (LS7)
-            multiply(tanh_c, tanh_c, slope_c)
-            subtract(1, slope_c, slope_c)
-            multiply(o, slope_c, slope_c)  # (LS6)
-            for doutput_t, dh, dc, scratch, slope_c_t, f, dz_t, dz_i, dz_f, dz_g, dz_o in steps:
+        for (i, f, g, o, c_previous, tanh_c, h, to_i, to_f, to_g, to_o, to_c), steps in tape.blocks:
+            # (LS7) and (LS8), multiplied out: with p = i * g, for example, g * i * (1 - i) = p - p * i.
+            multiply(i, g, to_i)
+            multiply(to_i, g, to_g)
+            subtract(i, to_g, to_g)
+            multiply(f, c_previous, to_f)
+            for product, gate in ((to_i, i), (to_f, f)):
+                multiply(product, gate, to_c)
+                subtract(product, to_c, product)
+            multiply(h, o, to_o)
+            subtract(h, to_o, to_o)
+            multiply(h, tanh_c, to_c)
+            subtract(o, to_c, to_c)  # (LS6)
+            for doutput_t, dh, dc, scratch, f, to_i, to_f, to_g, to_o, to_c, dz_t, dz_i, dz_f, dz_g, dz_o in steps:
                 add(dh, doutput_t, dh)  # (LS5)
-                multiply(dh, slope_c_t, scratch)
+                multiply(dh, to_c, scratch)
                 add(dc, scratch, dc)  # (LS6)
-                multiply(dc, dz_i, dz_i)
-                multiply(dc, dz_f, dz_f)
-                multiply(dc, dz_g, dz_g)
-                multiply(dh, dz_o, dz_o)  # (LS7) (LS8): the slopes become dz
+                multiply(dc, to_i, dz_i)
+                multiply(dc, to_f, dz_f)
+                multiply(dc, to_g, dz_g)
+                multiply(dh, to_o, dz_o)  # (LS7) (LS8)
                 multiply(dc, f, dc)  # (LS6): to the previous step, and finally to c_0 (LS10)
                 dz_t.dot(W_hh, dh)  # (LS5): likewise for h
         tape.cut(tape.z)

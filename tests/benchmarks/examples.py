@@ -1,8 +1,9 @@
-"""A small case per task, what contestants answer, and a made-up race."""
+"""A small case per task and cell, what contestants answer, and a made-up race."""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,8 +12,10 @@ from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, curve_cases
 from benchmarks.contestants import CONTESTANTS, OURS, Contestant, Work
 from benchmarks.measure.results import Race, Sample
 from benchmarks.problem import Problem
+from numpy_rnn.layers import CELLS
 
 SMALL = {task: Case(7, 5, 6, 9, 3, task) for task in TASKS} | {"generate": Case(30, 8, 16, 40, 1, "generate")}
+ALL_SMALL = [replace(case, cell=cell) for cell in CELLS for case in SMALL.values()]
 # All that can run here: torch and JAX are optional, CUDA needs a GPU, and torch-compile, which wraps torch-fused,
 # would compile for longer than all other tests take.
 HERE = [

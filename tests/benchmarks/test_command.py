@@ -17,6 +17,7 @@ from tests.benchmarks.examples import made_up
         (["--case", "1,2,3"], "expected V,E,H,T,B, five integers of at least 1, got '1,2,3'"),
         (["--case", "1,2,3,4,0"], "expected V,E,H,T,B"),
         (["--case", "a,b,c,d,e"], "expected V,E,H,T,B"),
+        (["--cell", "abacus"], "invalid choice: 'abacus'"),
         (["--contestant", "abacus"], "invalid choice: 'abacus'"),
         (["--threads", "0"], "expected a number from 1 to"),
         (["--threads", "two"], "expected a number from 1 to"),
@@ -97,10 +98,16 @@ def test_an_unusable_folder_is_reported_before_the_race(tmp_path: Path, capsys: 
 def test_a_contestant_without_a_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--case", "2,2,2,2,2", "--contestant", "torch-by-hand"]) == 1
     said = capsys.readouterr().err
-    assert said == "benchmarks: error: torch-by-hand has none of these tasks, only generate\n"
+    assert said == "benchmarks: error: torch-by-hand has none of these cases, only generate with rnn, lstm, gru\n"
+    assert main(["--case", "2,2,2,2,2", "--cell", "gru", "--contestant", "per-step"]) == 1
+    said = capsys.readouterr().err
+    assert said == "benchmarks: error: per-step has none of these cases, only train, forward, generate with rnn\n"
 
 
-@pytest.mark.parametrize("options", [["--load", "race.json", "--quick"], ["--ablation", "--case", "2,2,2,2,2"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--load", "race.json", "--quick"], ["--ablation", "--case", "2,2,2,2,2"], ["--ablation", "--cell", "gru"]],
+)
 def test_options_that_contradict_each_other_are_refused(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

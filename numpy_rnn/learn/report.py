@@ -42,7 +42,12 @@ def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) ->
     elif answer:
         blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
     as_it_is = (blocks[0], *equations)
-    wrapped = [b if "\n" in b or b in as_it_is else textwrap.fill(b, 118, break_on_hyphens=False) for b in blocks]
+    wrapped = [
+        b
+        if "\n" in b or b in as_it_is or b.startswith("For a hint")
+        else textwrap.fill(b, 118, break_on_hyphens=False)
+        for b in blocks
+    ]
     return "\n\n".join(wrapped)
 
 

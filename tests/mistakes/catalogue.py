@@ -59,7 +59,7 @@ CROSS_ENTROPY = [
     ("the one-hot is not subtracted", ONE_HOT, "pass", "wrong at exactly the entries that targets selects"),
     ("the one-hot is subtracted twice", ONE_HOT, "p[np.arange(N), targets] -= 2", "wrong at exactly the entries that targets selects"),
     ("1 is subtracted where 1/N belongs", ONE_HOT, "p[np.arange(N), targets] -= N", "wrong at exactly the entries that targets selects"),
-    ("the target's entry alone", RESULT, "return p * (p < 0) * ", "p < 0"),
+    ("the target's entry alone", RESULT, "return p * (p < 0) * ", r"`p` belongs in place of `p \* \(p < 0\)`"),
     ("p (1 - p), the softmax's diagonal", ONE_HOT, "p *= 1 - p", "off-diagonal|one-hot"),
     ("the gradient is left at its absolute value", RESULT, "return np.abs(p) * np.abs(np.asarray(dloss)) / dloss * ", "absolute value"),
 ]  # fmt: skip
@@ -114,7 +114,7 @@ RNN = [
     ("dh_n is ignored", UPSTREAM, "doutput, 0 * dh_n[0],", "does not depend on the upstream gradient dh_n,", EVERY),
     ("dh_n is counted twice", UPSTREAM, "doutput, 2 * dh_n[0],", r"factor 1/2 is missing|`dh_n\[0\]` belongs in place of `2 \* dh_n\[0\]`", EVERY),
     ("ones for doutput", UPSTREAM, "np.ones_like(doutput), dh_n[0],", "does not depend on the upstream gradient doutput,", EVERY),
-    ("db_ih of the last step only", RETURN, f"db_ih[...] = dz[-1].sum(axis=0); {RETURN}", r"`dz` summed over axis 0 and 1 belongs in place of `dz\[-1\]", "bias_ih_l0"),
+    ("db_ih of the last step only", RETURN, f"db_ih[...] = dz[-1].sum(axis=0); {RETURN}", r"`(dz` summed over axis 0 and 1|db_ih`) belongs in place of `dz\[-1\]", "bias_ih_l0"),
     ("db_ih not summed over the batch", RETURN, f"db_ih[...] = dz[:, :1].sum(axis=(0, 1)); {RETURN}", r"`dz`( summed over axis 0 and 1)? belongs in place of `dz\[:, :1\]", "bias_ih_l0"),
     ("dh_0 is dz_1", RETURN, "return dx, dz[:1]", r"`dh_0(\[None\])?` belongs|it is dL/d\(", "h_0"),
     ("dh_0 is not returned", RETURN, "return dx, np.zeros_like(dh_n)", "zero everywhere", "h_0"),

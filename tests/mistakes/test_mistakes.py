@@ -18,14 +18,12 @@ UNNAMED = {
     "repeated tokens are averaged",
     "the first token is skipped",
     "tokens shifted by one place",
-    "the target's entry alone",
     "p (1 - p), the softmax's diagonal",
     "the loop over time runs forwards",
     "the sigmoid's h (1 - h)",
     "W_hh is forgotten on the way back",
     "dW_hh without the first step",
     "dW_hh of the last step only",
-    "dh_n is counted twice",
     "dh_0 is dz_1",
 }
 

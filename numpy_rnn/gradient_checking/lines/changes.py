@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import operator
 from collections.abc import Callable, Iterator
@@ -57,9 +58,12 @@ def changes(j: Judgement, values: Values, operations: list[Operation], name: str
         symbol, other = OPERATORS[o.name]
         words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"
         yield Correction(0.9, words, with_operator(other), is_operator=symbol in "+-")
+    text = j.trace.nodes[o.node].text
+    is_expression = isinstance(ast.parse(text).body[0], ast.Expr)
+    here = f"in place of `{braced(text)}`" if is_expression else "here"
     for s in (s for s in every if s.shape == shape):
         cost = 2.0 if s.is_near or s.words.startswith(f"`{name}` (line") else 3.0
-        yield Correction(cost, f"{s.words} belongs here", s.at)
+        yield Correction(cost, f"{s.words} belongs {here}", s.at)
         for c, sign in ((cost - 0.3 * s.is_near, 1), (cost - 0.3 * s.is_near + 0.5, -1)) if factors else ():
             yield Correction(c, f"the term {s.words} is missing", on_value(plus(s, sign)), is_term=True)
     for i, k in itertools.combinations(range(len(o.given)), 2):

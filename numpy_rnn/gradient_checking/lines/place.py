@@ -112,7 +112,7 @@ class Place:
         is_scaled = c.is_factor and scales(self.first)
         if is_scaled or (self.j.reads_right_values(maker) if maker else self.reads_right):
             return cost - CONSISTENT * (c.becomes is not None and not c.target) - SCALES * is_scaled
-        return cost + READS_WRONG * (2 if c.target else 1) * (not (self.is_right or c.is_operator))
+        return cost + READS_WRONG * (2 if c.target else 1) * (not (self.is_right or c.is_operator or c.is_sum))
 
     def _against(self, c: Correction) -> float:
         """Return what speaks against a mistake in this line."""

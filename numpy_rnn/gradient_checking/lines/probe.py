@@ -43,7 +43,10 @@ class Probe:
         self.tape = Tape()
         self.shadow, self.nodes = self.tape.shadow, list[Node]()
         self.codes: set[Any] = set()  # of the instrumented functions
-        self.copies = False  # whether an array that gets another name is copied
+        self.copies = False  # whether an array that gets another name is copied,
+        self.shared: set[int] = set()  # except at these places, where what is written to it later is meant for both
+        self.copied: dict[int, tuple[int, Array]] = {}  # where copies were made, by their id
+        self.written: set[int] = set()  # places whose copies were written to
 
     def has_ids(self, x: Any) -> bool:
         return isinstance(x, np.ndarray) or bool(self.shadow.ids(x))
@@ -70,6 +73,7 @@ class Probe:
             operands = tuple(float(x) if type(x) is int else x for x in operands)
             values = [np.array(x) for x in floats_in(operands)]
             if into is not None:
+                self.writes(into)
                 np.copyto(into, result, casting="same_kind")
                 result = into
             how = "" if name == "matmult" else "elementwise"
@@ -99,6 +103,8 @@ class Probe:
         written = [x for x, old in pairs if id(x) in meant or not np.array_equal(x, old, equal_nan=True)]
         roots = {id(owner(x)) for x in inputs if isinstance(x, np.ndarray)}
         outputs = [y for y in floats_in(result) if not (isinstance(y, np.ndarray) and id(owner(y)) in roots)]
+        for x in written:
+            self.writes(x)
         if outputs or written:
             self.record(node, of, given, keywords, values, written or outputs, how, written, name=name)
         return result
@@ -139,6 +145,7 @@ class Probe:
             x[index] = value
             self.events(node, "note", value)
             return
+        self.writes(x)
         parts = index if isinstance(index, tuple) else (index,)
         old, ids = self.tape.item(x)
         new, numbers = self.tape.item(value) if is_float(value) else (np.array(value), np.zeros(np.shape(value), int))
@@ -184,7 +191,7 @@ class Probe:
 
     def alias(self, node: int, passes: bool, value: Any, **about: Any) -> Any:
         """Copy an array, so that the line that names, returns or hands it over is an operation of its own."""
-        if not self.copies or type(value) is not np.ndarray or not is_float(value):
+        if not self.copies or node in self.shared or type(value) is not np.ndarray or not is_float(value):
             return value
         for last in self.tape.operations[-1:] if not about else ():
             is_here = self.nodes[last.node].line == self.nodes[node].line
@@ -192,7 +199,13 @@ class Probe:
                 return value
         result = value.copy()
         self.tape.add(node, lambda v: v, [self.tape.item(value)], [result], "moves", passes=passes, **about)
+        self.copied[id(result)] = node, result
         return result
+
+    def writes(self, x: Any) -> None:
+        """Note that something is written to an array, which may be a copy."""
+        if isinstance(x, np.ndarray) and id(owner(x)) in self.copied:
+            self.written.add(self.copied[id(owner(x))][0])
 
     def events(self, node: int, kind: str, value: Any) -> None:
         for v in floats_in(value):

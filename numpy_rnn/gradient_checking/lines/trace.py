@@ -32,8 +32,10 @@ def follow(experiment: Experiment, tensors: dict[str, TensorReport]) -> Trace:
     """
     tensors = {name: t for name, t in tensors.items() if name in experiment.point}
     functions = functions_of(lambda: experiment.backward(experiment.upstream))
-    for copy_names in (True, False):  # a copy misses what is written to the array under its other name
+    shared: set[int] = set()  # names of an array through which it is written to: no copies
+    for copy_names in (True, True, True, False):
         probe, session = Probe(), experiment.subject.start(np.float64)
+        probe.shared = shared
         with instrumented(functions, probe):
             probe.copies = copy_names and experiment.subject.backward_callable is None
             outputs = session.forward(copies(experiment.point))
@@ -43,6 +45,7 @@ def follow(experiment: Experiment, tensors: dict[str, TensorReport]) -> Trace:
         known = {n: t.analytic for n, t in tensors.items() if n in gradients and t.verdict != "SHAPE"}
         if all(a is None or np.array_equal(gradients[n], a) for n, a in known.items()):
             return Trace(experiment, tensors, probe, outputs, gradients, start)
+        shared |= probe.written
     raise CannotFollow("the instrumented backward returns other gradients")
 
 

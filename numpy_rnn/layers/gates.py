@@ -48,8 +48,7 @@ class GatedTape(RecurrenceTape):
     part of `backward_steps`. All blocks use the same memory for the slopes.
     """
 
-    slope_count = 0
-
+    slope_count: int
     db_hh: Array | None = None  # where it differs from db_ih
     slope_arrays: Any
     blocks: list[tuple[list[Array], list[tuple[Array, ...]]]]

@@ -36,7 +36,9 @@ __all__ = ["GRU"]
 
 
 class GRUTape(GatedTape):
-    """Also r and z (T, B, 2 H), and n, u_n, dh_t and the slope of n, (T, B, H)."""
+    """Also r and z (T, B, 2 H), and n, u_n, dh_t and the slope of n, (T, B, H). Slopes: of du_r, du_z, du_n."""
+
+    slope_count = 3
 
     def __init__(self, recurrence: GRURecurrence, T: int, dstates: Array) -> None:
         super().__init__(recurrence, T, dstates)
@@ -51,10 +53,10 @@ class GRUTape(GatedTape):
 
     def backward_arrays(self) -> Iterable[Iterable[Array]]:
         states = repeat(self.dh), self.dh_t, columns(self.rz, 2)[1], repeat(self.scratch)
-        return *states, self.z, *columns(self.z, 3)
+        return *states, *self.slope_views(), self.z, *columns(self.z, 3)
 
     def slope_arrays(self) -> Iterable[Array]:
-        return *columns(self.rz, 2), self.n, self.u_n, self.before, *columns(self.z, 3), self.slope_n
+        return *columns(self.rz, 2), self.n, self.u_n, self.before, self.slope_n
 
 
 class GRURecurrence(GatedRecurrence):
@@ -99,33 +101,31 @@ class GRURecurrence(GatedRecurrence):
             squash(rz, half, half)  # (GR2)
             np.multiply(r, n, n)
             np.add(a[..., 2 * H :], n, n)
-            np.tanh(n, n)  # (GR3)
-            np.subtract(h, n, h)
-            np.multiply(z, h, h)
-            np.add(n, h, h)  # (GR4)
+            np.subtract(h, np.tanh(n, n), h)  # (GR3)
+            np.add(n, np.multiply(z, h, h), h)  # (GR4)
             return h
 
         return step
 
     def backward_recur(self, tape: GRUTape) -> None:
         add, subtract, multiply, W_hh = np.add, np.subtract, np.multiply, self.weight_hh.data
-        for (r, z, n, u_n, h_previous, slope_r, slope_z, slope_u_n, slope_n), steps in tape.blocks:
-            one_minus_z = subtract(1, z, slope_u_n)
-            subtract(h_previous, n, slope_z)  # (GR6)
-            multiply(slope_z, z, slope_z)
-            multiply(slope_z, one_minus_z, slope_z)  # (GR8)
+        for (r, z, n, u_n, h_previous, slope_n, to_r, to_z, to_n), steps in tape.blocks:
+            one_minus_z = subtract(1, z, to_n)
+            subtract(h_previous, n, to_z)  # (GR6)
+            multiply(to_z, z, to_z)
+            multiply(to_z, one_minus_z, to_z)  # (GR8)
             multiply(n, n, slope_n)
             subtract(1, slope_n, slope_n)
             multiply(slope_n, one_minus_z, slope_n)  # (GR6) (GR7)
-            multiply(slope_n, r, slope_u_n)  # (GR7)
-            subtract(1, r, slope_r)
-            multiply(slope_r, u_n, slope_r)
-            multiply(slope_r, slope_u_n, slope_r)  # (GR7) (GR8)
-            for doutput_t, dh, dh_t, z_t, scratch, du, du_r, du_z, du_n in steps:
+            multiply(slope_n, r, to_n)  # (GR7)
+            subtract(1, r, to_r)
+            multiply(to_r, u_n, to_r)
+            multiply(to_r, to_n, to_r)  # (GR7) (GR8)
+            for doutput_t, dh, dh_t, z_t, scratch, to_r, to_z, to_n, du, du_r, du_z, du_n in steps:
                 add(dh, doutput_t, dh_t)  # (GR5)
-                multiply(dh_t, du_r, du_r)
-                multiply(dh_t, du_z, du_z)
-                multiply(dh_t, du_n, du_n)  # (GR6) to (GR8): the slopes become du
+                multiply(dh_t, to_r, du_r)
+                multiply(dh_t, to_z, du_z)
+                multiply(dh_t, to_n, du_n)  # (GR6) to (GR8)
                 multiply(dh_t, z_t, scratch)
                 du.dot(W_hh, dh)
                 add(dh, scratch, dh)  # (GR5): to the previous step, and finally to h_0 (GR10)

@@ -19,6 +19,7 @@ ROOMS = [
     "cli",
     "numpy_rnn",
     "explorer",
+    "learn",
     "training",
     "gradient_checking",
     "tracing",

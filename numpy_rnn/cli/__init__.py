@@ -10,7 +10,7 @@ import numpy as np
 
 import numpy_rnn as nr
 from numpy_rnn.checks import ArgumentError
-from numpy_rnn.cli import explain, export, generate, gradcheck, plot, trace, train, tutorial
+from numpy_rnn.cli import explain, export, generate, gradcheck, learn, plot, trace, train, tutorial
 from numpy_rnn.cli.output import discard_output
 
 __all__ = ["discard_output", "main"]
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN language model in NumPy.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain):
+    for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain, learn):
         command.add(commands)
     for subparser in commands.choices.values():
         options = (action for action in subparser._actions if action.option_strings)

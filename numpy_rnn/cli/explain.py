@@ -16,9 +16,9 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "explain",
         help="write a web page that shows where every gradient comes from",
-        description="Train a small model on one short text, and write an HTML file for the browser that shows the "
-        "forward and backward pass at each step, at several stages of training. With --run, show a trained model "
-        "instead. The losses on the page are those after each update; 'tutorial' prints them before.",
+        description="Write an HTML file for the browser that trains a small model on one short text and shows every "
+        "number of the forward and backward pass. It starts from the initial weights of 'tutorial' and computes in "
+        "float64. With --run, it starts from a trained model instead.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_training(command, "text", nargs="?", metavar="TEXT")
@@ -36,15 +36,13 @@ def _run(arguments: argparse.Namespace) -> None:
     check_output("-o", arguments.output)
     page = (_of_run(arguments) if arguments.run_path is not None else _of_training(arguments)).encode()
     write_output("-o", arguments.output, page)
-    print(f"{arguments.output}: {len(page) / 1e6:.1f} MB, to be opened in a browser")
+    print(f"{arguments.output}: {len(page) / 1e3:.0f} kB, to be opened in a browser")
 
 
 def _of_training(arguments: argparse.Namespace) -> str:
-    from numpy_rnn.explorer import train_snapshots
-
     model, vocabulary = untrained(arguments)
-    models = train_snapshots(model, vocabulary, arguments.text, epochs=arguments.epochs, lr=arguments.lr)
-    return nr.explain(models, vocabulary, arguments.text)
+    given = {name: getattr(arguments, name) for name in ("lr", "epochs", "seed")}
+    return nr.explain(model, vocabulary, arguments.text, **given)
 
 
 def _of_run(arguments: argparse.Namespace) -> str:

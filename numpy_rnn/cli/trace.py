@@ -13,6 +13,7 @@ import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
 from numpy_rnn.cli.output import check_picture, write_output
 from numpy_rnn.display.pictures import figures
+from numpy_rnn.layers import CELLS
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import train_epochs
 
@@ -29,6 +30,8 @@ def add(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_training(command, "text", nargs="?", metavar="TEXT")
+    command.add_argument("--cell", choices=list(CELLS), default="rnn", help="kind of recurrent layer")
+    command.add_argument("--state", choices=["h", "c"], default="h", help="c: the cell state of --cell lstm")
     command.add_argument(
         "--plot", metavar="FILE", help="also draw a more detailed picture, such as trace.png (needs matplotlib)"
     )
@@ -40,6 +43,8 @@ def _run(arguments: argparse.Namespace) -> None:
         check_picture("--plot", arguments.plot)
         with figures():  # if matplotlib is missing, say so before the training
             pass
+    if arguments.state == "c" and arguments.cell != "lstm":
+        raise ValueError(f"--state c is for --cell lstm, got --cell {arguments.cell}: it has no state c")
     model, vocabulary = untrained(arguments)
     tokens, targets = inputs_and_targets(vocabulary, arguments.text)
     before = nr.trace(model, tokens, targets)
@@ -52,9 +57,11 @@ def _run(arguments: argparse.Namespace) -> None:
         with warnings.catch_warnings():  # characters that are not in matplotlib's font are drawn as boxes
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             picture = io.BytesIO()
-            before.plot(vocabulary, after).savefig(picture, format=Path(arguments.plot).suffix[1:])
+            before.plot(vocabulary, after, state=arguments.state).savefig(
+                picture, format=Path(arguments.plot).suffix[1:]
+            )
         write_output("--plot", arguments.plot, picture.getvalue())
     width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
-    print(before.heatmap(vocabulary, after, width=width), end="")
+    print(before.heatmap(vocabulary, after, width=width, state=arguments.state), end="")
     if arguments.plot is not None:
         print(f"(drawn in {arguments.plot})")

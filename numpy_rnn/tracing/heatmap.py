@@ -19,15 +19,18 @@ GAP = "    "
 MARGIN = 8  # columns left of the cells: "  H → e ", where wide characters take up the blanks in front
 
 
-def text_heatmap(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, width: int = 100) -> str:
+def text_heatmap(
+    traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, width: int = 100, state: str = "h"
+) -> str:
     """Return a heatmap of each trace, side by side where they fit, with a legend and a table, as lines of text.
 
-    `traces` are of the same text, by title. `sequence` is an index into the batch, `width` the maximum line length.
+    `traces` are of the same text, by title. `sequence` is an index into the batch, `width` the maximum line length,
+    `state` is "h", or "c" for an LSTM's cell state.
     """
     if width < 40:
         raise ValueError(f"width must be at least 40 characters, got {width}")
     reads, follow = labels(next(iter(traces.values())), vocabulary, sequence)
-    all_norms = {title: norms(trace, sequence) for title, trace in traces.items()}
+    all_norms = {title: norms(trace, sequence, state) for title, trace in traces.items()}
     T = len(reads)
     wide = any(east_asian_width(character) in "WF" for character in reads + follow)
     cell = 2 if wide or width >= MARGIN + 2 * T else 1
@@ -48,15 +51,15 @@ def text_heatmap(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: 
 
     rest = T - shown
     head = [
-        "|dL_s/dh_t|: how strongly the loss of each prediction (row: read → next) pulls at the state",
+        f"|dL_s/d{state}_t|: how strongly the loss of each prediction (row: read → next) pulls at the state",
         "after each character read (column). Shades are relative to the largest of each heatmap:",
         f"{SHADES[0]} above 1/10  {SHADES[1]} 1/100  {SHADES[2]} 1/1000  {SHADES[3]} 1/10000  {SHADES[4]} less",
         *([f"(cut off: the first {shown} of {T} steps; {rest} step{'s' * (rest > 1)} not shown)"] * (rest > 0)),
     ]
-    return "\n".join(line.rstrip() for line in [*head, "", *lines, "", *_table(all_norms)]) + "\n"
+    return "\n".join(line.rstrip() for line in [*head, "", *lines, "", *_table(all_norms, state)]) + "\n"
 
 
-def _table(all_norms: dict[str, Array]) -> list[str]:
+def _table(all_norms: dict[str, Array], state: str) -> list[str]:
     """What is left of a gradient 1, 2, 4, ... steps back: one row per trace."""
     T = len(next(iter(all_norms.values())))
     distances = [2**i for i in range(8) if 2**i < T]
@@ -64,7 +67,7 @@ def _table(all_norms: dict[str, Array]) -> list[str]:
         return ["(a single step: no way back)"]
     indent = max(len(title.partition(",")[0]) for title in all_norms) + 2
     lines = [
-        "|dL_s/dh_{s-d}| / |dL_s/dh_s|, median over s: what is left of a gradient d steps back",
+        f"|dL_s/d{state}_{{s-d}}| / |dL_s/d{state}_s|, median over s: what is left of a gradient d steps back",
         f"{'d':>{indent - 2}}  " + "".join(f"{d:>9}" for d in distances),
     ]
     for title, values in all_norms.items():

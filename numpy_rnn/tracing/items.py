@@ -8,11 +8,14 @@ by the loss s that it comes from and by the step t at which it is computed:
     dL_s/dh_{t-1} = J_t^T dL_s/dh_t                     for t <= s         one step back
     J_t = dh_t/dh_{t-1} = diag(1 - h_t^2) W_hh                       (R4, R3)
 
-Labels such as (R3) are those of docs/backprop.md. The equations themselves are called from `numpy_rnn.textbook`, one
-step at a time. Everything is float64.
+That is the tanh RNN. In an LSTM, the pair (h, c) takes the place of h in the last two lines. Labels such as (R3) are
+those of docs/backprop.md. The equations themselves are in `numpy_rnn.textbook`, `textbook_lstm` and `textbook_gru`,
+and are called one step at a time, through `cells.py`. Everything is float64.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from numpy_rnn.checks import Array
 from numpy_rnn.display.terminal import visible
 from numpy_rnn.layers import LogSoftmax
 from numpy_rnn.text.vocabulary import Vocabulary
+from numpy_rnn.tracing.cells import GATES, backward, forward
 
 __all__ = ["Items", "check_size", "labels", "norms", "what_is_left"]
 
@@ -38,18 +42,22 @@ class Items:
     weights                                               the parameters by name, in float64
     tokens, targets                      (T, B)
     x                                    (T, B, E)        embedded tokens (E1)
-    z                                    (T, B, H)        pre-activations (R1)
+    z                                    (T, B, H)        pre-activations (R1); of an LSTM 4 H (LS1); of a GRU a + u
+                                                          with 3 H (GR1)
     h                                    (T + 1, B, H)    hidden states (R2); `h[0]` is h_0
+    c                                    (T + 1, B, H)    cell states (LS3); LSTM only, as c_0 and dc below
+    gates                                (T, B, H)        by name: i, f, g, o (LS2), or r, z, n, u_n (GR1 to GR3)
     logits, p                            (T, B, V)        logits (L1) and their softmax (C2)
     losses, loss                         (T, B)           -log p[target] in nats, and their mean L (C3)
     dlogits                              (T, B, V)        dL/dlogits (C4)
     dh_local, dh_future                  (T, B, H)        what this step's loss and what later steps add to dh (R3)
-    dh, dz                               (T, B, H)        dL/dh_t, their sum (R3), and dL/dz_t (R4)
-    dx, dh_0                             (T, B, E)        dL/dx_t, and dL/dh_0 of shape (B, H) (R6)
-    dh_by_loss                           (T, T, B, H)     [s, t] is dL_s/dh_t: the part of dh[t] that comes from the
-                                                          loss at step s, zero for s < t
-    jacobians                            (T, B, H, H)     dh_t/dh_{t-1}
-    singular_values                      (T, B, H)        of the Jacobians, in descending order
+    dh, dc                               (T, B, H)        dL/dh_t, their sum (R3), and dL/dc_t (LS6)
+    dz                                   (T, B, H)        dL/dz_t (R4); tanh RNN only
+    dx, dh_0, dc_0                       (T, B, E)        dL/dx_t, and dL/dh_0 and dL/dc_0 of shape (B, H) (R6)
+    dh_by_loss, dc_by_loss               (T, T, B, H)     [s, t] is dL_s/dh_t: the part of dh[t] that comes from the
+                                                          loss at step s, zero for s < t; likewise dL_s/dc_t
+    jacobians                            (T, B, H, H)     dh_t/dh_{t-1}; of an LSTM that of the pair (h, c), with 2 H
+    singular_values                      (T, B, H)        of the Jacobians, in descending order; of an LSTM 2 H
     contributions                        (T, *parameter)  by name: what each step adds to the gradient (R5 E2 L3 L4)
     by_distance                          (T, *parameter)  by name: [d] is the part of the gradient that comes from
                                                           losses d = s - t steps later
@@ -61,65 +69,91 @@ class Items:
 
     Where g is zero, nothing is lost and the angle is 0. Where only g_k is zero, the angle is 90 degrees.
 
-    `weights` are float64 arrays by name, `tokens` and `targets` are not empty, and the initial state `h_0` is (B, H).
+    `weights` are float64 arrays by name, `tokens` and `targets` are not empty, and the initial states, h_0 and for an
+    LSTM c_0, are (B, H).
     """
 
     @np.errstate(all="ignore")  # overflow is found in the results
-    def __init__(self, weights: dict[str, Array], tokens: Array, targets: Array, h_0: Array) -> None:
+    def __init__(self, cell: str, weights: dict[str, Array], tokens: Array, targets: Array, *initial: Array) -> None:
         self.weights, self.tokens, self.targets = weights, tokens, targets
         _, W_ih, W_hh, b_ih, b_hh, W, _ = weights.values()
-        (T, B), H = tokens.shape, len(W_hh)
+        (T, B), H = tokens.shape, W_hh.shape[1]
 
         # Forward.
-        self.logits, x, h = textbook.forward(weights, tokens, h_0)
-        self.x, self.h = x, h
+        self.logits, self.x, states, gates = forward(cell, weights, tokens, initial)
+        self.h, S = states[0], len(states)
+        self.gates = dict(zip(GATES[cell], gates, strict=True))
         loss, dlogits = textbook.cross_entropy(self.logits, targets)
         self.loss, self.dlogits = float(loss), dlogits
-        self.z = x @ W_ih.T + b_ih + h[:-1] @ W_hh.T + b_hh  # (R1)
         log_p = LogSoftmax(dim=2).forward(self.logits)
         self.p = np.exp(log_p)  # (C2)
         self.losses = -np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]  # (C3)
 
         # Backward, one step at a time: the gradients of a single step are what it contributes.
-        self.dh_local, self.dh_future = dlogits @ W, np.empty((T, B, H))  # (L2)
+        self.dh_local, dstates = dlogits @ W, np.zeros((T, S, B, H))  # (L2), and what comes from step t + 1
         steps: list[dict[str, Array]] = [{}] * T
-        back = np.zeros((B, H))  # W_hh^T dz_{t+1}
+        dx: list[Any] = [None] * T
+        back = list(np.zeros((S, B, H)))
         for t in reversed(range(T)):
-            self.dh_future[t] = back
-            one = slice(t, t + 1)
-            steps[t], back = textbook.backward(weights, tokens[one], x[one], h[t : t + 2], dlogits[one], back)
+            dstates[t] = back
+            at, after = slice(t, t + 1), [state[t : t + 2] for state in states]
+            gates_t = [gate[t] for gate in gates]
+            here = weights, tokens[at], self.x[at], after, gates_t, dlogits[at]
+            steps[t], dx[t], back = backward(cell, *here, back)
         self.contributions = _stack(steps)
-        slope = 1 - h[1:] ** 2  # (T, B, H), tanh'
+        self.dh_future = dstates[:, 0]
         self.dh = self.dh_local + self.dh_future  # (R3)
-        self.dz = self.dh * slope  # (R4)
-        self.dx, self.dh_0 = self.dz @ W_ih, back  # (R6)
+        self.dh_0 = back[0]
 
         # The same for each step's loss by itself, all T of them at once: a batch of T B sequences that are one step
         # long. After d passes the gradient of loss s has reached step s - d, and the first d losses are done.
-        self.dh_by_loss = np.zeros((T, T, B, H))
-        distances = []
-        from_loss, from_later = dlogits, np.zeros((T, B, H))
+        rows = [np.stack([state[:-1], state[1:]]).reshape(2, T * B, H) for state in states]
+        gate_rows = [gate.reshape(T * B, H) for gate in gates]
+
+        def step_back(n: int, dlogits: Array, dstates: Array) -> tuple[dict[str, Array], Array]:
+            """Take one step back from each of the first n steps, given dstates (S, n, B, H)."""
+            N = n * B
+            before = [row[:, :N] for row in rows], [row[:N] for row in gate_rows]
+            x, upstream = self.x[:n].reshape(1, N, -1), dstates.reshape(S, N, H)
+            token_row, dlogits = tokens[:n].reshape(1, N), dlogits.reshape(1, N, -1)
+            gradients, _, earlier = backward(cell, weights, token_row, x, *before, dlogits, list(upstream))
+            return gradients, np.reshape(earlier, (S, n, B, H))
+
+        by_loss, distances = np.zeros((S, T, T, B, H)), []
+        from_loss, from_later = dlogits, np.zeros((S, T, B, H))
         for d in range(T):
             n = T - d
-            self.dh_by_loss[np.arange(d, T), np.arange(n)] = from_later if d else self.dh_local
-            gradients, earlier = textbook.backward(
-                weights,
-                tokens[:n].reshape(1, n * B),
-                x[:n].reshape(1, n * B, -1),
-                np.stack([h[:n], h[1 : n + 1]]).reshape(2, n * B, H),
-                from_loss.reshape(1, n * B, -1),
-                from_later.reshape(n * B, H),
-            )
+            by_loss[:, np.arange(d, T), np.arange(n)] = from_later
+            gradients, earlier = step_back(n, from_loss, from_later)
             distances.append(gradients)
-            from_later = earlier.reshape(n, B, H)[1:]
+            from_later = earlier[:, 1:]
             from_loss = np.zeros_like(dlogits[: n - 1])  # a loss reaches earlier steps through the states alone
+        self.dh_by_loss = by_loss[0]
+        self.dh_by_loss[np.arange(T), np.arange(T)] = self.dh_local
         self.by_distance = _stack(distances)
         truncations = {name: _truncation(array) for name, array in self.by_distance.items()}
         self.truncation_lost = {name: lost for name, (lost, _) in truncations.items()}
         self.truncation_angle = {name: angle for name, (_, angle) in truncations.items()}
 
-        self.jacobians = slope[:, :, :, None] * W_hh
-        for array in (self.z, self.logits, self.losses, self.dh_by_loss, self.jacobians):
+        self.z = self.x @ W_ih.T + b_ih + self.h[:-1] @ W_hh.T + b_hh  # (R1) (LS1)
+        if cell == "rnn":
+            slope = 1 - self.h[1:] ** 2  # (T, B, H), tanh'
+            self.dz = self.dh * slope  # (R4)
+            self.dx = self.dz @ W_ih  # (R6)
+            self.jacobians = slope[:, :, :, None] * W_hh
+        else:
+            self.dx = np.concatenate(dx)
+            self.jacobians = np.empty((T, B, S * H, S * H))
+            for k in range(S * H):  # each row is what a step back makes of a unit vector
+                unit = np.zeros((S, T, B, H))
+                unit[k // H, :, :, k % H] = 1
+                self.jacobians[:, :, k] = np.concatenate(step_back(T, np.zeros_like(dlogits), unit)[1], axis=2)
+        if S == 2:
+            self.c, self.dc_0 = states[1], back[1]
+            slope = self.gates["o"] * (1 - np.tanh(self.c[1:]) ** 2)  # dh_t/dc_t
+            self.dc = self.dh * slope + dstates[:, 1]  # (LS6)
+            self.dc_by_loss = self.dh_by_loss * slope + by_loss[1]  # (LS6)
+        for array in (self.z, self.logits, self.losses, by_loss, self.jacobians):
             if not np.isfinite(array).all():
                 raise ValueError("the model's numbers overflow: there are no gradients to trace")
         self.singular_values = np.linalg.svd(self.jacobians, compute_uv=False)
@@ -177,9 +211,12 @@ def labels(items: Items, vocabulary: Vocabulary, sequence: int) -> tuple[list[st
     return reads, follow
 
 
-def norms(items: Items, sequence: int) -> Array:
-    """Return |dL_s/dh_t| at [s, t], shape (T, T)."""
-    result: Array = np.linalg.norm(items.dh_by_loss[:, :, sequence], axis=2)
+def norms(items: Items, sequence: int, state: str = "h") -> Array:
+    """Return |dL_s/dh_t|, or with state="c" |dL_s/dc_t|, at [s, t], shape (T, T)."""
+    if state not in ("h", "c") or not hasattr(items, f"d{state}"):
+        states = "'h' or 'c'" if hasattr(items, "dc") else "'h', the only state of this cell"
+        raise ValueError(f"state must be {states}, got {state!r}")
+    result: Array = np.linalg.norm(getattr(items, f"d{state}_by_loss")[:, :, sequence], axis=2)
     return result
 
 

@@ -19,18 +19,18 @@ STYLES = {
     "embedding.weight": (GREEN, "o-", "C, embedding.weight"),
     "rnn.weight_ih_l0": (BLUE, "s-", "W_ih, rnn.weight_ih_l0"),
     "rnn.weight_hh_l0": (RED, "D-", "W_hh, rnn.weight_hh_l0"),
-    "rnn.bias_ih_l0": (PINK, "v--", "b_ih = b_hh, rnn.bias_…"),
+    "rnn.bias_ih_l0": (PINK, "v--", "b_ih, rnn.bias_ih_l0"),
     "fc.weight": (SKY, "^-", "W, fc.weight"),
     "fc.bias": (GREY, "x--", "b, fc.bias"),
 }
 MAX_CHARACTERS = 50  # labels along an axis
 
 
-def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0) -> Any:
+def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0, state: str = "h") -> Any:
     """Return a matplotlib Figure with four panels for each trace, given by title; all traces are of the same text."""
     reads, follow = (list(map(plain, signs)) for signs in labels(next(iter(traces.values())), vocabulary, sequence))
     pairs = [f"{a} → {b}" for a, b in zip(reads, follow, strict=True)]
-    all_norms = [norms(trace, sequence) for trace in traces.values()]
+    all_norms = [norms(trace, sequence, state) for trace in traces.values()]
     largest = max(float(values.max()) for values in all_norms) or 1.0
     singular_values = np.stack([trace.singular_values[:, sequence] for trace in traces.values()])
     limits = max(float(singular_values.min()), 1e-5) / 2, max(float(singular_values.max()), 1.0) * 2
@@ -47,10 +47,10 @@ def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0)
             columns = list(rows.T)
         for (title, trace), values, panels in zip(traces.items(), all_norms, columns, strict=True):
             heat, distances, contributions, singular = panels
-            _heatmap(heat, values, largest, title)
+            _heatmap(heat, values, largest, title, state)
             _ticks(heat.xaxis, reads, "state after reading")
             _ticks(heat.yaxis, pairs, "loss of the prediction")
-            _distances(distances, values)
+            _distances(distances, values, state)
             _contributions(contributions, trace)
             _ticks(contributions.xaxis, reads, "step that reads" + ", all sequences" * (trace.tokens.shape[1] > 1))
             _singular_values(singular, trace.singular_values[:, sequence], limits)
@@ -58,7 +58,7 @@ def draw(traces: Mapping[str, Items], vocabulary: Vocabulary, sequence: int = 0)
     return figure
 
 
-def _heatmap(axes: Any, values: Array, largest: float, title: str) -> None:
+def _heatmap(axes: Any, values: Array, largest: float, title: str, state: str) -> None:
     from matplotlib.colors import LogNorm
 
     smallest = 1e-7 * largest  # smaller values have the darkest colour
@@ -66,15 +66,15 @@ def _heatmap(axes: Any, values: Array, largest: float, title: str) -> None:
     image = axes.imshow(
         shown, norm=LogNorm(smallest, largest), cmap="cividis", aspect="auto", interpolation="nearest"
     )
-    axes.set_title(f"{title}\n\n$|\\partial L_s / \\partial h_t|$: how strongly each loss pulls at each state")
+    axes.set_title(f"{title}\n\n$|\\partial L_s / \\partial {state}_t|$: how strongly each loss pulls at each state")
     axes.figure.colorbar(image, ax=axes, extend="min", pad=0.02, aspect=30)
 
 
-def _distances(axes: Any, values: Array) -> None:
+def _distances(axes: Any, values: Array, state: str) -> None:
     axes.set_title("What is left of a gradient $d$ steps back")
     axes.set_xlabel("$d = s - t$")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_ylabel("$|\\partial L_s / \\partial h_{s-d}|\\ /\\ |\\partial L_s / \\partial h_s|$")
+    axes.set_ylabel(f"$|\\partial L_s / \\partial {state}_{{s-d}}|\\ /\\ |\\partial L_s / \\partial {state}_s|$")
     left = [what_is_left(values, d) for d in range(len(values))]
     points = [(d, ratio) for d, ratios in enumerate(left) for ratio in ratios if ratio > 0]
     if not points:
@@ -101,7 +101,7 @@ def _contributions(axes: Any, trace: Items) -> None:
 
 
 def _singular_values(axes: Any, values: Array, limits: tuple[float, float]) -> None:
-    axes.set_title("Singular values of $\\partial h_t / \\partial h_{t-1}$")
+    axes.set_title("Singular values of the Jacobian, $\\partial h_t / \\partial h_{t-1}$ (LSTM: of $h$ and $c$)")
     axes.set_ylabel("factor of one step back")
     axes.axhline(1, color=GREY, linewidth=1)
     T, H = values.shape

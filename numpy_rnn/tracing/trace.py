@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import as_array, as_indices, check_shape
+from numpy_rnn.layers.recurrent import State, as_arrays
 from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.tracing.items import Items, check_size
 
@@ -25,7 +26,13 @@ class Trace(Items):
     """
 
     def heatmap(
-        self, vocabulary: Vocabulary, after: Trace | None = None, *, sequence: int = 0, width: int = 100
+        self,
+        vocabulary: Vocabulary,
+        after: Trace | None = None,
+        *,
+        sequence: int = 0,
+        width: int = 100,
+        state: str = "h",
     ) -> str:
         """Return the norms |dL_s/dh_t| as a heatmap in plain text.
 
@@ -39,22 +46,26 @@ class Trace(Items):
             Index into the batch.
         width : int, default 100
             Maximum line length. A longer text is cut off, with a note that says so.
+        state : {"h", "c"}, default "h"
+            "c" shows |dL_s/dc_t| of an LSTM's cell state, the path on which its gradient is meant to last.
         """
         from numpy_rnn.tracing.heatmap import text_heatmap
 
-        return text_heatmap(self._titled(after), vocabulary, sequence, width)
+        return text_heatmap(self._titled(after), vocabulary, sequence, width, state)
 
-    def plot(self, vocabulary: Vocabulary, after: Trace | None = None, *, sequence: int = 0) -> Figure:
+    def plot(
+        self, vocabulary: Vocabulary, after: Trace | None = None, *, sequence: int = 0, state: str = "h"
+    ) -> Figure:
         """Return a figure with four panels; `figure.savefig("trace.png")` writes it to a file.
 
         The panels: the norms |dL_s/dh_t|; how much of a gradient is left d steps back, with its trend; what each step
         contributes to the gradient of each parameter, summed over the batch; the singular values of each Jacobian.
 
-        `vocabulary`, `after` and `sequence` are those of `heatmap`. Raises ModuleNotFoundError without matplotlib.
+        The arguments are those of `heatmap`. Raises ModuleNotFoundError without matplotlib.
         """
         from numpy_rnn.tracing.plot import draw
 
-        figure: Figure = draw(self._titled(after), vocabulary, sequence)
+        figure: Figure = draw(self._titled(after), vocabulary, sequence, state)
         return figure
 
     def _repr_html_(self) -> str:
@@ -71,7 +82,7 @@ class Trace(Items):
         return {f"before training, loss {self.loss:.4f}": self, f"after training, loss {after.loss:.4f}": after}
 
 
-def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike | None = None) -> Trace:
+def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: State = None) -> Trace:
     """Run a model forward and backward, and return every term of its gradients.
 
     The terms add up to the gradients of `model.loss_and_gradients`. The model is only read: its gradients and tapes
@@ -84,25 +95,23 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
     tokens, targets : array of int, shape (T, B)
         The tokens to read, and the token that follows each of them.
     h_0 : array, shape (1, B, H), optional
-        The initial state. Default: zeros.
+        The initial state; for an LSTM, a pair (h_0, c_0) of such arrays. Default: zeros.
 
     Returns
     -------
     Trace
         It holds about T^2 B H + T B H^2 + 2 T P float64 numbers, where P is the number of parameters: 4 MB for the
         tutorial's text. Computing it takes about T^2 / 2 backward steps and T B singular value decompositions of
-        (H, H) matrices.
+        (H, H) matrices. For an LSTM, read 2 H for H.
 
     Raises
     ------
     ValueError
-        The model is an LSTM or GRU or has more than one layer, its numbers are not finite or overflow, or the trace
-        would be larger than 1 GiB.
+        The model has more than one layer, its numbers are not finite or overflow, or the trace would be larger than
+        1 GiB.
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
-    if model.cell != "rnn":
-        raise ValueError(f"model has cell={model.cell!r}, expected 'rnn': a trace follows the states of a tanh RNN")
     if model.rnn.num_layers > 1:
         raise ValueError(f"model has num_layers={model.rnn.num_layers}, expected 1: a trace follows a single layer")
     tokens = as_indices("tokens", tokens, model.vocab_size)
@@ -114,11 +123,17 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: ArrayLike 
     if not tokens.size:
         raise ValueError(f"tokens has shape {tokens.shape}, expected at least one time step and one sequence")
     (T, B), H, double = tokens.shape, model.hidden_size, np.dtype(np.float64)
-    check_size(T, B, H, model.parameters().data.size)
+    names = ("h_0", "c_0")[: model.rnn.cell.states]
+    check_size(T, B, len(names) * H, model.parameters().data.size)
     weights = {name: as_array(name, p.data, double).copy() for name, p in model.parameters().items()}
-    h_0 = np.zeros((1, B, H)) if h_0 is None else as_array("h_0", h_0, double)
-    check_shape("h_0", h_0, (1, B, H), "(1, B, hidden_size)")
-    for name, array in (weights | {"h_0": h_0}).items():
+    states = [np.zeros((1, B, H)) for _ in names] if h_0 is None else as_arrays(h_0)
+    if len(states) != len(names):
+        expected = "a pair (h_0, c_0)" if len(names) == 2 else "an array"
+        raise TypeError(f"h_0 must be {expected}, got {type(h_0).__name__}")
+    initial = {name: as_array(name, state, double) for name, state in zip(names, states, strict=True)}
+    for name, state in initial.items():
+        check_shape(name, state, (1, B, H), "(1, B, hidden_size)")
+    for name, array in (weights | initial).items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has numbers that are not finite: there are no gradients to trace")
-    return Trace(weights, tokens.copy(), targets.copy(), h_0[0])
+    return Trace(model.cell, weights, tokens.copy(), targets.copy(), *(state[0] for state in initial.values()))

@@ -113,7 +113,7 @@ def visit(browser):
 @pytest.fixture(scope="session")
 def lesson():
     """T, E, H and V all differ, so that a transposed matrix is noticed."""
-    return Lesson("Hello, world", embedding_dim=5, hidden_size=10, epochs=100)
+    return Lesson("Hello, world", embedding_dim=5, hidden_size=10, epochs=40)
 
 
 @pytest.fixture(scope="session")

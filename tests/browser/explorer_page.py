@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 # Returns rows, columns and position of a grid. If the page scrolls, the scroll event comes with the next frame.
 INTO_SIGHT = """async (grid) => {
   const before = scrollY;
@@ -38,19 +40,39 @@ class ExplorerPage:
 
     @property
     def place(self):
-        """The selected epoch, step, loss and state; the last three count from 1, as on the page."""
+        """The epoch, the step and the followed loss (None for all); the last two count from 1, as on the page."""
+        epoch = re.match(r"epoch (\d+) of", self.text("#epoch-name"))
         step = re.match(r"step (\d+) of", self.text("#step-name"))
-        path = re.match(r"From the loss at step (\d+) .* back to h(\d+) \(", self.text("#path h3"))
-        return int(self.text("#epoch-name")), int(step[1]), int(path[1]), int(path[2])
+        loss = self.find("#follow option:checked").text_content()
+        return int(epoch[1]), int(step[1]), None if loss == "all losses" else int(loss.removeprefix("loss "))
 
-    def choose(self, epoch=None, step=None, parameter=None):
-        """Select a stage of training, by its index on the slider, a step or a parameter."""
+    def choose(self, epoch=None, step=None, direction=None, loss=None, parameter=None):
+        """Select an epoch (which is trained first), a step and a loss (from 0), a pass, a parameter."""
         if epoch is not None:
-            self.find("#epoch").fill(str(epoch))
+            self.tab.evaluate("(epoch) => { show({ epoch: 0 }); advance(epoch); }", epoch)
+        if direction is not None:
+            self.find(f"#{direction}").check()
+        if loss is not None:
+            self.find("#follow").select_option(str(loss))
         if step is not None:
             self.find(f'[data-step="{step}"] .time').click()
         if parameter is not None:
-            self.find(f'#tabs [data-parameter="{parameter}"]').click()
+            self.find("#parameter").select_option(parameter)
+
+    @property
+    def items(self):
+        """The numbers that the page shows, as arrays; test_textbook_js.py compares them with Python's."""
+        items = self.tab.evaluate("items") | self.tab.evaluate("weights()")
+        ragged = {name: items.pop(name) for name in ("dh_by_loss", "norms", "gradients")}
+        return {name: np.array(values) for name, values in items.items()} | ragged
+
+    def lit(self):
+        """The labels of everything that lights up, by kind."""
+        return self.tab.evaluate("""() => {
+          const kinds = { equation: ".equation", arrow: ".arrow", row: ".row", word: ".word", cells: ".strip" };
+          return Object.fromEntries(Object.entries(kinds).map(([kind, selector]) => [kind,
+            [...new Set([...document.querySelectorAll(selector + ".lit")].map((e) => e.dataset.labels))]]));
+        }""")
 
     def points(self, grid, shape, cells):
         """Scroll a grid of this shape into view, and return the centres of these cells."""

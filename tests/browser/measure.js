@@ -24,21 +24,21 @@ function textColours() {
   });
 }
 
-/** Elements that reach beyond the left or right edge of the window, except the columns of the network, which scroll. */
+/** Elements that reach beyond the left or right edge of the window, except the columns and arrows of the network, which scroll. */
 function sticksOut() {
   return [...document.body.querySelectorAll("*")].filter((element) => {
     const { left, right, width } = element.getBoundingClientRect();
-    return width && shown(element) && !element.closest("#network .step") && (left < -0.5 || right > innerWidth + 0.5);
+    return width && shown(element) && !element.closest("#network .stage") && (left < -0.5 || right > innerWidth + 0.5);
   }).map((element) => element.outerHTML.slice(0, 100));
 }
 
 /** Labels along an axis that overlap. */
 function overlaps() {
   const found = [];
-  for (const axis of document.querySelectorAll(".losses, .states, .letters, .bars, .names .distribution")) {
-    const upright = axis.matches(".losses, .distribution");
+  for (const axis of document.querySelectorAll(".letters")) {
+    const upright = axis.matches(".names .letters");
     let end = -Infinity;
-    for (const name of axis.querySelectorAll(".name, :scope > span")) {
+    for (const name of axis.querySelectorAll(":scope > span")) {
       if (!name.textContent) continue;
       const range = document.createRange();
       range.selectNodeContents(name);

@@ -2,17 +2,17 @@
 
 from decimal import ROUND_HALF_UP, Context
 
-FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)  # JavaScript rounds halves away from zero
+FIVE_DIGITS = Context(prec=5, rounding=ROUND_HALF_UP)  # JavaScript rounds halves away from zero
 
 
 def printed(x):
-    """Return four digits, with an exponent outside [0.001, 10000)."""
+    """Return five digits, with an exponent outside [0.001, 100000)."""
     if x == 0:
         return "0"
-    rounded = FOUR_DIGITS.create_decimal_from_float(float(x))
-    if abs(x) >= 1e-3 and abs(rounded) < 10000:
-        return f"{rounded:.{3 - rounded.adjusted()}f}"
-    return f"{rounded:.3e}"
+    rounded = FIVE_DIGITS.create_decimal_from_float(float(x))
+    if abs(x) >= 1e-3 and abs(rounded) < 100000:
+        return f"{rounded:.{4 - rounded.adjusted()}f}"
+    return f"{rounded:.4e}"
 
 
 def term(x):

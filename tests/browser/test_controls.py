@@ -1,183 +1,194 @@
-"""Keys, slider, buttons and focus."""
+"""The text and its model, training, the cursor, the keyboard, focus, light and dark."""
 
+import numpy as np
 import pytest
 
+import numpy_rnn as nr
 from tests.browser.printed import printed
 
 pytestmark = pytest.mark.browser
 
 
-def test_arrow_keys_move_through_steps_and_epochs(page, lesson):
-    page.choose(epoch=0, step=0)
-    epochs, T, path = lesson.epochs, lesson.T, page.place[2:]
-    page.press("ArrowRight")
-    assert page.place == (0, 2, *path)
-    page.press("ArrowUp", "ArrowUp", "ArrowUp")
-    assert page.place == (epochs[3], 2, *path)
-    assert page.text("#loss") == f"loss {lesson.traces[3].loss:.4f}"
-    assert page.text("#forward-title") == "Forward at step 2"
-    page.press("ArrowLeft", "ArrowDown")
-    assert page.place == (epochs[2], 1, *path)
-    page.press("ArrowLeft")
-    assert page.place[1] == 1
-    page.press(*["ArrowRight"] * (T + 1))
-    assert page.place[1] == T
-    page.press(*["ArrowDown"] * 3)
-    assert page.place[0] == epochs[0]
-    page.press(*["ArrowUp"] * (len(epochs) + 1))
-    assert page.place[0] == epochs[-1]
-    page.press("Control+ArrowLeft", "Alt+ArrowUp", "a")
-    assert page.place[:2] == (epochs[-1], T)
+def submit(page, **values):
+    for name, value in values.items():
+        page.find(f"#form input[name={name}]").fill(str(value))
+    page.find("#form button").click()
 
 
-def test_letter_keys_move_through_units_and_characters(page, lesson):
-    page.choose(epoch=2, step=3)
-    z, logits = lesson.traces[2].z[3, 0], lesson.traces[2].logits[3, 0]
-
-    def shown():
-        """Return the selected unit and character, each with the result of its equation."""
-        texts = [page.find(f"#forward [data-label={label}] .numbers").text_content() for label in ("R1", "L1")]
-        return [(text[text.index("[") + 1 : text.index("]")], text.rpartition(" = ")[2]) for text in texts]
-
-    def expected(unit, character):
-        return [(str(unit), printed(z[unit])), (f"‘{lesson.characters[character]}’", printed(logits[character]))]
-
-    page.press(*["k"] * lesson.H, *["Shift+K"] * lesson.V)
-    assert shown() == expected(0, 0)
-    page.press("j", "j", "Shift+J")
-    assert shown() == expected(2, 1)
-    page.press(*["j"] * lesson.H, *["Shift+J"] * lesson.V, "k", "Shift+K")
-    assert shown() == expected(lesson.H - 2, lesson.V - 2)
+def finish(page, button="#train"):
+    """Wait until training or a wave has come to its end."""
+    while page.text(button) == "Pause":
+        page.settle()
 
 
-def test_after_a_drag_the_arrow_keys_move_the_step(page, lesson):
-    page.choose(epoch=0, step=0)
-    box = page.find("#epoch").bounding_box()
-    page.tab.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
-    assert page.place[0] == lesson.epochs[-1]
-    page.press("ArrowRight")
-    assert page.place[:2] == (lesson.epochs[-1], 2)
+def test_training_is_that_of_the_textbook(page, lesson):
+    page.find("#train").click()
+    finish(page)
+    assert page.place[0] == lesson.epochs
+    losses = page.tab.evaluate("model.losses")
+    np.testing.assert_allclose(losses[: lesson.epochs], lesson.losses, rtol=1e-9)
+    assert page.text("#epoch-name") == f"epoch 40 of 40, loss {printed(lesson.trace(40).loss)}"
+    page.find("#train").click()  # on from there
+    finish(page)
+    assert page.place[0] == 2 * lesson.epochs
 
 
-def test_shift_and_arrow_keys_move_through_the_heatmap(page, lesson):
-    T, place = lesson.T, page.place[:2]
-    page.click(page.find("#pairs .grid"), (T, T), (3, 2))
-    for key, loss, state in [
-        ("Shift+ArrowRight", 4, 4),
-        ("Shift+ArrowRight", 4, 4),  # there is no state after the loss
-        ("Shift+ArrowDown", 5, 4),
-        ("Shift+ArrowLeft", 5, 3),
-        ("Shift+ArrowUp", 4, 3),
-        ("Shift+ArrowUp", 3, 3),
-        ("Shift+ArrowUp", 2, 2),  # the state moves along
-    ]:
-        page.press(key)
-        assert page.place == (*place, loss, state)
-    page.press(*["Shift+ArrowLeft"] * 3)
-    assert page.place[2:] == (2, 1)
-    page.press(*["Shift+ArrowUp"] * 2)
-    assert page.place[2:] == (1, 1)
-    page.press(*["Shift+ArrowDown"] * (T + 1))
-    assert page.place == (*place, T, 1)
+def test_training_steps_pauses_and_rewinds(page, lesson):
+    for _ in range(3):
+        page.find("#on").click()
+    assert page.text("#epoch-name") == f"epoch 3 of 3, loss {printed(lesson.losses[3])}"
+    page.find("#back").click()
+    assert page.text("#epoch-name") == f"epoch 2 of 3, loss {printed(lesson.losses[2])}"
+    page.find("#on").click()  # this one is known
+    assert page.text("#epoch-name") == f"epoch 3 of 3, loss {printed(lesson.losses[3])}"
+    page.find("#rewind").click()
+    assert page.text("#epoch-name") == f"epoch 0 of 3, loss {printed(lesson.losses[0])}"
+    page.find("#back").click()
+    assert page.place[0] == 0
+    page.tab.evaluate("() => { window.setTimeout = (tick) => { window.tick = tick; return 1; }; }")
+    page.find("#train").click()
+    page.tab.evaluate("tick()")
+    page.find("#train").click()
+    assert (page.text("#train"), page.place[0]) == ("Train", 20)
+    page.find("#train").click()
+    page.find("#epoch").fill("7")  # moving the slider pauses too
+    assert (page.text("#train"), page.place[0]) == ("Train", 7)
 
 
-def test_escape_hides_the_tooltip(page, lesson):
-    strip = page.find('[data-step="2"] .strip')
-    for leave in (lambda: page.press("Escape"), lambda: page.tab.mouse.move(5, 5)):
-        assert page.hover(strip, (lesson.H, 1), (3, 0))[0].startswith("h_3[3] = ")
-        leave()
-        assert page.tooltip is None
+def test_what_the_model_writes_and_the_curve(page, lesson):
+    for epoch in (0, 5, lesson.epochs):
+        page.choose(epoch=epoch)
+        written = page.tab.evaluate("generate(weights(), model.tokens[0], model.T + 1)")
+        signs = [lesson.signs[i] for i in written]
+        assert page.text("#generated") == "".join(signs)
+        wrong = page.find("#generated span").evaluate_all("(all) => all.map((e) => e.classList.contains('wrong'))")
+        assert wrong == [sign != wanted for sign, wanted in zip(signs, "Hello,␣world", strict=True)]
+    assert not any(wrong)
+    points = page.find("#curve path").get_attribute("d").removeprefix("M ").split(" L ")
+    x, y = np.array([point.split(",") for point in points], float).T
+    np.testing.assert_allclose(x, 200 * np.arange(41) / 40)
+    losses = [*lesson.losses, lesson.trace(40).loss]
+    np.testing.assert_allclose((37 - y) / 33, losses / np.max(losses), rtol=1e-6)
 
 
-def has_focus(element):
-    return element.evaluate("(element) => element === document.activeElement")
+def test_a_text_of_ones_own(page):
+    submit(page, text="  aé😀 ", size=6, lr=0.02, seed=4)
+    assert page.find(".column .reads").all_text_contents() == ["␣", "␣", "a", "é", "😀"]
+    assert page.find(".column .next").evaluate_all("(all) => all.map((e) => e.firstChild.data)") == list("␣aé😀␣")
+    assert page.tab.evaluate("[model.V, model.H, model.lr, model.seed]") == [4, 6, 0.02, 4]
+    assert page.tab.evaluate("model.signs") == ["␣", "a", "é", "😀"]
+    first = page.tab.evaluate("model.history[0]")
+    submit(page, seed=5)
+    assert page.tab.evaluate("model.history[0]") != first
+    submit(page, seed=4)
+    assert page.tab.evaluate("model.history[0]") == first
+    page.find("#on").click()
+    assert page.place[0] == 1
+    moved = np.abs(page.items["fc.bias"] - first["fc.bias"])
+    np.testing.assert_allclose(moved, 0.02, rtol=1e-4)  # Adam's first step is lr, whatever the gradient
 
 
-def test_what_has_the_focus_keeps_it(page):
-    page.choose(epoch=4, step=4)
-    static = ["#next", "#theme", "#epoch", "#network", "#same-scale", "#path"]
-    drawn = [
-        '#tabs [data-parameter="fc.bias"]',
-        "#sums button >> nth=3",
-        "#norms .bar >> nth=4",
-        "[data-label=L2] summary",
-    ]
-    for selector in static + drawn:
-        page.find(selector).focus()
-        page.press("ArrowUp", "ArrowRight")
-        assert has_focus(page.find(selector)), selector
-        page.choose(step=4)
+def test_the_weights_of_python_come_back(page, lesson):
+    """The text, size and seed of the command line have NumPy's weights, whatever was tried in between."""
+    submit(page, text="other")
+    submit(page, text=lesson.text)
+    np.testing.assert_array_equal(page.items["fc.weight"], lesson.weights[0]["fc.weight"])
 
 
-def test_the_focus_follows_the_step(page):
-    page.choose(step=3)
-    page.find('[data-step="3"] .time').focus()
-    page.press("ArrowRight")
-    assert has_focus(page.find('[data-step="4"] .time'))
+def test_a_text_that_cannot_be(page):
+    place = page.find(".column .reads").all_text_contents()
+    for text in ("a", ""):
+        submit(page, text=text)
+        assert page.find(".column .reads").all_text_contents() == place
+    submit(page, text="😀")  # two code units, but one character
+    assert page.text("#message") == "The text needs at least two characters."
+    assert page.find(".column .reads").all_text_contents() == place
+    page.find("#form input[name=text]").fill("")
+    page.find("#form input[name=text]").press_sequentially("x" * 70)
+    assert len(page.find("#form input[name=text]").input_value()) == 60
+    submit(page, text="fine")
+    assert page.text("#message") == ""
 
 
-def test_the_last_bar_keeps_the_focus_when_there_are_fewer(page):
-    page.choose(step=4)
-    page.find("#pulls .bar").last.focus()
-    page.press("ArrowRight")
-    assert has_focus(page.find("#pulls .bar").last)
+def test_a_learning_rate_that_is_too_large(page):
+    page.tab.evaluate("load({ ...settings(), lr: 1e300 })")
+    for _ in range(5):
+        page.find("#on").click()
+    assert page.text("#message") == "The loss is not finite: try a smaller learning rate."
+    page.find("#train").click()
+    assert page.text("#train") == "Train"
+    assert page.place[0] < 5
+    assert np.isfinite(page.items["loss"])
 
 
-def test_what_is_open_stays_open(page):
-    page.find("[data-label=L1] summary").click()
-    page.press("ArrowRight", "ArrowUp")
-    assert page.find("details[open]").count() == page.find("[data-label=L1] details[open]").count() == 1
-
-
-def test_tab_reaches_every_control(page):
-    controls = page.tab.evaluate("""() => {
-      window.reached = new Set();
-      document.addEventListener("focusin", (event) => reached.add(event.target));
-      window.controls = [...document.querySelectorAll("button, input, summary, [tabindex]")]
-        .filter((element) => element.checkVisibility());
-      return controls.length;
-    }""")
-    assert controls > 50
-    page.press(*["Tab"] * (controls + 1))
-    missed = page.tab.evaluate("controls.filter((element) => !reached.has(element)).map((e) => e.outerHTML)")
-    assert missed == []
-
-
-def test_a_bar_is_chosen_by_key(page):
-    page.find("#norms .bar").nth(7).focus()
-    page.press("Enter")
-    assert page.place[1] == 8
-    assert page.tooltip is None
-    page.press("ArrowLeft")
-    assert page.place[1] == 7
-
-
-def test_the_slider(page, lesson):
-    slider, epochs = page.find("#epoch"), lesson.epochs
-    box = slider.bounding_box()
-    page.tab.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    assert page.place[0] == epochs[-1]
-    page.tab.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
-    page.tab.mouse.down()
-    page.tab.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
-    page.tab.mouse.up()
-    assert page.place[0] == epochs[0]
-    step = page.place[1]
-    slider.focus()
-    for key, k in [("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("End", len(epochs) - 1), ("Home", 0)]:
-        page.press(key)
-        assert page.place[:2] == (epochs[k], step)
-        assert slider.get_attribute("aria-valuetext") == f"after update {epochs[k]}"
-        assert page.text("#loss") == f"loss {lesson.traces[k].loss:.4f}"
-
-
-def test_the_buttons_move_one_step(page, lesson):
+def test_steps(page, lesson):
     page.choose(step=0)
     page.find("#previous").click()
     assert page.place[1] == 1
     page.find("#next").click()
     page.find("#next").click()
-    assert page.text("#step-name") == f"step 3 of {lesson.T}: {lesson.reads[2]} → {lesson.follows[2]}"
+    assert page.text("#step-name") == f"step 3 of {lesson.T}: l → l"
+    assert page.text("#equations-title") == "Forward at step 3"
+    page.choose(step=lesson.T - 1)
+    page.find("#next").click()
+    assert page.place[1] == lesson.T
+
+
+def test_arrow_keys_scroll_the_page(page):
+    """They move a slider that has the focus, and nothing else."""
+    page.find("#step").focus()
+    page.press("ArrowRight", "ArrowUp", "ArrowLeft")
+    assert page.place[1] == 6
+    page.choose(epoch=3)
+    page.find("#epoch").focus()
+    page.press("Home", "ArrowRight")
+    assert page.place[:2] == (1, 6)
+    page.tab.evaluate("document.activeElement.blur()")
+    place, top = page.place, page.tab.evaluate("scrollY")
+    page.press("ArrowRight", "ArrowDown", "ArrowDown", "j", "k")
+    page.settle()
+    page.tab.wait_for_timeout(300)
+    assert page.place == place
+    assert page.tab.evaluate("scrollY") > top
+
+
+def test_units_and_characters_by_keyboard(page, lesson):
+    page.find("#unit").fill("3")
+    assert "[3] = " in page.text(".equation[data-labels=R2] .numbers")
+    page.find("#unit").fill("99")
+    assert f"[{lesson.H - 1}] = " in page.text(".equation[data-labels=R2] .numbers")
+    page.find("#character").select_option("w")
+    assert page.text(".equation[data-labels=C2] .numbers").startswith("p5[‘w’] = ")
+
+
+def test_tab_reaches_every_control(page):
+    page.choose(epoch=1)
+    controls = page.tab.evaluate("""() => {
+      window.reached = new Set();
+      document.addEventListener("focusin", (event) => reached.add(event.target));
+      const all = "button, input:not([type=radio]), select, summary, [tabindex]";
+      window.controls = [...document.querySelectorAll(all)].filter((element) => element.checkVisibility());
+      return controls.length;
+    }""")
+    assert controls > 60
+    page.press(*["Tab"] * (controls + 5))
+    missed = page.tab.evaluate("controls.filter((element) => !reached.has(element)).map((e) => e.outerHTML)")
+    assert missed == []
+
+
+def test_a_step_that_is_drawn_anew_keeps_the_focus(page):
+    page.find('[data-step="3"] .time').focus()
+    page.press("Enter")
+    assert page.place[1] == 4
+    assert page.tab.evaluate("document.activeElement.dataset.focus") == "step 3"
+
+
+def test_escape_hides_the_tooltip(page, lesson):
+    strip = page.find('[data-step="2"] .strip').nth(1)
+    for leave in (lambda: page.press("Escape"), lambda: page.tab.mouse.move(5, 5)):
+        assert page.hover(strip, (lesson.H, 1), (3, 0))[0].startswith("h_3[3] = ")
+        leave()
+        assert page.tooltip is None
 
 
 def test_light_and_dark(page):
@@ -202,10 +213,34 @@ def test_light_and_dark(page):
 
 def test_the_selected_step_is_visible(visit, lesson, lesson_page):
     with visit(lesson_page, width=390) as page:
-        for key in ("ArrowRight", "ArrowLeft"):
+        for button in ("#next", "#previous"):
             for _ in range(lesson.T):
-                page.press(key)
-                column, network = page.find(".step.chosen").bounding_box(), page.find("#network").bounding_box()
+                page.find(button).click()
+                column, network = page.find(".column.chosen").bounding_box(), page.find("#network").bounding_box()
                 names = page.find(".names").bounding_box()
                 assert names["x"] + names["width"] <= column["x"] + 1
                 assert column["x"] + column["width"] <= network["x"] + network["width"] + 1
+
+
+def test_motion_only_where_it_is_wanted(visit, lesson_page):
+    with visit(lesson_page) as page:
+        for motion, animated in (("reduce", "none"), ("no-preference", "along")):
+            page.tab.emulate_media(reduced_motion=motion)
+            page.find(".word[data-labels=R1]").focus()
+            style = page.find(".arrow.chosen[data-labels=R1]").first.evaluate(
+                "(e) => getComputedStyle(e).animationName"
+            )
+            assert style == animated
+
+
+def test_a_size_of_the_command_line_is_kept(visit, tmp_path):
+    """The field allows up to 64, or what the page came with."""
+    vocabulary = nr.Vocabulary.from_text("ab")
+    path = tmp_path / "page.html"
+    path.write_bytes(nr.explain(nr.CharRNN(2, 70, 70, rng=0), vocabulary, "ab", seed=0).encode())
+    with visit(path) as page:
+        submit(page, text="a third text")
+        assert page.find(".column").count() == 11
+        assert page.tab.evaluate("model.H") == 70
+        submit(page, size=71)
+        assert page.tab.evaluate("model.H") == 70

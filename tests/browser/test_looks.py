@@ -25,17 +25,25 @@ def look(request, visit, tutorial):
         yield page, width, scheme
 
 
-def test_picture(look):
+def stops(page):
+    """Go to each stop of the story."""
+    for k in range(6):
+        page.find("#stops button").nth(k).click()
+        yield k + 1
+
+
+def test_pictures_of_every_stop(look):
     page, width, scheme = look
     PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"explorer-{width}-{scheme}.png"
-    page.tab.screenshot(path=path, full_page=True)
-    pixels = image.imread(path)[:, :, :3]  # (height, width, 3), from 0 to 1
-    assert pixels.shape[1] == width
-    # Background and panels are most of the page, but there is ink.
-    assert (np.median(pixels) > 0.9) if scheme == "light" else (np.median(pixels) < 0.15)
-    assert pixels.max() - pixels.min() > 0.8
-    assert len(np.unique(pixels[::8, ::8].reshape(-1, 3), axis=0)) > 200
+    for stop in stops(page):
+        path = PICTURES / f"explorer-{stop}-{width}-{scheme}.png"
+        page.tab.screenshot(path=path, full_page=width < 600)
+        pixels = image.imread(path)[:, :, :3]  # (height, width, 3), from 0 to 1
+        assert pixels.shape[1] == width
+        # Background and panels are most of the page, but there is ink.
+        assert (np.median(pixels) > 0.9) if scheme == "light" else (np.median(pixels) < 0.15)
+        assert pixels.max() - pixels.min() > 0.8
+        assert len(np.unique(pixels[::8, ::8].reshape(-1, 3), axis=0)) > 200
 
 
 def luminance(colour):
@@ -45,50 +53,49 @@ def luminance(colour):
 
 
 def test_text_is_readable(look):
-    """All text has a contrast of at least 4.5:1 with its background, as WCAG 2 asks for."""
+    """All text has a contrast of at least 4.5:1 with its background, as WCAG 2 asks for, also where it lights up."""
     page, *_ = look
-    page.tab.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-    page.tab.evaluate("showTooltip('words', { clientX: 50, clientY: 50 })")
-    words = page.tab.evaluate("textColours()")
-    assert len(words) > 300
-    for text, ink, ground in words:
-        light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ink, ground)
+    page.find("summary").click()
+    for _ in stops(page):
+        page.tab.evaluate("showTooltip('words', { clientX: 50, clientY: 50 })")
+        for lights in ([], ["R1", "R2", "R3", "R4", "L1", "L2", "C3", "C4", "A1"]):
+            page.tab.evaluate("(labels) => light(labels)", lights)
+            words = page.tab.evaluate("textColours()")
+            assert len(words) > 200
+            for text, ink, ground in words:
+                light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ink, ground)
 
 
 def test_nothing_is_cut_off(look):
     """Nothing sticks out of the window, except columns of the network, which scroll."""
     page, width, _ = look
-    assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.tab.evaluate("sticksOut()") == []
-    assert page.tab.evaluate("overlaps()") == []
-    for place in page.find(".scroll").all():
-        assert place.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+    for _ in stops(page):
+        assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.tab.evaluate("sticksOut()") == []
+        assert page.tab.evaluate("overlaps()") == []
+
+
+def test_the_controls_leave_room_for_the_page(look):
+    page, _, _ = look
+    page.tab.evaluate("scrollTo(0, 600)")
+    assert page.find(".controls").bounding_box()["height"] < 140
 
 
 def test_tapping_shows_and_selects(visit, lesson, lesson_page):
     with visit(lesson_page, width=390) as page:
-        epoch, *_ = page.place
-        trace = lesson.traces[lesson.epochs.index(epoch)]
 
-        def tap(selector, shape, cell):
-            page.tap(page.find(selector).first, shape, cell)
-            return float(page.tooltip.split(" = ")[1])
+        def tap(grid, shape, cell):
+            page.tap(grid, shape, cell)
+            return float(page.tooltip.split(" = ")[-1])
 
-        assert tap('[data-step="2"] .strip', (lesson.H, 1), (6, 0)) == trace.h[3, 0, 6]
+        items = page.items
+        assert tap(page.find('[data-step="2"] .strip').nth(1), (lesson.H, 1), (6, 0)) == items["h"][3, 6]
         assert page.place[1] == 3
-        assert page.text("[data-label=R2] .numbers").startswith("h3[6] = ")
-        assert tap("[data-label=E1] .grid", (1, lesson.E), (0, 4)) == trace.x[2, 0, 4]
-        norm = np.linalg.norm(trace.dh_by_loss[8, 5, 0])
-        assert tap("#pairs .grid", (lesson.T, lesson.T), (8, 5)) == pytest.approx(norm, rel=1e-14)
-        assert page.place[2:] == (9, 6)
-        assert tap("#path tbody tr:last-child .grid", (1, lesson.H), (0, 7)) == trace.dh_by_loss[8, 5, 0, 7]
-        gradient = trace.gradients["rnn.weight_hh_l0"]
-        assert tap("#gradient .grid", gradient.shape, (3, 2)) == gradient[3, 2]
-        for bars in ("#norms", "#truncation"):
-            bar = page.find(f"{bars} .bar").nth(4)
-            words = bar.get_attribute("aria-label")
-            bar.tap()
-            assert page.tooltip == words
+        assert page.text(".equation[data-labels=R2] .numbers").startswith("h3[6] = ")
+        assert page.lit()["equation"] == ["R2"]
+        assert tap(page.find(".equation[data-labels=E1] .grid"), (1, lesson.E), (0, 4)) == items["x"][2, 4]
+        gradient = np.array(items["gradients"]["rnn.weight_hh_l0"])
+        assert tap(page.find("#gradient .grid"), gradient.shape, (3, 2)) == gradient[3, 2]
         page.find("#parameters-title").tap()
         assert page.tooltip is None

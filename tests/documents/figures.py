@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from numpy_rnn.display.pictures import BLUE, GREY, PINK, RED, figures
-from tests.documents import measure
+from numpy_rnn.display.pictures import BLUE, GREEN, GREY, PINK, RED, SKY, figures
+from tests.documents import measure, three_cells
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
 
@@ -133,6 +133,27 @@ def clipping(figure: Any) -> None:
     right.legend(loc="upper left")
 
 
+def cells(figure: Any) -> None:
+    figure.set_size_inches(12, 9)
+    grid = figure.subplots(2, 2, sharex="col", sharey=True)
+    colours = dict(zip(three_cells.CELLS, (RED, GREEN, SKY, BLUE), strict=True))
+    for dashes, column in zip((8, 30), grid.T, strict=True):
+        for name, cell in three_cells.CELLS.items():
+            for axes, reach in zip(column, three_cells.before_and_after(dashes, *cell), strict=True):
+                for norms, style, label in ((reach.h, "-", name), (reach.c, "--", f"{name}: c")):
+                    if norms is None:
+                        continue
+                    shades = {"color": colours[name], "alpha": 0.12, "linewidth": 0}
+                    axes.semilogy(np.median(norms, axis=0), style, color=colours[name], label=label)
+                    axes.fill_between(range(dashes + 1), norms.min(axis=0), norms.max(axis=0), **shades)
+        for axes, when in zip(column, ("before training", f"after {three_cells.STEPS} steps"), strict=True):
+            axes.set(title=f"{dashes} dashes, {when}", xlim=(0, dashes), ylim=(1e-10, 1e3))
+        column[1].set_xlabel("T - t, steps between the loss and the state")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("norm, relative to t = T")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
 def panels(figure: Any, width: float, height: float, **options: Any) -> Any:
     """Return two axes, side by side."""
     figure.set_size_inches(width, height)
@@ -146,7 +167,7 @@ def _label(axes: Any, words: str, point: Any, colour: str, lift: float = 0, x: f
     )
 
 
-FIGURES = {figure.__name__: figure for figure in (biases, vanishing, truncation, detaching, clipping)}
+FIGURES = {figure.__name__: figure for figure in (biases, vanishing, truncation, detaching, cells, clipping)}
 
 
 def draw(names: list[str], folder: Path = FOLDER) -> list[Path]:

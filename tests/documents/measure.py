@@ -55,7 +55,7 @@ def recall(steps: int) -> Case:
 
 def reach(model: nr.CharRNN, tokens: Array, targets: Array) -> Array:
     """Return |dL_T/dh_t|, relative to t = T, by distance T - t: (T,). Over a batch, the geometric mean."""
-    return _relative(nr.trace(model, tokens, targets).dh_by_loss[-1])
+    return relative(nr.trace(model, tokens, targets).dh_by_loss[-1])
 
 
 def random_reach(radius: float, T: int = 40, H: int = 64, networks: int = 20) -> Array:
@@ -69,7 +69,7 @@ def random_reach(radius: float, T: int = 40, H: int = 64, networks: int = 20) ->
         doutput[-1] = rng.standard_normal(H)
         h_0 = 0.1 * rng.standard_normal((1, 1, H))
         h, _ = rnn.forward(0.1 * rng.standard_normal((T, 1, 1)), h_0)
-        results.append(_relative(state_gradients(rnn.weight_hh_l0.data, h, doutput)))
+        results.append(relative(state_gradients(rnn.weight_hh_l0.data, h, doutput)))
     return np.stack(results)
 
 
@@ -81,7 +81,8 @@ def state_gradients(W_hh: Array, h: Array, doutput: Array) -> Array:
     return dh
 
 
-def _relative(dh: Array) -> Array:
+def relative(dh: Array) -> Array:
+    """Return |dh| of dh (T, B, H), relative to the last step, by distance from it: (T,), geometric means over B."""
     norms = np.linalg.norm(dh, axis=2)[::-1]  # (T, B), the last state first
     return np.exp(np.log(norms / norms[0]).mean(axis=1))
 

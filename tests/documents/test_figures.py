@@ -1,5 +1,6 @@
 """The figures and the table of docs/backprop.md, and what the page says about them."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,13 +9,14 @@ from hypothesis import given
 
 import numpy_rnn as nr
 from tests import strategies as some
-from tests.documents import figures, measure
+from tests.documents import figures, measure, three_cells
 from tests.documents.worked_example import PAGE as PATH
 
 PAGE = PATH.read_text(encoding="utf-8")
 
 
-def test_figures_are_drawn_by_the_commands_beside_them(tmp_path):
+def test_figures_are_drawn_by_the_commands_beside_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(three_cells, "STEPS", 5)  # of 1000, which take half a minute
     assert set(re.findall(r"\]\(figures/(\w+)\.png\)", PAGE)) == set(figures.FIGURES)
     for name in figures.FIGURES:
         assert f"(`python -m tests.documents.figures {name}`)" in PAGE
@@ -125,6 +127,27 @@ def test_gradients_vanish_below_and_explode_above_a_radius_of_one():
     assert below[-1] < 1e-5
     assert 1e-2 < at[-1] < 1
     assert 10 < above[-1] < 2.0**39 / 1e6
+
+
+def test_gates_let_more_of_the_gradient_arrive(monkeypatch):
+    monkeypatch.setattr(three_cells, "STEPS", 0)
+    reach = {name: three_cells.before_and_after(30, *cell)[0] for name, cell in three_cells.CELLS.items()}
+    rnn, gru, closed, opened = reach.values()
+    assert rnn.h[:, -1].max() < 1e-7
+    for gated in (gru.h, closed.c, opened.c):
+        assert gated[:, -1].min() > 1e-6
+    assert (opened.c[:, -1] > 10 * closed.c[:, -1]).all()  # for each seed
+    assert (opened.h[:, -1] > 10 * closed.h[:, -1]).all()
+
+
+def test_the_table_of_the_cells_before_training(monkeypatch):
+    monkeypatch.setattr(three_cells, "STEPS", 0)
+    for dashes, name in itertools.product((8, 30), three_cells.CELLS):
+        before, _ = three_cells.before_and_after(dashes, *three_cells.CELLS[name])
+        (line,) = re.findall(rf"\| {dashes} \| {name} \| (.*) \|", PAGE)
+        h, _, c, _, _ = map(str.strip, line.split("|"))
+        assert h == f"{np.median(before.h[:, -1]):.2g}"
+        assert c == ("" if before.c is None else f"{np.median(before.c[:, -1]):.2g}")
 
 
 def test_recall_reaches_back_and_the_tutorial_does_not():

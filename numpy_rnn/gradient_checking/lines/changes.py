@@ -35,12 +35,15 @@ class Correction:
     is_order: bool = False  # the elements are right, in another order
     is_operator: bool = False  # another operator
     is_term: bool = False  # a term more
+    is_factor: bool = False  # a number as a factor
+    is_sum: bool = False  # `+=` in place of `=`
+    is_part: bool = False  # another part of an array
     becomes: Quantity | None = None  # what the value is with the change
     new: Array | None = None  # the operand that belongs there,
     old: Array | None = None  # and the one in its place
 
 
-def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterator[Correction]:
+def changes(j: Judgement, values: Values, operations: list[Operation], name: str) -> Iterator[Correction]:
     """Yield changes of operations that are at one place in the source."""
     o, shape, n = operations[0], operations[0].value.shape, len(operations)
     every = values.at(j.trace.nodes[o.node].function, [p.index for p in operations])
@@ -49,18 +52,16 @@ def changes(j: Judgement, values: Values, operations: list[Operation]) -> Iterat
         every.append(Series("the value of another step", [(p.value, p.out) for p in reversed(operations)]))
     factors = every if j.is_gradient_like(o) else []
     for cost, words, f in of_value(shape, (shape,), factors, values.sizes):
-        yield Correction(cost, words, on_value(f), is_order=" axis " in words)
+        yield Correction(cost, words, on_value(f), is_order=" axis " in words, is_factor="the factor 1/" in words)
     if o.name in OPERATORS and len(o.given) == 2:
         symbol, other = OPERATORS[o.name]
         words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"
         yield Correction(0.9, words, with_operator(other), is_operator=symbol in "+-")
     for s in (s for s in every if s.shape == shape):
-        cost = 2.0 if s.is_near else 3.0
+        cost = 2.0 if s.is_near or s.words.startswith(f"`{name}` (line") else 3.0
         yield Correction(cost, f"{s.words} belongs here", s.at)
         for c, sign in ((cost - 0.3 * s.is_near, 1), (cost - 0.3 * s.is_near + 0.5, -1)) if factors else ():
             yield Correction(c, f"the term {s.words} is missing", on_value(plus(s, sign)), is_term=True)
-    if o.f is None:
-        return
     for i, k in itertools.combinations(range(len(o.given)), 2):
         if np.shape(o.given[i]) == np.shape(o.given[k]):
             yield Correction(1.5, f"`{{{i}}}` and `{{{k}}}` are exchanged", exchanged(i, k))
@@ -78,7 +79,9 @@ def of_operand(
         rest = " and ".join(f"`{{{i}}}`" for i in range(len(o.given)) if i != k)
         yield Correction(1.4, f"{rest} does not belong here", operand_alone(k))
     for cost, words, f in of_value(x.shape, (x.shape, shape), factors, values.sizes):
-        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=k)
+        is_factor, is_here = "the factor 1/" in words, "the factor" in words and not keeps_shape(f, o, x)
+        place = None if is_here else k  # the line that makes the operand could not make one of another shape
+        yield Correction(cost + 0.2, f"{words}: {own}", on_operand(k, f), operand=place, is_factor=is_factor)
     for s in (s for s in every if s.is_near and s.shape == x.shape and factors):
         words = f"the term {s.words} is missing, beside {own}"
         yield Correction(2.4, words, on_operand(k, plus(s, 1)), is_term=True)
@@ -98,6 +101,18 @@ def of_operand(
     for s in (s for s in every if s.words == f"`{braced(whole)}`" and "[" in values.source(o, k)):
         turn = len(s.shape) == 2 and values.source(o, k).endswith(".T")
         yield Correction(1.5, f"{s.words} belongs in place of {own}", on_operand(k, replaced(s, turn)))
+    for s in (s for s in every if s.is_near and not s.is_turned and len(s.shape) == x.ndim and s.shape != x.shape):
+        if x.size < 2 or values.trace.nodes[o.node].adds or not np.isin(o.inputs[k], s.items[0][1]).all():
+            continue
+        for axis in range(x.ndim):
+            last = s.shape[axis] - x.shape[axis]
+            for start, step in itertools.product(range(last + 1), range(-2, 3) if len(operations) > 1 else (0,)):
+                if 0 <= start + step * (len(operations) - 1) <= last:
+                    words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
+                    words += f", and {step} further each time" if step else ""
+                    yield Correction(
+                        1.5, words, on_operand(k, part(s, k, axis, start, step)), operand=k, is_part=True
+                    )
     for axes in subsets(x.ndim):
         name = o.name if o.name in REDUCTIONS else "sum"
         words = f"the {name} of {own} over axis {listed(axes)} belongs here"
@@ -131,6 +146,10 @@ def of_value(
             yield cost, f"the factor 1 / {s.words} is missing", over(s)
 
 
+def keeps_shape(f: OfValue, o: Operation, x: Array) -> bool:
+    return np.shape(f(Now(0, o, [], x, lambda item: item[0]), x)) == x.shape
+
+
 def on_value(f: OfValue) -> Change:
     return lambda now: f(now, now.value)
 
@@ -162,6 +181,15 @@ def reduced(k: int, name: str, axes: tuple[int, ...], shape: tuple[int, ...]) ->
 
 def replaced(s: Series, turn: bool = False) -> OfValue:
     return lambda now, v: s.at(now).T if turn else s.at(now)
+
+
+def part(s: Series, k: int, axis: int, start: int, step: int) -> OfValue:
+    def change(now: Now, v: Array) -> Any:
+        low = np.argwhere(np.isin(s.items[now.index][1], now.operation.inputs[k])).min(axis=0)
+        low[axis] = start + step * now.index
+        return s.at(now)[tuple(slice(i, i + n) for i, n in zip(low, v.shape, strict=True))]
+
+    return change
 
 
 def summed(s: Series, axes: tuple[int, ...]) -> OfValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,15 +15,17 @@ from numpy_rnn.gradient_checking.experiment import Experiment
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.lines import Line, Place, Suspect
 from numpy_rnn.gradient_checking.lines.naming import best_named, chosen, completed_gradients, consequences
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
-from numpy_rnn.gradient_checking.lines.recorder import TooLarge
-from numpy_rnn.gradient_checking.lines.suspect import Found, find_suspect
-from numpy_rnn.gradient_checking.lines.tape import Operation
+from numpy_rnn.gradient_checking.lines.suspect import find_suspect
+from numpy_rnn.gradient_checking.lines.tape import Operation, TooLarge
 from numpy_rnn.gradient_checking.lines.trace import CannotFollow, follow
 from numpy_rnn.gradient_checking.lines.words import explanation, name_of, step_of
 from numpy_rnn.gradient_checking.tensors import TensorReport
 
 __all__ = ["Explained", "explain"]
+
+MOST_PARTS = 5  # of the wrong gradients, if no single line explains them all
 
 Functions = list[tuple[str, int, int]]  # file, first line, last line
 Entry = tuple[str, str | None, tuple[int, ...], list[Quantity]]  # verdict, equals, steps, gradients
@@ -49,18 +52,23 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
         except TooLarge:
             return Explained(note="no line is named: following every operation takes too long; use smaller shapes")
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
-        found = find_suspect(j) if wrong else None
+        found, all_wrong = find_suspect(j) if wrong else None, j.repair.wrong
+        for part in itertools.islice(j.of_one_mistake(), MOST_PARTS) if wrong and found is None else ():
+            if found := find_suspect(part):
+                j = part
+                break
         lines = _lines(j, found)
         known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
         functions = _functions(map(j.line, j.trace.forward)), _functions(known)
-        return Explained(_suspect(j, found) if found else None, lines, functions)
+        rest = [name for name in all_wrong if name not in j.repair.wrong]
+        return Explained(_suspect(j, found, rest) if found else None, lines, functions)
 
 
-def _suspect(j: Judgement, found: Found) -> Suspect:
+def _suspect(j: Judgement, found: Found, rest: list[str]) -> Suspect:
     found = replace(found, target=found.target and best_named(j, found.target))
     filename, line = found.line(j)
     step = step_of(j, found.target) if found.target is not None else None
-    return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found))
+    return Suspect(filename, line, linecache.getline(filename, line).strip(), step, explanation(j, found, rest))
 
 
 def _lines(j: Judgement, found: Found | None) -> list[Line]:
@@ -157,13 +165,7 @@ def _orders(j: Judgement) -> Orders:
 
 def _assigned(j: Judgement, o: Operation) -> str:
     """Return the name that the value of an operation is given on its line, or its expression."""
-    text, place = j.trace.nodes[o.node].text, j.line(o)
-    for e in j.trace.backward_events:
-        named = j.trace.nodes[e.node]
-        is_here = e.kind == "note" and e.position > o.index and (named.filename, named.line) == place
-        if is_here and np.array_equal(e.ids, o.out):
-            text = named.text
-            break
+    text = j.assigned(o) or j.trace.nodes[o.node].text
     statement = ast.parse(text).body[0]
     return ast.unparse(statement.target) if isinstance(statement, ast.AugAssign) else text
 

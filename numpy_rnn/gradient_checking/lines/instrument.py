@@ -1,75 +1,91 @@
 """Run functions with a probe in them, for the duration of a `with` block.
 
 The file of a function is parsed and rewritten (see `rewrite`), and the compiled code takes the place of the
-function's own. Nothing is imported or executed again, and the original code is restored in the end.
+function's own. Nothing is imported again, and the original code is restored in the end.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
+import gc
 import linecache
-from collections.abc import Iterable, Iterator
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+import numpy as np
+
 from numpy_rnn.gradient_checking.lines.rewrite import PROBE, Rewriter
 
-__all__ = ["instrumented"]
+__all__ = ["functions_of", "instrumented"]
+
+CHECKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(CHECKER)) + os.sep
+LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+LIBRARIES.append(os.path.dirname(np.__file__))
+
+
+def functions_of(run: Callable[[], Any]) -> list[FunctionType]:
+    """Return the functions that `run` calls, directly or not, without those of libraries."""
+    codes: dict[CodeType, None] = {}
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: codes.setdefault(frame.f_code))
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    own = [code for code in codes if is_own(code.co_filename)]
+    return [f for f in gc.get_referrers(*own) if isinstance(f, FunctionType)]
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is the user's, or a layer of this package."""
+    path = os.path.abspath(filename)
+    if path.startswith(PACKAGE):
+        return not path.startswith(CHECKER)
+    return not any(path.startswith(folder + os.sep) for folder in LIBRARIES if folder)
 
 
 @contextlib.contextmanager
-def instrumented(functions: Iterable[FunctionType], probe: Any) -> Iterator[list[str]]:
-    """Run the functions with the probe in the block; gives the names of those whose source cannot be used."""
-    codes: dict[str, list[CodeType]] = {}
-    originals: list[tuple[FunctionType, CodeType]] = []
-    without_source = []
-    for function in functions:
-        code = function.__code__
-        if code.co_filename not in codes:
-            codes[code.co_filename] = compiled(code.co_filename, probe)
-        same = [c for c in codes[code.co_filename] if is_version(c, code)]
-        if len(same) == 1:
-            originals.append((function, with_probe(same[0], probe)))
-        else:
-            without_source.append(function.__qualname__)
-    restore = [(function, function.__code__) for function, _ in originals]
+def instrumented(functions: list[FunctionType], probe: Any) -> Iterator[None]:
+    """Run the functions whose source can be used with the probe in the block."""
+    files = {function.__code__.co_filename for function in functions}
+    codes = [code for filename in sorted(files) for code in compiled(filename, probe)]
+    originals = [(function, function.__code__) for function in functions]
     try:
         for function, code in originals:
-            function.__code__ = code
-            probe.codes.add(code)
-        yield without_source
+            same = [c for c in codes if key(c) == key(code)]
+            if len(same) == 1:
+                function.__code__ = same[0]
+                probe.codes.add(same[0])
+        vars(builtins)[PROBE] = probe
+        yield
     finally:
-        for function, code in restore:
+        vars(builtins).pop(PROBE, None)
+        for function, code in originals:
             function.__code__ = code
 
 
-def is_version(new: CodeType, old: CodeType) -> bool:
-    same = (new.co_name, new.co_firstlineno, new.co_freevars) == (old.co_name, old.co_firstlineno, old.co_freevars)
-    return same and new.co_varnames[: new.co_argcount] == old.co_varnames[: old.co_argcount]
+def key(code: CodeType) -> tuple[Any, ...]:
+    arguments = code.co_varnames[: code.co_argcount]
+    return code.co_filename, code.co_name, code.co_firstlineno, code.co_freevars, arguments
 
 
 def compiled(filename: str, probe: Any) -> list[CodeType]:
     """Return the code of every function in a file, rewritten; empty if it cannot be read."""
-    source = "".join(linecache.getlines(filename))
     try:
-        tree = ast.parse(source)
+        tree = ast.parse("".join(linecache.getlines(filename)))
     except SyntaxError:
         return []
     tree = ast.fix_missing_locations(Rewriter(filename, probe.nodes).visit(tree))
     waiting, found = [compile(tree, filename, "exec", dont_inherit=True)], []
     while waiting:
-        code = waiting.pop()
-        inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+        inner = [c for c in waiting.pop().co_consts if isinstance(c, CodeType)]
         found += inner
         waiting += inner
     return found
-
-
-def with_probe(code: CodeType, probe: Any) -> CodeType:
-    def put(constant: Any) -> Any:
-        if isinstance(constant, CodeType):
-            return with_probe(constant, probe)
-        return probe if isinstance(constant, str) and constant == PROBE else constant
-
-    return code.replace(co_consts=tuple(map(put, code.co_consts)))

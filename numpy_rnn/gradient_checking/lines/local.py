@@ -1,21 +1,23 @@
-"""The derivatives of one operation by its inputs: the complex step through that operation alone.
+"""One operation: which calls are operations, the arrays that they read, and their derivatives.
 
-Elementwise functions need one evaluation per input, everything else one per element of the input. Operations that
-only move elements (reshape, stack, repeat) are applied to the numbers of the elements instead.
+The derivatives are those of the operation alone, by the complex step. Elementwise functions need one evaluation per
+input, everything else one per element of the input. Operations that only move elements (reshape, stack, repeat) are
+applied to the numbers of the elements instead.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
 
-__all__ = ["MOVES", "OPERATORS", "derivatives", "floats_in", "is_float", "substituted"]
+__all__ = ["OPERATORS", "arrays_in", "derivatives", "floats_in", "how_of", "is_float", "is_operation", "substituted"]
 
 H = 1e-30
 OPERATORS: dict[str, Callable[..., Any]] = {
@@ -24,7 +26,9 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "bitand": operator.and_, "bitor": operator.or_, "bitxor": operator.xor, "lshift": operator.lshift,
     "rshift": operator.rshift,
 }  # fmt: skip
-MOVES = {
+BUILTINS = [sum, float, abs, max, min, pow, *(f for f in vars(math).values() if callable(f))]
+FROM_SHAPE = {"zeros_like", "ones_like", "empty_like", "shape", "ndim", "size"}
+MOVING = {
     "array", "asarray", "ascontiguousarray", "asanyarray", "copy", "reshape", "ravel", "flatten", "transpose",
     "swapaxes", "moveaxis", "squeeze", "expand_dims", "concatenate", "stack", "vstack", "hstack", "column_stack",
     "dstack", "row_stack", "block", "take", "repeat", "tile", "broadcast_to", "flip", "flipud", "fliplr", "roll",
@@ -33,92 +37,127 @@ MOVES = {
     "full_like",
 }  # fmt: skip
 
-
-def is_float(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.floating | float) and (
-        not isinstance(value, np.ndarray) or value.dtype.kind == "f"
-    )
+Evaluate = Callable[[list[Any]], list[Array]]  # from the values of the inputs to the outputs
+Derivatives = tuple[Array, Array, Array]  # positions in the outputs, positions in an input, values
 
 
-def floats_in(value: Any) -> list[Any]:
+def is_operation(f: Any) -> bool:
+    """Whether f is an operation in itself: of NumPy, or a built-in function on numbers."""
+    bound = getattr(f, "__self__", None)
+    if (
+        isinstance(f, np.ufunc)
+        or isinstance(bound, np.ndarray | np.floating | np.ufunc)
+        or any(f is g for g in BUILTINS)
+    ):
+        return True
+    if isinstance(f, type):
+        return issubclass(f, np.floating)
+    module = getattr(f, "__module__", None) or ""
+    is_random = module.startswith("numpy.random") or isinstance(bound, np.random.Generator | np.random.RandomState)
+    return module.partition(".")[0] in ("numpy", "scipy") and not is_random
+
+
+def how_of(f: Any, name: str) -> str:
+    """Return how the derivatives of a function can be found: see `derivatives`."""
+    if isinstance(f, np.ufunc):
+        return "" if f.signature else "elementwise"
+    return "constant" if name in FROM_SHAPE else "moves" if name in MOVING else ""
+
+
+def is_float(value: Any, kinds: str = "f") -> bool:
+    return isinstance(value, np.ndarray | np.inexact | float | complex) and np.asarray(value).dtype.kind in kinds
+
+
+def floats_in(value: Any, kinds: str = "f") -> list[Any]:
     """Return the floating-point arrays and numbers in a nested structure, each object once."""
     found: dict[int, Any] = {}
-    waiting = [value]
-    while waiting:
-        v = waiting.pop()
-        if is_float(v):
+
+    def look(v: Any) -> None:
+        if is_float(v, kinds):
             found[id(v)] = v
-        elif isinstance(v, list | tuple):
-            waiting.extend(reversed(v))
-        elif isinstance(v, dict):
-            waiting.extend(reversed(v.values()))
+        elif isinstance(v, list | tuple | dict):
+            for member in v.values() if isinstance(v, dict) else v:
+                look(member)
+
+    look([value, getattr(value, "__dict__", None)])
     return list(found.values())
 
 
+def arrays_in(value: Any) -> list[Any]:
+    return [v for v in floats_in(value) if isinstance(v, np.ndarray)]
+
+
 def substituted(value: Any, new: dict[int, Any]) -> Any:
+    """Return a structure with other arrays in place of some, by their id."""
     if id(value) in new:
         return new[id(value)]
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+    if type(value) in (list, tuple):
         return type(value)(substituted(v, new) for v in value)
     if isinstance(value, dict):
         return {key: substituted(v, new) for key, v in value.items()}
     return value
 
 
-Evaluate = Callable[[list[Any]], list[Array]]  # from the values of the inputs to the outputs
+def derivatives(f: Evaluate, given: list[Any], numbers: list[Array], how: str) -> tuple[Array, Array, Array, Array]:
+    """Return the derivatives that are not zero, as one vector.
 
-
-def derivatives(
-    f: Evaluate, inputs: list[Any], wanted: list[bool], elementwise: bool
-) -> list[tuple[Array, Array, Array]]:
-    """Return, for each input, the nonzero derivatives: flat indices of the outputs, of the input, and values.
-
-    Several outputs count as one long vector.
+    Returns
+    -------
+    rows, columns, values, of_input : arrays
+        Positions in the outputs, which count as one vector; numbers of elements of inputs; dy/dx; which input.
     """
-    none = np.zeros(0, int), np.zeros(0, int), np.zeros(0)
-    return [_by_input(f, inputs, k, elementwise) if wanted[k] else none for k in range(len(inputs))]
+    if how == "moves":
+        sources = np.concatenate([np.ravel(y) for y in f([n.astype(float)[()] for n in numbers])]).astype(int)
+        rows = np.flatnonzero(sources)
+        columns = sources[rows]
+        which = np.zeros(len(rows), int)
+        for k, n in enumerate(numbers):
+            which[np.isin(columns, n)] = k
+        return rows, columns, np.ones(len(rows)), which
+    found = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0, int))]
+    for k, n in enumerate(numbers):
+        for rows, position, slopes in _by_input(f, given, k, how == "elementwise") if n.any() else ():
+            columns = n.ravel()[position]
+            kept = columns > 0
+            found.append((rows[kept], columns[kept], slopes[kept], np.full(kept.sum(), k)))
+    rows, columns, values, which = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return rows, columns, values, which
 
 
-def _by_input(f: Evaluate, inputs: list[Any], k: int, elementwise: bool) -> tuple[Array, Array, Array]:
-    x = np.asarray(inputs[k], float)
-    index = np.arange(x.size).reshape(x.shape)
+def _by_input(f: Evaluate, given: list[Any], k: int, elementwise: bool) -> Iterator[Derivatives]:
+    x = np.asarray(given[k], float)
     if elementwise:
-        slope = _along(f, inputs, k, np.ones_like(x))
-        shape = np.broadcast_shapes(*[np.shape(v) for v in inputs])
+        slope = _along(f, given, k, np.ones_like(x))
+        shape = np.broadcast_shapes(*[np.shape(v) for v in given])
         if slope.size == np.prod(shape):
-            columns = np.broadcast_to(index, shape).ravel()
             rows = np.flatnonzero(slope)
-            return rows, columns[rows], slope[rows]
-    parts: list[tuple[Array, Array, Array]] = []
+            yield rows, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape).ravel()[rows], slope[rows]
+            return
     direction = np.zeros_like(x)
     for j in range(x.size):
         direction.flat[j] = 1
-        slope = _along(f, inputs, k, direction)
+        slope = _along(f, given, k, direction)
         direction.flat[j] = 0
-        nonzero = np.flatnonzero(slope)
-        parts.append((nonzero, np.full(len(nonzero), j), slope[nonzero]))
-    if not parts:
-        return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
-    rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return rows, columns, values
+        rows = np.flatnonzero(slope)
+        yield rows, np.full(len(rows), j), slope[rows]
 
 
-def _along(f: Evaluate, inputs: list[Any], k: int, direction: Array) -> Array:
+def _along(f: Evaluate, given: list[Any], k: int, direction: Array) -> Array:
     """Return the derivative of all outputs along a direction in input k, as one vector."""
-    values = [np.array(v, complex) for v in inputs]
-    values[k] = values[k] + 1j * H * direction
+
+    def at(step: complex, dtype: type) -> list[Array]:
+        values: list[Any] = [np.array(v, dtype) for v in given]
+        values[k] = values[k] + step * direction
+        return [np.ravel(y) for y in f([v[()] for v in values])]
+
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            outputs = f([v[()] for v in values])
-        if all(np.iscomplexobj(y) for y in outputs):
-            return np.concatenate([np.ravel(y).imag for y in outputs]) / H
+            outputs = at(1j * H, complex)
+        if all(map(np.iscomplexobj, outputs)):
+            return np.concatenate([y.imag for y in outputs]) / H
     except Exception:  # whatever the function raises on complex numbers: differences follow
         pass
     h = 1e-6
-    sides = []
-    for sign in (1, -1):
-        moved = [np.array(v) for v in inputs]
-        moved[k] = moved[k] + sign * h * direction
-        sides.append(np.concatenate([np.ravel(y) for y in f([v[()] for v in moved])]))
-    return np.asarray((sides[0] - sides[1]) / (2 * h))
+    there, back = (np.concatenate(at(step, float)) for step in (h, -h))
+    return np.asarray((there - back) / (2 * h))

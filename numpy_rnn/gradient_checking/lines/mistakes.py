@@ -60,7 +60,7 @@ def mistakes(trace: Trace, quantities: Quantities, sizes: list[int]) -> list[Mis
     n = step_count(trace)
     left_out = [0, n - 1] if n > 1 else []
     g = _gradients(trace, found, left_out)
-    names = [n for n in trace.values if n in trace.shapes]
+    names = [n for n in trace.values if n in trace.shapes and n not in trace.ignored]
     result = []
     for column, (words, *_) in enumerate(found):
         if all(_same(trace, name, g[:, column]) for name in names):

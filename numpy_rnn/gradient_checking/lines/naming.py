@@ -14,8 +14,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity
-from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
 
 __all__ = ["best_named", "chosen", "completed_gradients", "consequences", "owner", "plain"]
@@ -66,7 +66,7 @@ def _rank(j: Judgement, q: Quantity) -> tuple[bool, bool, int, bool, int]:
 
     What is returned together with other values comes last.
     """
-    calls = len(j.quantities.families[q.kind, q.node, q.name, q.gradient.shape]) if q.kind == "total" else 0
+    calls = len(j.quantities.families[q.kind, q.scale, q.node, q.name, q.gradient.ndim]) if q.kind == "total" else 0
     notes = (k for k, e in enumerate(j.trace.forward_events) if e.kind == "note")
     named = [k for k in notes if (j.trace.forward_events[k].node, j.trace.forward_events[k].time) == (q.node, q.time)]
     return bool(q.name), not _is_tuple(j, q), -calls, bool(named), -min(named) if named else q.node
@@ -89,7 +89,7 @@ def completed_gradients(j: Judgement, operations: list[Operation]) -> tuple[list
     found = []
     for o in last.values():
         write = _write(j, o)
-        if o.part is None and write is None:
+        if not j.trace.nodes[o.node].adds and write is None:
             continue
         value = np.array(write.where[0]) if write else o.value
         is_final = write is None or _is_last_write(write)
@@ -101,7 +101,7 @@ def completed_gradients(j: Judgement, operations: list[Operation]) -> tuple[list
             found.append(max(matches, key=lambda q: (q.name in reached, _rank(j, q))))
         elif o is operations[-1]:
             return [], of_loop
-    return found, of_loop or any(o.part is not None for o in operations)
+    return found, of_loop or any(j.trace.nodes[o.node].adds for o in operations)
 
 
 def _continues(j: Judgement, o: Operation, operations: list[Operation]) -> bool:

@@ -2,237 +2,216 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import GeneratorType
 from typing import Any
 
 import numpy as np
 
-from numpy_rnn.gradient_checking.lines.local import OPERATORS, floats_in, is_float
-from numpy_rnn.gradient_checking.lines.recorder import Recorder
-from numpy_rnn.gradient_checking.lines.shadow import owner
-from numpy_rnn.gradient_checking.lines.tape import Group, is_leaf, is_written
+from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.local import (
+    OPERATORS,
+    arrays_in,
+    floats_in,
+    how_of,
+    is_float,
+    is_operation,
+    substituted,
+)
+from numpy_rnn.gradient_checking.lines.rewrite import Node
+from numpy_rnn.gradient_checking.lines.tape import Item, Tape, owner
 
 __all__ = ["Probe"]
 
-FROM_SHAPE = ("zeros_like", "ones_like", "empty_like", "shape", "ndim", "size")
+
+class At:
+    """What is put in place of x in `x[index]`, so that the probe gets the index and what is written."""
+
+    def __init__(self, get: Callable[[Any], Any], put: Callable[[Any, Any], None]) -> None:
+        self.get, self.put = get, put
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.get(index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.put(index, value)
 
 
-class Probe(Recorder):
+class Probe:
     def __init__(self) -> None:
-        super().__init__()
+        self.tape = Tape()
+        self.shadow, self.nodes = self.tape.shadow, list[Node]()
         self.codes: set[Any] = set()  # of the instrumented functions
-        self.copies = 0  # of arrays that get another name: 1: where this is safe, 2: everywhere
+        self.copies = False  # whether an array that gets another name is copied
 
-    def op(self, node: int, name: str, *operands: Any) -> Any:
+    def has_ids(self, x: Any) -> bool:
+        return isinstance(x, np.ndarray) or bool(self.shadow.ids(x))
+
+    def record(
+        self, node: int, f: Any, arguments: Any, keywords: Any, values: list[Array], outputs: list[Any],
+        how: str, written: Any = (), **about: Any,
+    ) -> None:  # fmt: skip
+        """Put a call of f on the tape, as a function of the numbers and arrays among its arguments."""
+        inputs = floats_in([arguments, keywords])
+
+        def evaluate(new: list[Any]) -> list[Any]:
+            table = {id(x): v for x, v in zip(inputs, new, strict=True)}
+            result = f(*substituted(arguments, table), **substituted(keywords, table))
+            return [np.asarray(table[id(x)]) for x in written] or floats_in(result, "fc")
+
+        items = [(v, self.shadow.ids(x).copy()) for v, x in zip(values, inputs, strict=True)]
+        self.tape.add(node, evaluate, items, outputs, how, **about)
+
+    def op(self, node: int, name: str, *operands: Any, into: Array | None = None) -> Any:
         f = OPERATORS[name]
         result = f(*operands)
-        if is_float(result) and any(self.has_ids(x) for x in operands):
+        if is_float(result) and any(map(self.has_ids, floats_in(operands))):
             operands = tuple(float(x) if type(x) is int else x for x in operands)
-            self.record(node, f, operands, {}, [result], elementwise=name != "matmult")
+            values = [np.array(x) for x in floats_in(operands)]
+            if into is not None:
+                np.copyto(into, result, casting="same_kind")
+                result = into
+            how = "" if name == "matmult" else "elementwise"
+            self.record(node, f, operands, {}, values, [result], how, name=f.__name__)
         return result
 
     def call(self, node: int, f: Any, /, *arguments: Any, **keywords: Any) -> Any:
-        if getattr(f, "__name__", "") == "append" and isinstance(getattr(f, "__self__", None), list):
-            for value in floats_in(arguments):
-                self.event(node, value, "append")
-        if not is_leaf(f):
-            if self.copies == 2 and getattr(getattr(f, "__func__", f), "__code__", None) in self.codes:
-                arguments = tuple(self.alias(node, False, True, True, a, k + 1) for k, a in enumerate(arguments))
+        name, bound = getattr(f, "__name__", ""), getattr(f, "__self__", None)
+        if not is_operation(f):
+            if self.copies and getattr(getattr(f, "__func__", f), "__code__", None) in self.codes:
+                arguments = tuple(self.alias(node, True, a, slot=k) for k, a in enumerate(arguments, 1))
             return f(*arguments, **keywords)
         arguments = tuple(list(a) if isinstance(a, GeneratorType | map) else a for a in arguments)
-        bound = getattr(f, "__self__", None)
-        given = [arguments, keywords, bound if is_float(bound) else None]
-        inputs = floats_in(given)
-        if not any(map(self.has_ids, inputs)) or getattr(f, "__name__", "") in FROM_SHAPE:
-            return self.constant(node, f(*arguments, **keywords), getattr(f, "__name__", ""))
-        before = {id(x): np.array(x) for x in inputs}
+        given, of = (arguments, f) if not is_float(bound) else ((bound, *arguments), partial(method, name))
+        inputs = floats_in([given, keywords])
+        values = [np.array(x) for x in inputs]
         result = f(*arguments, **keywords)
-        written = [
-            x for x in inputs if isinstance(x, np.ndarray) and is_written(f, arguments, keywords, x, before[id(x)])
-        ]
+        how = how_of(f, name)
+        if how == "constant" or not any(map(self.has_ids, inputs)):
+            if self.copies and type(result) is np.ndarray and is_float(result) and not name.startswith("empty"):
+                value = result.copy()
+                self.tape.add(node, lambda _: [value], [], [result])  # zeros may be the wrong value of something
+            return result
+        positional = given[f.nin :] if isinstance(f, np.ufunc) else given[:1] if name in ("copyto", "fill") else ()
+        meant = set(map(id, floats_in([keywords.get("out"), positional])))
+        pairs = zip(inputs, values, strict=True)
+        written = [x for x, old in pairs if id(x) in meant or not np.array_equal(x, old, equal_nan=True)]
         roots = {id(owner(x)) for x in inputs if isinstance(x, np.ndarray)}
         outputs = [y for y in floats_in(result) if not (isinstance(y, np.ndarray) and id(owner(y)) in roots)]
-        outputs += written
-        if outputs:
-            inputs_before = [before[id(x)] for x in inputs]
-            self.record(
-                node, f, arguments, keywords, outputs, isinstance(f, np.ufunc) and f.signature is None,
-                inputs=inputs, values=inputs_before, written=written,
-            )  # fmt: skip
-            if getattr(f, "__name__", "") == "at" and len(arguments) == 3 and bound is np.add and self.tape:
-                self.tape[-1].part = np.array(arguments[2])
+        if outputs or written:
+            self.record(node, of, given, keywords, values, written or outputs, how, written, name=name)
         return result
 
-    def constant(self, node: int, result: Any, name: str) -> Any:
-        """Note an array of zeros or the like: it may be the wrong value of something."""
-        if self.copies and type(result) is np.ndarray and result.dtype.kind == "f" and not name.startswith("empty"):
-            none = np.zeros(0, int)
-            self.add(node, self.new_numbers([result]), result.copy(), [], none, none, np.zeros(0), none)
-        return result
+    def at(self, node: int, is_chosen: bool, x: Any) -> At:
+        return At(partial(self.item, node, x), partial(self.set_item, node, is_chosen, x))
 
     def item(self, node: int, x: Any, index: Any) -> Any:
         result = x[index]
-        if not is_float(x):
-            self.read_group(node, result, x, index)
-            if is_float(result):
-                self.event(node, result, "read")
+        members = arrays_in(result)
         if is_float(x) and is_float(result):
             if not isinstance(result, np.ndarray):
                 self.shadow.set(result, self.shadow.ids(x)[index])
             elif not np.may_share_memory(result, x):
-                self.move(node, [x], lambda ids: [ids[0][index]], [result])
-            self.event(node, result, "read")
+                self.tape.add(node, lambda v: [v[0][index]], [self.tape.item(x)], [result], "moves")
+            self.events(node, "read", result)
+        elif members:
+            is_element, in_order = isinstance(index, int | np.integer), x
+            if isinstance(x, dict) and is_element:  # a cache by time step
+                in_order, index = [x[key] for key in sorted(x)], sorted(x).index(index)
+            is_element = is_element and isinstance(in_order, list | tuple)
+            of = {"elements": [arrays_in(e) for e in in_order], "place": int(index) % len(x)} if is_element else {}
+            self.tape.event(node, "read" if is_float(result) else "members", members, is_choice=True, **of)
+        elif is_float(result):
+            self.events(node, "read", result)
         return result
 
-    def read_group(self, node: int, value: Any, owner: Any = None, index: Any = None) -> None:
-        """Note the arrays in something that is read: it may be the wrong element of a list."""
-        if found := arrays_in(value):
-            items = [(np.array(v), self.shadow.ids(v).copy()) for v in found]
-            group = Group(node, items, len(self.tape))
-            if isinstance(owner, list | tuple) and isinstance(index, int | np.integer):
-                group.place, group.elements = int(index) % len(owner), [arrays_in(e) for e in owner]
-            self.groups.append(group)
+    def set_item(self, node: int, is_chosen: bool, x: Any, index: Any, value: Any, slot: int = 0) -> None:
+        """Write to a part of an array.
 
-    def alias(self, node: int, safe: bool, passes: bool, plain: bool, value: Any, slot: int = 0) -> Any:
-        """A copy, so that the line that names or returns an array is an operation of its own."""
-        if not isinstance(value, np.ndarray) or type(value) is not np.ndarray or not is_float(value):
+        All of the array counts as new if the index is an array, or may be the mistake: it is read from somewhere.
+        """
+        if not is_float(x):
+            is_there = index in x if isinstance(x, dict) else isinstance(x, list) and index in range(len(x))
+            old = x[index] if is_there else None
+            if is_float(old) and is_float(value):
+                value = self.alias(node, False, value, overwritten=self.tape.item(old))
+            x[index] = value
+            self.events(node, "note", value)
+            return
+        parts = index if isinstance(index, tuple) else (index,)
+        old, ids = self.tape.item(x)
+        new, numbers = self.tape.item(value) if is_float(value) else (np.array(value), np.zeros(np.shape(value), int))
+        x[index] = value
+        if is_chosen or any(isinstance(part, np.ndarray | list) for part in parts):
+            here = np.zeros(x.shape, bool)
+            here[index] = True
+            overwritten: Item = np.where(here, old, 0), np.where(here, ids, 0)
+            ids[index] = numbers
+            view, new, numbers = x, x.copy(), ids
+        else:
+            overwritten = old[index], ids[index]
+            view = x[index if any(part is ... for part in parts) else (*parts, ...)]
+
+        def stored(v: list[Any]) -> list[Array]:
+            result = np.empty(view.shape, np.asarray(v[0]).dtype)
+            result[...] = v[0]
+            return [result]
+
+        about = {"slot": slot, "where": (x, index), "overwritten": overwritten}
+        self.tape.add(node, stored, [(new, numbers)], [view], "moves", **about)
+        if view is not x:
+            self.events(node, "write", x[index])
+
+    def add_at(self, node: int, is_chosen: bool, name: str, x: Any) -> At:
+        return At(x.__getitem__, partial(self.add_to_item, node, is_chosen, name, x))
+
+    def add_to_item(self, node: int, is_chosen: bool, name: str, x: Any, index: Any, value: Any) -> None:
+        if not is_float(x):
+            x[index] = self.add_to(node, name, x[index], value)
+        else:
+            new = self.op(node, name, self.item(node, x, index), value)
+            self.set_item(node, is_chosen, x, index, new, slot=1)
+
+    def add_to(self, node: int, name: str, x: Any, value: Any) -> Any:
+        if isinstance(x, list):
+            x += value
+            return x
+        is_array = isinstance(x, np.ndarray) and is_float(x)
+        result = self.op(node, name, x, value, into=x if is_array else None)
+        self.events(node, "note", [result] if is_float(result) else [])
+        return result
+
+    def alias(self, node: int, passes: bool, value: Any, **about: Any) -> Any:
+        """Copy an array, so that the line that names, returns or hands it over is an operation of its own."""
+        if not self.copies or type(value) is not np.ndarray or not is_float(value):
             return value
-        is_new = (
-            not plain
-            and value.base is None
-            and self.tape
-            and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
-        )
-        if self.copies < (1 if safe else 2) or (
-            is_new and self.nodes[self.tape[-1].node].line == self.nodes[node].line
-        ):
-            return value
+        for last in self.tape.operations[-1:] if not about else ():
+            is_here = self.nodes[last.node].line == self.nodes[node].line
+            if is_here and np.array_equal(last.out, self.shadow.ids(value)):
+                return value
         result = value.copy()
-        self.move(node, [value], lambda ids: [ids[0]], [result])
-        self.tape[-1].passes, self.tape[-1].slot = passes, slot
+        self.tape.add(node, lambda v: v, [self.tape.item(value)], [result], "moves", passes=passes, **about)
         return result
 
-    def unpack(self, node: int, value: Any) -> Any:
-        """Let two names for one array, out of a cache, be two arrays."""
-        if not self.copies or type(value) not in (tuple, list):
-            return value
-        seen: set[int] = set()
-        result = []
-        for v in value:
-            again = isinstance(v, np.ndarray) and id(v) in seen
-            seen.add(id(v))
-            result.append(self.alias(node, True, True, True, v) if again else v)
-        return result
+    def events(self, node: int, kind: str, value: Any) -> None:
+        for v in floats_in(value):
+            self.tape.event(node, kind, [v])
 
-    def slice(self, node: int, *ends: Any) -> slice:
-        return slice(*ends)
+    def note(self, node: int, kind: str, value: Any) -> Any:
+        if kind == "return":
+            self.events(node, kind, value)
+        elif is_float(value):
+            self.tape.event(node, kind, [value], is_choice=isinstance(value, np.ndarray))
+        elif isinstance(value, int | np.integer | np.ndarray):
+            self.tape.integers.append((node, len(self.tape.operations), np.array(value)))
+        return value
 
     def iterate(self, node: int, x: Any) -> Any:
         if is_float(x) and isinstance(x, np.ndarray) and x.ndim == 1:
             return (self.item(node, x, k) for k in range(len(x)))
         return x
 
-    def set_item(self, node: int, whole: bool, x: Any, index: Any, value: Any) -> None:
-        """Write to a part of an array; with `whole`, all of it counts as new: which part it is may be the mistake."""
-        if not is_float(x):
-            old = self.element(x, index)
-            x[index] = value
-            for v in floats_in(value):
-                self.event(node, v, "note")
-            if (
-                is_float(old)
-                and is_float(value)
-                and self.tape
-                and np.array_equal(self.tape[-1].out, self.shadow.ids(value))
-            ):
-                self.tape[-1].before, self.tape[-1].lost = np.array(old), self.shadow.ids(old).copy()
-            return
-        old, region = np.array(x[index]), self.shadow.ids(x)[index].copy()
-        x[index] = value
-        sources = np.broadcast_to(self.shadow.ids(value) if not isinstance(value, list) else 0, np.shape(region))
-        shape = np.shape(region)
-        given, f, where = np.array(value), (lambda new: [np.broadcast_to(new[0], shape)]), index
-        is_whole = whole or is_fancy(index)
-        if is_whole:
-            ids = self.shadow.ids(x).copy()
-            ids[index] = sources
-            sources, given, f, where = ids, x.copy(), (lambda new: [new[0]]), ...
-        numbers = self.shadow.fresh(np.shape(sources))
-        self.shadow.ids(x)[where] = numbers
-        moved = sources.ravel() > 0
-        self.add(
-            node, self.shadow.ids(x)[where].copy(), np.array(x[where]), [sources.copy()],
-            numbers.ravel()[moved], sources.ravel()[moved], np.ones(moved.sum()), np.zeros(moved.sum(), int),
-            moves=True,
-        )  # fmt: skip
-        o = self.tape[-1]
-        o.where, o.f, o.given = (x, index), f, [given]
-        o.lost, o.before = region, old
-        if is_whole:
-            o.lost, o.before = np.zeros_like(sources), np.zeros_like(given)
-            o.lost[index], o.before[index] = region, old
-        else:
-            self.event(node, x[index], "write")
 
-    def element(self, x: Any, index: Any) -> Any:
-        try:
-            return x[index]
-        except (KeyError, IndexError, TypeError):
-            return None
-
-    def add_to(self, node: int, name: str, x: Any, value: Any) -> Any:
-        if not (is_float(x) and isinstance(x, np.ndarray)):
-            if isinstance(x, list):
-                x += value
-                return x
-            result = self.op(node, name, x, value)
-            self.event(node, result, "note")
-            return result
-        f = OPERATORS[name]
-        old = x.copy()
-        numbers = self.shadow.ids(x).copy()
-        np.copyto(x, f(x, value), casting="same_kind")
-        value = float(value) if type(value) is int else value
-        self.record(node, f, (old, value), {}, [x], name != "matmult", ids={id(old): numbers})
-        self.tape[-1].part = np.array(value) if name == "add" else None
-        self.event(node, x, "note")
-        return x
-
-    def add_to_item(self, node: int, whole: bool, name: str, x: Any, index: Any, value: Any) -> None:
-        if isinstance(x, np.ndarray) and not is_float(x):
-            x[index] = OPERATORS[name](x[index], value)
-        elif isinstance(x, np.ndarray):
-            part = np.array(value) if name == "add" and self.has_ids(value) else None
-            new = self.op(node, name, self.item(node, x, index), value)
-            self.tape[-1].part = part
-            self.set_item(node, whole, x, index, new)
-            self.tape[-1].part, self.tape[-1].lost, self.tape[-1].slot = part, None, 1
-        else:
-            x[index] = self.add_to(node, name, x[index], value)
-
-    def add_to_attribute(self, node: int, name: str, owner: Any, attribute: str, value: Any) -> None:
-        setattr(owner, attribute, self.add_to(node, name, getattr(owner, attribute), value))
-
-    def note(self, node: int, value: Any) -> None:
-        if is_float(value):
-            self.event(node, value, "note")
-            self.read_group(node, value)
-
-    def argument(self, node: int, value: Any) -> None:
-        if is_float(value):
-            self.event(node, value, "argument")
-            self.read_group(node, value)
-
-    def leave(self, node: int, value: Any) -> Any:
-        for v in floats_in([value, getattr(value, "__dict__", None)]):
-            self.event(node, v, "return")
-        return value
-
-
-def is_fancy(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(part, np.ndarray | list) for part in parts)
-
-
-def arrays_in(value: Any) -> list[Any]:
-    return [v for v in floats_in([value, getattr(value, "__dict__", None)]) if isinstance(v, np.ndarray)]
+def method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
+    return getattr(np.asarray(x), name)(*arguments, **keywords)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.gradient_checking.lines.tape import Operation
 from numpy_rnn.gradient_checking.lines.trace import Trace
 
-__all__ = ["Quantities", "Quantity", "close", "factor_of"]
+__all__ = ["Quantities", "Quantity", "close", "factor_of", "sizes"]
 
 MANY_USES = 5  # up to here every subset of the uses is tried
 
@@ -29,13 +31,19 @@ class Quantity:
     node: int
     time: int
     gradient: Array
-    uses: list[int] = field(default_factory=list)  # "use", "sum": the nodes of the operations
-    missing: list[int] = field(default_factory=list)  # "sum", "use": the nodes of the others
-    name: str = ""  # of a tensor
     variable: bytes = b""
+    name: str = ""  # of a tensor
+    ids: Array | None = None  # "total": the numbers of what it is the gradient of
     is_named: bool = False
     is_value: bool = False  # of an operation
-    ids: Array | None = None  # "total": the numbers of what it is the gradient of
+    scale: int = 1  # of the loss: some divide by the batch size only at the end
+    operands: tuple[tuple[int, int], ...] = ()  # "use", "sum": the nodes of the operations, which operand it is
+    missing: list[int] = field(default_factory=list)  # the nodes of the others
+    times: tuple[list[int], list[int]] = ([], [])  # at which both were reached
+
+    @property
+    def uses(self) -> list[int]:
+        return [node for node, _ in self.operands]
 
 
 def close(a: Array, b: Array) -> bool:
@@ -54,74 +62,111 @@ def factor_of(value: Array, gradient: Array) -> float | None:
 
 
 class Quantities:
+    """
+    Attributes
+    ----------
+    all : list of Quantity
+    families : dict
+        The same quantity at all times.
+    by_shape : dict
+        All gradients of a shape, one per row, and their quantities.
+    names : dict
+        By variable: its gradient under its first name, and its numbers in the order that they have there.
+    """
+
     def __init__(self, trace: Trace) -> None:
-        self.trace, self.g = trace, trace.gradient()
-        self.all: list[Quantity] = []
-        self.families: dict[Any, list[Quantity]] = defaultdict(list)
-        self._totals()
-        self._uses()
-        self.by_shape: dict[tuple[int, ...], tuple[Array, list[Quantity]]] = {}
+        self.trace, self.g = trace, trace.g
+        self.names: dict[bytes, tuple[Quantity, Array]] = {}
+        self.all = [*self._totals(), *self._uses()]
+        self._index()
+        if scale := self._scale():
+            self.all += [replace(q, gradient=scale * q.gradient, scale=scale) for q in self.all if not q.name]
+            self._index()
+
+    def _index(self) -> None:
+        self.families: dict[tuple[Any, ...], list[Quantity]] = defaultdict(list)
         groups: dict[tuple[int, ...], list[Quantity]] = defaultdict(list)
         for q in self.all:
+            self.families[q.kind, q.scale, *(q.operands or (q.node, q.name)), q.gradient.ndim].append(q)
             groups[q.gradient.shape].append(q)
-        for shape, qs in groups.items():
-            self.by_shape[shape] = np.array([q.gradient.ravel() for q in qs]).reshape(len(qs), -1), qs
+        self.by_shape = {s: (np.array([q.gradient.ravel() for q in qs]), qs) for s, qs in groups.items()}
 
-    def _totals(self) -> None:
+    def _scale(self) -> int | None:
+        """Return n if several lines of backward compute n times a gradient, and what it returns is right in part."""
+        trace = self.trace
+        true = {name: trace.of_tensor(name, self.g) for name in trace.finals}
+        got = [(trace.values[name], t) for name, t in true.items()]
+        if not any(t.any() and value.shape == t.shape and close(value, t) for value, t in got):
+            return None
+        lines: dict[int, set[int]] = defaultdict(set)
+        unknown = [o for o in trace.backward if o.value.size > 2 and not self.matches(o.value)]
+        for n in sizes(trace):
+            scaled = [o for o in unknown if any(q.kind == "total" for q in self.matches(o.value / n))]
+            lines[n] = {trace.nodes[o.node].line for o in scaled}
+        best = max(lines, key=lambda n: len(lines[n]), default=1)
+        return best if len(lines[best]) > 1 else None
+
+    def _totals(self) -> Iterator[Quantity]:
         trace, g = self.trace, self.g
-        for name in trace.leaves:
-            gradient = trace.of_tensor(name, g) if name in trace.values else None
-            if gradient is not None and trace.leaves[name]:
-                self._add(
-                    Quantity(
-                        "total", -1, 0, gradient, name=name, variable=variable(trace.leaves[name][0]), is_named=True
-                    )
-                )
-        events = [e for e in trace.forward_events if e.kind != "write"]
-        named = sorted(events, key=lambda e: ("note", "read", "argument", "append", "return").index(e.kind))
-        for e in (e for e in named if e.kind == "note"):
-            q = Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), is_named=True, ids=e.ids)
-            self._add(q)
-        for o in trace.forward:
-            self._add(Quantity("total", o.node, o.time, g[o.out], variable=variable(o.out), is_value=True, ids=o.out))
-        for e in (e for e in named if e.kind != "note"):
-            self._add(Quantity("total", e.node, e.time, g[e.ids], variable=variable(e.ids), ids=e.ids))
+        for name, leaves in trace.leaves.items():
+            q = Quantity("total", -1, 0, trace.of_tensor(name, g), name=name, is_named=True)
+            for ids in leaves[::-1]:
+                q.variable = variable(ids)
+                self.names.setdefault(q.variable, (q, ids))
+            if leaves and name in trace.values:
+                yield q
+        kinds = ("note", "", "read", "argument", "return")
+        events = [(e.kind, e.node, e.time, e.ids) for e in trace.forward_events if e.kind in kinds]
+        found = []
+        for kind, node, time, ids in [*events, *(("", o.node, o.time, o.out) for o in trace.forward)]:
+            q = Quantity("total", node, time, g[ids], variable(ids), "", ids, kind == "note", kind == "")
+            self.names.setdefault(q.variable, (q, ids))
+            found.append((kinds.index(kind), q))
+        yield from (q for _, q in sorted(found, key=lambda pair: pair[0]))
 
-    def _add(self, q: Quantity) -> None:
-        """The same quantity at other times belongs to the same family."""
-        self.all.append(q)
-        self.families[q.kind, q.node, q.name, q.gradient.shape].append(q)
-
-    def _uses(self) -> None:
-        g, groups = self.g, defaultdict(list)
-        names: dict[Any, tuple[Any, int, Any]] = {}  # variable: a set of numbers -> where it is named first
-        for name, found in self.trace.leaves.items():
-            for ids in found:
-                names.setdefault(variable(ids), (name, 0, ids))
-        for e in (e for e in self.trace.forward_events if e.kind != "write"):
-            names.setdefault(variable(e.ids), (e.node, e.time, e.ids))
+    def _uses(self) -> Iterator[Quantity]:
+        groups = defaultdict(list)
         for o in self.trace.forward:
-            names.setdefault(variable(o.out), (o.node, o.time, o.out))
             for k, ids in enumerate(o.inputs):
                 mine = o.of_input == k
-                if not mine.any():
-                    continue
-                low, columns = int(ids.min()), o.columns[mine]
-                share = np.bincount(columns - low, o.values[mine] * g[o.rows[mine]], int(ids.max()) - low + 1)
-                groups[variable(ids)].append((o, low, share, ids, k))
+                if mine.any():
+                    low, flow = int(ids.min()), o.values[mine] * self.g[o.rows[mine]]
+                    share = np.bincount(o.columns[mine] - low, flow, int(ids.max()) - low + 1)
+                    groups[variable(ids)].append(((o.node, k), o.time, ids, low, share))
         for key, uses in groups.items():
-            place, time, ids = names.get(key, (uses[0][0].node, uses[0][0].time, uses[0][3]))
-            shares, nodes = [share[ids - low] for _, low, share, _, _ in uses], [o.node for o, *_ in uses]
-            n = len(uses)
-            for subset in subsets(n):
+            (node, _), time, ids = uses[0][:3]
+            name, ids = self.names.get(key, (Quantity("total", node, time, ids), ids))
+            shares = [share[ids - low] for *_, low, share in uses]
+            for subset in subsets(len(uses)):
                 kind = "use" if len(subset) == 1 else "sum"
                 gradient = np.asarray(sum(shares[k] for k in subset))
-                q = Quantity(kind, place if isinstance(place, int) else -1, time, gradient, variable=key)
-                q.uses, q.missing = [nodes[k] for k in subset], [nodes[k] for k in range(n) if k not in subset]
-                q.name = place if isinstance(place, str) else ""
-                self.all.append(q)
-                which = tuple((uses[k][0].node, uses[k][4]) for k in subset)
-                self.families[kind, gradient.shape, which].append(q)
+                rest = [k for k in range(len(uses)) if k not in subset]
+                q = Quantity(kind, name.node, name.time, gradient, key, name.name)
+                q.operands = tuple(uses[k][0] for k in subset)
+                q.missing = [uses[k][0][0] for k in rest]
+                q.times = [uses[k][1] for k in subset], [uses[k][1] for k in rest]
+                yield q
+
+    def targets(self, operations: list[Operation]) -> Iterator[list[Quantity]]:
+        """Yield gradients, at as many times, that the operations of one place could be meant to compute."""
+        shapes = [o.value.shape for o in operations]
+        for window in self._windows(len(operations), len(shapes[0])):
+            if [q.gradient.shape for q in window] == shapes:
+                yield window
+
+    def _windows(self, n: int, ndim: int) -> Iterator[list[Quantity]]:
+        for family in self.families.values():
+            if family[0].gradient.ndim != ndim or len(family) < n:
+                continue
+            for start in range(len(family) - n + 1):
+                window = family[start : start + n]
+                yield window[::-1]
+                if n > 1:
+                    yield window
+                for calls in (c for c in (2, 3) if n > c and n % c == 0):  # once per direction or layer
+                    parts = [window[i : i + n // calls] for i in range(0, n, n // calls)]
+                    yield [q for part in parts for q in part[::-1]]
+                    yield [q for part in parts[::-1] for q in part]
 
     def identify(self, value: Array) -> Quantity | None:
         """Return the gradient that a value is: a whole one if possible, then one use, then a sum of some."""
@@ -140,6 +185,12 @@ class Quantities:
         v = value.ravel()
         errors = np.abs(matrix - v).max(axis=1)
         return [qs[k] for k in np.flatnonzero(errors <= 1e-7 * np.abs(v).max() + 1e-12)]
+
+
+def sizes(trace: Trace) -> list[int]:
+    """Return the numbers that could be a factor: lengths of axes, and of the first two together."""
+    shapes = [o.value.shape for o in trace.forward] + list(trace.shapes.values())
+    return sorted({n for shape in shapes for n in (*shape, int(np.prod(shape[:2]))) if n > 2})[:12]
 
 
 def variable(ids: Array) -> bytes:

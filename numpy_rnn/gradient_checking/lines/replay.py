@@ -13,7 +13,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
-from numpy_rnn.gradient_checking.lines.tape import Group, Operation
+from numpy_rnn.gradient_checking.lines.tape import Event, Operation
 
 __all__ = ["Change", "Now", "Replay"]
 
@@ -44,7 +44,7 @@ class Replay:
             here = made == position
             self.settled[int(position)] = self.row[self.repair.ids[here]], self.repair.error[here]
 
-    def mended_by_reading(self, groups: list[Group], changes: list[list[list[Array]]]) -> list[int]:
+    def mended_by_reading(self, groups: list[Event], changes: list[list[list[Array]]]) -> list[int]:
         """Return which changes of what is read make every gradient right: for each group, its new values."""
         alive = list(range(len(changes)))
         delta = np.zeros((self.repair.G.shape[0] + 1, len(alive)))
@@ -135,7 +135,7 @@ class Replay:
         if not before.any():
             return
         delta[into] = M @ before
-        if is_given.any() and o.f is not None:
+        if is_given.any():
             for k in np.flatnonzero(before[is_given].any(axis=0)):
                 d = self._difference(o, lambda now: now.value, self._now(0, o, delta[:, k]))
                 wrong[k] |= d is None
@@ -156,7 +156,7 @@ class Replay:
             return np.asarray(item[0] + delta[self.row[item[1]]])
 
         changes = [delta[self.row[ids]] for ids in o.inputs]
-        if o.f is None or not any(d.any() for d in changes):
+        if not any(d.any() for d in changes):
             return Now(index, o, [np.asarray(x) for x in o.given], o.value, look)
         inputs = [np.asarray(x + d) for x, d in zip(o.given, changes, strict=True)]
         return Now(index, o, inputs, np.asarray(o.f(inputs)[0]), look)

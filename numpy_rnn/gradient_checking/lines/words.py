@@ -10,11 +10,9 @@ from numpy_rnn.checks import Array
 from numpy_rnn.gradient_checking.lines.changes import Correction
 from numpy_rnn.gradient_checking.lines.judgement import Judgement
 from numpy_rnn.gradient_checking.lines.naming import owner, plain
+from numpy_rnn.gradient_checking.lines.place import Found
 from numpy_rnn.gradient_checking.lines.quantities import Quantity, close, factor_of
-from numpy_rnn.gradient_checking.lines.suspect import Found
 from numpy_rnn.gradient_checking.lines.tape import Operation
-
-LARGEST_JACOBIAN = 200  # elements
 
 __all__ = ["explanation", "name_of", "step_of"]
 
@@ -29,11 +27,11 @@ def name_of(j: Judgement, q: Quantity, with_step: bool = True) -> str:
         where.append(f"line {node.line}")
     if with_step and (step := step_of(j, whole)) is not None:
         where.append(f"t = {step}")
-    at = f" ({', '.join(where)})" if where else ""
+    at, times = f" ({', '.join(where)})" if where else "", f"{q.scale} " if q.scale != 1 else ""
     if q.kind == "total":
-        return f"dL/d({text}){at}"
+        return f"{times}dL/d({text}){at}"
     through = ", ".join(dict.fromkeys(f"`{shortened(j.trace.nodes[n].text)}`" for n in q.uses))
-    return f"the part of dL/d({text}){at} through {through}"
+    return f"the part of {times}dL/d({text}){at} through {through}"
 
 
 def step_of(j: Judgement, q: Quantity) -> int | None:
@@ -47,10 +45,11 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
     return q.time + 1 if max(times, default=0) > 0 else None
 
 
-def explanation(j: Judgement, found: Found) -> str:
-    """Say what a line should compute, and what is wrong with it."""
+def explanation(j: Judgement, found: Found, rest: list[str]) -> str:
+    """Say what a line should compute, what is wrong with it, and which gradients are wrong for another reason."""
     words = _explanation(j, found)
-    return f"{words[0].upper()}{words[1:]}."
+    other = f" Another line must be wrong too: this one does not explain the gradient of {' and '.join(rest)}."
+    return f"{words[0].upper()}{words[1:]}.{other if rest else ''}"
 
 
 def _explanation(j: Judgement, found: Found) -> str:
@@ -63,14 +62,14 @@ def _explanation(j: Judgement, found: Found) -> str:
     elif reason:
         why = reason.words + described(j, reason)
     if target is None:
-        nothing = "what it reads is right, and with another value here all gradients would be right"
+        nothing = "what it reads is right, and with another value here every gradient could be right"
         return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
     lost = lost_paths(j, o, target)
     if lost and not found.mistake:
         words += f", but the path through {lost} is missing"
     elif not why:
-        words += what_it_is(j, found) or only_the_diagonal(j, o, target) or uses(j, target)
+        words += what_it_is(j, found) or uses(j, target)
     return f"{words}; {why}" if why else words
 
 
@@ -95,24 +94,6 @@ def lost_paths(j: Judgement, o: Operation, target: Quantity) -> str:
     )
     paths = [j.trace.nodes[n] for n in sorted(missing)]
     return " and ".join(f"`{shortened(n.text)}` (line {n.line})" for n in paths[:3])
-
-
-def only_the_diagonal(j: Judgement, o: Operation, target: Quantity) -> str:
-    """Say that a value is a gradient times the diagonal of the Jacobian, such as p (1 - p) of a softmax."""
-    if target.ids is None or not 1 < o.value.size <= LARGEST_JACOBIAN:
-        return ""
-    for x in o.given:
-        q = j.quantities.identify(x) if x.shape == o.value.shape else None
-        if q is not None and q.ids is not None:
-            g = np.zeros((j.trace.count, x.size))
-            g[q.ids.ravel(), np.arange(x.size)] = 1
-            made = max(k for k, p in enumerate(j.trace.forward) if np.isin(p.out, q.ids).any())
-            for p in reversed(j.trace.forward[: made + 1]):
-                np.add.at(g, p.columns, p.values[:, None] * g[p.rows])
-            diagonal = np.diagonal(g[target.ids.ravel()]).reshape(x.shape)
-            if close(o.value, x * diagonal):
-                return ": only the diagonal of the Jacobian is used; each element depends on others too, by their sum"
-    return ""
 
 
 def overwrites_repeated(o: Operation) -> bool:

@@ -108,7 +108,8 @@ def generate_by_hand(model: CharRNN, token: int, length: int) -> list[int]:
     W_hh, b_hh, W, b = p["rnn.weight_hh_l0"], p["rnn.bias_hh_l0"], p["fc.weight"], p["fc.bias"]
     (width, H), gru = W_hh.shape, isinstance(model.rnn, nn.GRU)
     table = p["embedding.weight"] @ p["rnn.weight_ih_l0"].T + p["rnn.bias_ih_l0"] + (0 if gru else b_hh)
-    inputs, input_rz, input_n = table.unbind(), table[:, : 2 * H].unbind(), table[:, 2 * H :].unbind()
+    inputs = table.unbind()
+    input_rz, input_n = (part.unbind() if gru else () for part in (table[:, : 2 * H], table[:, 2 * H :]))
     h, z, logits, c, tanh = torch.zeros(H), torch.empty(width), torch.empty(len(W)), torch.zeros(H), torch.empty(H)
     blocks, rz, plain = z.chunk(width // H), z[: 2 * H], width == H
     tokens = [token]

@@ -27,6 +27,18 @@ UNNAMED = {
     "dW_hh of the last step only",
     "dh_n is counted twice",
     "dh_0 is dz_1",
+    # LSTM
+    "the forget gate is missing on the way back",
+    "sigma' of i is missing",
+    "tanh' for the input gate",
+    "dc_0 is returned as dh_0",
+    # GRU
+    "tanh' of n is missing",
+    "sigma' for the candidate n",
+    "the reset gate is missing in du",
+    "db_hh equal to db_ih",
+    "dW_hh from da",
+    "dW_ih from du",
 }
 
 

@@ -32,7 +32,7 @@ LSTM = [
     ("do with c in place of tanh(c)", DZ_O, "dz_o = dh * c[t + 1] * o * (1 - o)", r"`tanh_c` belongs in place of `c\[t \+ 1\]`|tanh", EVERY),
     ("gates in the order i, g, f, o", BLOCKS, "[dz_i, dz_g, dz_f, dz_o]", "`dz_g` and `dz_f` are exchanged", EVERY),
     ("doutput at the last step only", ADD, "dh = dh + doutput[t] * (t == T - 1)", r"`doutput\[t\]` belongs in place of", EVERY),
-    ("dh_next is not added", ADD, "dh = doutput[t]", "`dh` has accumulated before|path through `dh`", EVERY),
+    ("the gradient of the next step is not added", ADD, "dh = doutput[t]", "`dh` has accumulated before|path through `dh`", EVERY),
     ("dc_n is ignored", "(dc,) = dstates", "(dc,) = dstates[0], 0 * dstates[1]", r"does not depend on the upstream gradient", EVERY),
     ("dc_0 is returned as dh_0", "(dh[None], dc[None])", "(dc[None], dh[None])", "exchanged|swapped|gradient of", "h_0[0] h_0[1]"),
     ("dW_hh with h_t", "rows(h[:-1])", "rows(h[1:])", r"`h\[t\]` .*of all steps belongs in place of `rows\(h\[1:\]\)`", "weight_hh_l0"),
@@ -48,7 +48,7 @@ DZ, DA_N, DA_R, DA_Z = (
 DU, DH = "du[t] = np.concatenate([da_r, da_z, da_n * r], axis=1)", "dh = du[t] @ W_hh + dh * z"
 DB_HH = "db_hh[...] = du.sum(axis=(0, 1))"
 GRU = [
-    ("dh_next is not added", ADD, "dh = doutput[t]", "`dh` has accumulated before|path through `dh`", EVERY_GRU),
+    ("the gradient of the next step is not added", ADD, "dh = doutput[t]", "`dh` has accumulated before|path through `dh`", EVERY_GRU),
     ("the direct path is forgotten", DH, "dh = du[t] @ W_hh", r"`dh \* z`|path", EVERY_GRU),
     ("1 - z on the direct path", DH, "dh = du[t] @ W_hh + dh * (1 - z)", r"`z` belongs in place of `1 - z`", EVERY_GRU),
     ("the path through W_hh is forgotten", DH, "dh = dh * z", r"du\[t\] @ W_hh|path|W_hh\b.* is missing", EVERY_GRU),

@@ -29,11 +29,10 @@ UNNAMED = {
     "dh_0 is dz_1",
     # LSTM
     "the forget gate is missing on the way back",
-    "sigma' of i is missing",
     "tanh' for the input gate",
     "dc_0 is returned as dh_0",
     # GRU
-    "tanh' of n is missing",
+    "the gradient of the next step is not added",
     "sigma' for the candidate n",
     "the reset gate is missing in du",
     "db_hh equal to db_ih",

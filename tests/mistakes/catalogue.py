@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mistakes import gated
 from tests.mistakes.slip import Slip
 
 __all__ = ["SLIPS"]
@@ -196,6 +197,8 @@ SLIPS = [
     *slips("RNN", "recurrence", "weight_hh_l0", RECUR),
     *slips("RNN", "projection", "", PROJECT),
     *slips("RNN", "rnn", "", RNN),
+    *slips("LSTM", "lstm", "", gated.LSTM),
+    *slips("GRU", "gru", "", gated.GRU),
     *slips("CharRNN", "char_rnn", "", CHAR_RNN),
     *[Slip(name, "Adam", "adam", old, new) for name, old, new in ADAM],
     *[Slip(name, "clipping", "clipping", old, new) for name, old, new in CLIPPING],

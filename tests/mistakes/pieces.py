@@ -11,7 +11,7 @@ import numpy as np
 
 import numpy_rnn as nr
 from tests import test_char_rnn
-from tests.layers import test_cross_entropy, test_embedding, test_linear, test_rnn, test_tapes
+from tests.layers import test_cross_entropy, test_embedding, test_gated_options, test_linear, test_rnn, test_tapes
 from tests.optim import test_adam, test_clipping
 
 __all__ = ["TESTS", "red_test", "subject"]
@@ -27,12 +27,15 @@ def _on_tapes(piece):
     def normal(*shape):
         return [rng.standard_normal(shape) for _ in range(2)]
 
+    def states():
+        return list(zip(normal(1, B, H), normal(1, B, H), strict=True)) if piece == "LSTM" else normal(1, B, H)
+
     def case():
         if piece == "Embedding":
             layer, tokens = nr.Embedding(V, E, dtype=np.float64, rng=rng), [rng.integers(0, V, (T, B)) for _ in "ab"]
             return test_tapes.Case(layer, [tokens], [normal(T, B, E)], (T, B))
-        layer = nr.RNN(E, H, dtype=np.float64, rng=rng)
-        return test_tapes.Case(layer, [normal(T, B, E), normal(1, B, H)], [normal(T, B, H), normal(1, B, H)], (T, B))
+        layer = getattr(nr, piece)(E, H, dtype=np.float64, rng=rng)
+        return test_tapes.Case(layer, [normal(T, B, E), states()], [normal(T, B, H), states()], (T, B))
 
     def on(test):
         return functools.wraps(test)(lambda: test(case()))
@@ -41,6 +44,34 @@ def _on_tapes(piece):
         on(test_tapes.test_returned_arrays_are_never_changed_by_a_later_call),
         on(test_tapes.test_inputs_and_upstream_gradients_are_left_alone),
         on(test_tapes.test_backward_assigns_gradients),
+    ]
+
+
+def _without_options(test, piece, **options):
+    """Return a test of the options of LSTM and GRU, for one of them without options, at a few sizes."""
+
+    @functools.wraps(test)
+    def run():
+        plain = {"num_layers": 1, "bias": True, "batch_first": False, "bidirectional": False}
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            sizes = dict(zip("TBIH", rng.integers(2, 6, 4).tolist(), strict=True))
+            arguments = {"cell": getattr(nr, piece), "rng": rng, "options": plain, "kind": "batch", "block": 40}
+            test.hypothesis.inner_test(**arguments, **sizes, **options)
+
+    del run.__wrapped__
+    return run
+
+
+def _gated(piece):
+    torch, complex_step = (
+        test_gated_options.test_forward_gradients_and_state_dict_equal_torch,
+        test_gated_options.test_gradients_equal_the_complex_step,
+    )
+    return [
+        _without_options(torch, piece, dtype=np.float64, with_state=True),
+        _without_options(complex_step, piece, p=0.0),
+        *_on_tapes(piece),
     ]
 
 
@@ -57,6 +88,8 @@ TESTS = {
         test_rnn.test_gradients_equal_the_complex_step,
         *_on_tapes("RNN"),
     ],
+    "LSTM": _gated("LSTM"),
+    "GRU": _gated("GRU"),
     "CharRNN": [
         test_char_rnn.test_forward_and_gradients_equal_torch,
         test_char_rnn.test_gradients_equal_the_complex_step,
@@ -105,6 +138,11 @@ def subject(piece):
             return nr.RNN(E, H, rng=rng), rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
         case "RNN, square":
             return nr.RNN(H, H, rng=rng), rng.standard_normal((T, B, H)), rng.standard_normal((1, B, H))
+        case "LSTM":
+            states = rng.standard_normal((1, B, H)), rng.standard_normal((1, B, H))
+            return nr.LSTM(E, H, rng=rng), rng.standard_normal((T, B, E)), states
+        case "GRU":
+            return nr.GRU(E, H, rng=rng), rng.standard_normal((T, B, E)), rng.standard_normal((1, B, H))
         case "CharRNN":
             return nr.CharRNN(V, E, H, rng=rng), tokens, rng.standard_normal((1, B, H))
     return None

@@ -61,6 +61,87 @@ def rnn(x, h_0, output, p, doutput, dh_n, memory):
     return dx, dh_0[None]
 
 
+def sigmoid(z):
+    return (1 + np.tanh(z / 2)) / 2
+
+
+def lstm_forward(x, states, p):
+    """Return the states h and c, each (T + 1, B, H), and the gates (T, 4, B, H)."""
+    W_ih, W_hh, b_ih, b_hh = (p[f"{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    h, c = (np.empty((len(x) + 1, *state.shape), state.dtype) for state in states)
+    h[0], c[0] = states
+    gates = np.empty((len(x), 4, *h.shape[1:]), h.dtype)
+    for t in range(len(x)):
+        z = x[t] @ W_ih.T + b_ih + h[t] @ W_hh.T + b_hh
+        z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)
+        i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
+        c[t + 1] = f * c[t] + i * g
+        h[t + 1] = o * np.tanh(c[t + 1])
+        gates[t, 0], gates[t, 1], gates[t, 2], gates[t, 3] = i, f, g, o
+    return (h, c), gates
+
+
+def lstm(x, states, gates, p, doutput, dstates):
+    h, c = states
+    (dh,), (dc,) = dstates
+    T, W_hh = len(x), p["weight_hh_l0"].data
+    dz = np.empty((*x.shape[:2], len(W_hh)), x.dtype)
+    for t in reversed(range(T)):
+        i, f, g, o = gates[t]
+        tanh_c = np.tanh(c[t + 1])
+        dh = dh + doutput[t]
+        dc = dc + dh * o * (1 - tanh_c**2)
+        dz_i = dc * g * i * (1 - i)
+        dz_f = dc * c[t] * f * (1 - f)
+        dz_g = dc * i * (1 - g**2)
+        dz_o = dh * tanh_c * o * (1 - o)
+        dz[t] = np.concatenate([dz_i, dz_f, dz_g, dz_o], axis=1)
+        dh = dz[t] @ W_hh
+        dc = dc * f
+    p["weight_hh_l0"].grad[...] = rows(dz).T @ rows(h[:-1])
+    dW_ih, db_ih, db_hh = (p[name].grad for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"))
+    dx = projection(rows(x), p["weight_ih_l0"].data, rows(dz), dW_ih, db_ih, db_hh).reshape(x.shape)
+    return dx, (dh[None], dc[None])
+
+
+def gru_forward(x, states, p):
+    """Return the state h (T + 1, B, H), in a tuple, and r, z, n and u_n (T, 4, B, H)."""
+    W_ih, W_hh, b_ih, b_hh = (p[f"{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    h = np.empty((len(x) + 1, *states[0].shape), states[0].dtype)
+    h[0] = states[0]
+    gates = np.empty((len(x), 4, *h.shape[1:]), h.dtype)
+    for t in range(len(x)):
+        a_r, a_z, a_n = np.split(x[t] @ W_ih.T + b_ih, 3, axis=1)
+        u_r, u_z, u_n = np.split(h[t] @ W_hh.T + b_hh, 3, axis=1)
+        r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
+        n = np.tanh(a_n + r * u_n)
+        h[t + 1] = (1 - z) * n + z * h[t]
+        gates[t, 0], gates[t, 1], gates[t, 2], gates[t, 3] = r, z, n, u_n
+    return (h,), gates
+
+
+def gru(x, states, gates, p, doutput, dh_n):
+    (h,), (dh,) = states, dh_n
+    T, W_hh = len(x), p["weight_hh_l0"].data
+    da = np.empty((*x.shape[:2], len(W_hh)), x.dtype)
+    du = np.empty_like(da)
+    for t in reversed(range(T)):
+        r, z, n, u_n = gates[t]
+        dh = dh + doutput[t]
+        dz = dh * (h[t] - n)
+        da_n = dh * (1 - z) * (1 - n**2)
+        da_r = da_n * u_n * r * (1 - r)
+        da_z = dz * z * (1 - z)
+        da[t] = np.concatenate([da_r, da_z, da_n], axis=1)
+        du[t] = np.concatenate([da_r, da_z, da_n * r], axis=1)
+        dh = du[t] @ W_hh + dh * z
+    p["weight_hh_l0"].grad[...] = rows(du).T @ rows(h[:-1])
+    dW_ih, db_ih, db_hh = (p[name].grad for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"))
+    dx = projection(rows(x), p["weight_ih_l0"].data, rows(da), dW_ih, db_ih, db_hh).reshape(x.shape)
+    db_hh[...] = du.sum(axis=(0, 1))
+    return dx, dh[None]
+
+
 def char_rnn(tokens, h, p, dlogits, dh_n):
     """h: the states of each layer, (T + 1, B, H). Returns dh_0; the gradient of the tokens' table comes first."""
     fc, C = [p[f"fc.{name}"] for name in ("weight", "bias")], p["embedding.weight"]

@@ -8,6 +8,7 @@ import inspect
 import linecache
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -129,6 +130,32 @@ def or_zeros(state, like):
     return np.zeros_like(like) if state is None or state.ndim == 0 else state
 
 
+def gated_patch(cls):
+    """Replace the forward pass, too, by the plain one of `right.py`: gradcheck cannot follow the layer's own."""
+
+    def patch(nr, f):
+        name = cls.lower()
+
+        def forward(self, x, h_0=None, tape=None, **options):
+            p = {name: parameter.data for name, parameter in self.parameters().items()}
+            if h_0 is None:
+                zeros = np.zeros((1, x.shape[1], self.hidden_size), self.dtype)
+                h_0 = (zeros, zeros) if cls == "LSTM" else zeros
+            first = [state[0] for state in h_0] if cls == "LSTM" else [h_0[0]]
+            states, gates = f[f"{name}_forward"](x, first, p)
+            self.tape = SimpleNamespace(masks=None, seen=(x, states, gates))
+            last = [state[-1:].copy() for state in states]
+            return states[0][1:].copy(), tuple(last) if cls == "LSTM" else last[0]
+
+        def backward(self, doutput, dh_n=None, tape=None):
+            x, states, gates = (self.tape if tape is None else tape).seen
+            return f[name](x, states, gates, self.parameters(), doutput, dh_n)
+
+        return replaced(getattr(nr, cls), forward=forward, backward=backward)
+
+    return patch
+
+
 def char_rnn(model, f, inputs, outputs, dlogits, dh_n=None):
     tokens, h_n, p = inputs["tokens"], outputs[1], model.parameters()
     h_0, dh_n = or_zeros(inputs.get("h_0"), h_n), or_zeros(dh_n, h_n)
@@ -167,6 +194,8 @@ PATCHES = {
     "Embedding": layer_patch("Embedding", embedding),
     "CrossEntropyLoss": layer_patch("CrossEntropyLoss", cross_entropy),
     "RNN": layer_patch("RNN", rnn),
+    "LSTM": gated_patch("LSTM"),
+    "GRU": gated_patch("GRU"),
     "CharRNN": layer_patch("CharRNN", char_rnn),
     "Adam": adam_patch,
     "clipping": clipping_patch,

@@ -25,6 +25,17 @@ UNNAMED = {
     "dW_hh without the first step",
     "dW_hh of the last step only",
     "dh_0 is dz_1",
+    # LSTM
+    "the forget gate is missing on the way back",
+    "tanh' for the input gate",
+    "dc_0 is returned as dh_0",
+    # GRU
+    "the gradient of the next step is not added",
+    "sigma' for the candidate n",
+    "the reset gate is missing in du",
+    "db_hh equal to db_ih",
+    "dW_hh from da",
+    "dW_ih from du",
 }
 
 

@@ -33,7 +33,6 @@ class Correction:
     change: Change
     target: list[Quantity] | None = None  # the gradients that the operations should compute
     operand: int | None = None  # the operand that is to blame
-    is_order: bool = False  # the elements are right, in another order
     is_operator: bool = False  # another operator
     is_term: bool = False  # a term more
     is_factor: bool = False  # a number as a factor
@@ -53,7 +52,7 @@ def changes(j: Judgement, values: Values, operations: list[Operation], name: str
         every.append(Series("the value of another step", [(p.value, p.out) for p in reversed(operations)]))
     factors = every if j.is_gradient_like(o) else []
     for cost, words, f in of_value(shape, (shape,), factors, values.sizes):
-        yield Correction(cost, words, on_value(f), is_order=" axis " in words, is_factor="the factor 1/" in words)
+        yield Correction(cost, words, on_value(f), is_factor="the factor 1/" in words)
     if o.name in OPERATORS and len(o.given) == 2:
         symbol, other = OPERATORS[o.name]
         words = f"`{OPERATORS[other][0]}` belongs in place of `{symbol}`"

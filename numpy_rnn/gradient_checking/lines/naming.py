@@ -7,7 +7,6 @@ of what the caller passes. And the same line may compute different gradients at 
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Hashable
 
@@ -57,8 +56,8 @@ def _key(q: Quantity) -> Hashable:
 
 
 def plain(text: str) -> str:
-    """Return the expression of `return ...` and of `x.append(...)`."""
-    return re.sub(r"^[\w.]+\.append\((.*)\)$", r"\1", text.removeprefix("return ").strip())
+    """Return the expression of `return ...`."""
+    return text.removeprefix("return ").strip()
 
 
 def _rank(j: Judgement, q: Quantity) -> tuple[bool, bool, int, bool, int]:

@@ -140,7 +140,7 @@ class Values:
         """Return the name of an array with these numbers, or the expression that made it."""
         for events in (self.trace.backward_events, self.trace.forward_events):
             for e in reversed(events):
-                if e.kind != "append" and e.position <= time and np.array_equal(e.ids, ids):
+                if e.position <= time and np.array_equal(e.ids, ids):
                     return self.trace.nodes[e.node].text
         made = next((p for p in self.trace.backward + self.trace.forward if np.array_equal(p.out, ids)), None)
         return self.trace.nodes[made.node].text if made else "an operand"

@@ -80,7 +80,7 @@ def _write(folder: Path) -> int:
     if kept:
         print(f"{folder}: {kept} exercises were there and are unchanged")
     if written:
-        print(f"{folder}: {len(written)} exercises written, from {written[0]} on")
+        print(f"{folder}: {len(written)} exercise{'s' * (len(written) != 1)} written, from {written[0]} on")
     print(f"Run `numpy-rnn learn check {folder} --watch`, and edit the exercise that it names.")
     return 0
 
@@ -126,7 +126,7 @@ def _grade(folders: list[str], wants_json: bool) -> int:
     for folder in folders:
         if not Path(folder).is_dir():
             raise ValueError(f"there is no folder {folder}")
-    print(f"running the code in {len(folders)} folders", file=sys.stderr)
+    print(f"running the code in {len(folders)} folder{'s' * (len(folders) != 1)}", file=sys.stderr)
     grades = {folder: list(verdicts(Path(folder), course(), explain=False)) for folder in folders}
     print(as_json(grades) if wants_json else as_csv(grades))
     return 0

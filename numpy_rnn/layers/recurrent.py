@@ -215,6 +215,8 @@ class Recurrent(Layer[RecurrentTape]):
         if state is None:
             return None
         names, arrays = [name], [state]
+        if isinstance(state, tuple) and self.cell.states == 1:
+            raise TypeError(f"{name} must be an array, got a tuple: only an LSTM has a pair of states")
         if self.cell.states == 2:
             names.append(name.replace("h_", "c_"))
             if not isinstance(state, tuple | list) or len(state) != 2:

@@ -37,7 +37,7 @@ def test_writes_a_course_and_never_over_work(tmp_path, capsys):
     assert main(["learn", str(folder)]) == 0
     assert (folder / "ex02_bias_and_batch.py").read_text() == "# my work\n"
     assert (folder / "ex03_tanh.py").read_text() == COURSE[2].stub()
-    assert "1 exercises written, from ex03_tanh.py on" in capsys.readouterr().out
+    assert "1 exercise written, from ex03_tanh.py on" in capsys.readouterr().out
 
 
 def test_check_names_the_line_and_gives_hints(solved, capsys, in_process):

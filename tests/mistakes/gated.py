@@ -35,7 +35,7 @@ LSTM = [
     ("the gradient of the next step is not added", ADD, "dh = doutput[t]", "`dh` has accumulated before|path through `dh`", EVERY),
     ("dc_n is ignored", "(dc,) = dstates", "(dc,) = dstates[0], 0 * dstates[1]", r"does not depend on the upstream gradient", EVERY),
     ("dc_0 is returned as dh_0", "(dh[None], dc[None])", "(dc[None], dh[None])", "exchanged|swapped|gradient of", "h_0[0] h_0[1]"),
-    ("dW_hh with h_t", "rows(h[:-1])", "rows(h[1:])", r"`h\[t\]` .*of all steps belongs in place of `rows\(h\[1:\]\)`", "weight_hh_l0"),
+    ("dW_hh with h_t", "rows(h[:-1])", "rows(h[1:])", r"`h\[t\]` .*of all steps belongs in place of `rows\(h\[1:\]\)`|[Aa]nother part of `h` belongs in place of `h\[1:\]`", "weight_hh_l0"),
 ]  # fmt: skip
 
 EVERY_GRU = "x h_0 weight_ih_l0 weight_hh_l0 bias_ih_l0 bias_hh_l0"

@@ -53,10 +53,13 @@ def explain(experiment: Experiment, tensors: dict[str, TensorReport]) -> Explain
             return Explained(note="no line is named: following every operation takes too long; use smaller shapes")
         wrong = any(tensor.verdict in ("WRONG", "SHAPE") for tensor in tensors.values())
         found, all_wrong = find_suspect(j) if wrong else None, j.repair.wrong
-        for part in itertools.islice(j.of_one_mistake(), MOST_PARTS) if wrong and found is None else ():
-            if found := find_suspect(part):
-                j = part
-                break
+        parts = itertools.islice(j.of_one_mistake(), MOST_PARTS) if wrong and found is None else ()
+        for part in parts:
+            here = find_suspect(part)
+            if here and (found is None or here.is_explained):
+                j, found = part, here
+                if here.is_explained:
+                    break
         lines = _lines(j, found)
         known = [(line.filename, line.line) for line in lines if line.verdict != "not a gradient"]
         functions = _functions(map(j.line, j.trace.forward)), _functions(known)

@@ -54,6 +54,10 @@ class Found:
     place: tuple[str, int] | None = None  # where, if it is not at the operation
     is_jacobian: bool = False
 
+    @property
+    def is_explained(self) -> bool:
+        return bool(self.correction or self.mistake or self.target)
+
     def line(self, j: Judgement) -> tuple[str, int]:
         return self.place or j.line(self.operation)
 

@@ -47,12 +47,12 @@ def step_of(j: Judgement, q: Quantity) -> int | None:
 
 def explanation(j: Judgement, found: Found, rest: list[str]) -> str:
     """Say what a line should compute, what is wrong with it, and which gradients are wrong for another reason."""
-    words = _explanation(j, found)
+    words = _explanation(j, found, bool(rest))
     other = f" Another line must be wrong too: this one does not explain the gradient of {' and '.join(rest)}."
     return f"{words[0].upper()}{words[1:]}.{other if rest else ''}"
 
 
-def _explanation(j: Judgement, found: Found) -> str:
+def _explanation(j: Judgement, found: Found, is_part: bool) -> str:
     o, target, reason = found.operation, found.target, found.correction
     why = ""
     if overwrites_repeated(o):
@@ -63,8 +63,14 @@ def _explanation(j: Judgement, found: Found) -> str:
         why = reason.words + described(j, reason)
     if target is None:
         nothing = "what it reads is right, and with another value here every gradient could be right"
+        if is_part:  # the mistakes may be in what it reads, and come together here
+            nothing = (
+                "with another value here all other gradients could be right: it is wrong, or several that it reads"
+            )
         return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
+    if o.moves and len(o.given) > 1 and not why:
+        return f"{words}, but several of the arrays that it joins are wrong"
     lost = lost_paths(j, o, target)
     if lost and not found.mistake:
         words += f", but the path through {lost} is missing"
@@ -114,6 +120,8 @@ def what_it_is(j: Judgement, found: Found) -> str:
     value, target = found.operation.value, found.target
     if not value.any():
         return ": it is zero"
+    if target is not None and value.shape != target.gradient.shape and found.operation.where is not None:
+        return ", but this line writes only a part of it"
     if target is not None and value.shape != target.gradient.shape:
         is_turned = value.shape == target.gradient.shape[::-1] and close(value.T, target.gradient)
         return ": it is transposed" if is_turned else f": it has shape {value.shape}, not {target.gradient.shape}"

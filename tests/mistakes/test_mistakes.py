@@ -35,8 +35,8 @@ UNNAMED = {
 }
 
 
-# `python -m tests.mistakes` tries all; a third of the many in the gated cells is enough to notice a change.
-TRIED = [slip for k, slip in enumerate(SLIPS) if slip.piece not in ("LSTM", "GRU") or k % 3 == 0]
+# `python -m tests.mistakes` tries all; a sixth of the many in the gated cells is enough to notice a change.
+TRIED = [slip for k, slip in enumerate(SLIPS) if slip.piece not in ("LSTM", "GRU") or k % 6 == 0]
 
 
 @pytest.mark.parametrize("slip", TRIED, ids=lambda slip: f"{slip.piece}: {slip.name}")

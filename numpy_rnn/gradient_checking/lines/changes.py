@@ -111,8 +111,10 @@ def of_operand(
             last = s.shape[axis] - x.shape[axis]
             for start, step in itertools.product(range(last + 1), range(-2, 3) if len(operations) > 1 else (0,)):
                 if 0 <= start + step * (len(operations) - 1) <= last:
-                    words = f"another part of {s.words} belongs in place of {own}: from {start} on, along axis {axis}"
-                    words += f", and {step} further each time" if step else ""
+                    words = (
+                        f"another part of {s.words} belongs in place of {own}: from index {start} of axis {axis} on"
+                    )
+                    words += f", moving by {step} each time" if step else ""
                     yield Correction(
                         1.5, words, on_operand(k, part(s, k, axis, start, step)), operand=k, is_part=True
                     )

@@ -64,9 +64,7 @@ def _explanation(j: Judgement, found: Found, is_part: bool) -> str:
     if target is None:
         nothing = "what it reads is right, and with another value here every gradient could be right"
         if is_part:  # the mistakes may be in what it reads, and come together here
-            nothing = (
-                "with another value here all other gradients could be right: it is wrong, or several that it reads"
-            )
+            nothing = "every other gradient could be right with another value here: it is wrong, or what it reads"
         return why or nothing + (what_it_is(j, found) or only_diagonal(o.value))
     words = f"this should be {name_of(j, target)}"
     if o.moves and len(o.given) > 1 and not why:

@@ -1,6 +1,5 @@
 """Kinds of mistakes beyond one wrong expression: order, indices, loops, caches, and several mistakes at once."""
 
-import importlib.util
 import itertools
 import textwrap
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 import numpy_rnn as nr
+from tests.gradient_checking.lines import load
 
 # Layers of different widths in a loop, in the style that divides by the batch size only in the parameters' gradients.
 MLP = """
@@ -106,13 +106,6 @@ SOFTMAX = """
         dz = dz * dloss / n
         return dz @ W.T, x.T @ dz, dz.sum(axis=0)
 """
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def inputs_of(code):

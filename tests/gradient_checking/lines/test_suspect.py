@@ -1,12 +1,12 @@
 """Which line of backward is named, and what is said about it."""
 
-import importlib.util
 import textwrap
 
 import numpy as np
 import pytest
 
 import numpy_rnn as nr
+from tests.gradient_checking.lines import load
 
 RNN = """
     import numpy as np
@@ -76,9 +76,7 @@ def check(tmp_path):
         assert code.count(old) == 1 or not old
         path = tmp_path / "layer.py"
         path.write_text(code.replace(old, new) if old else code)
-        spec = importlib.util.spec_from_file_location("layer", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load(path)
         r = np.random.default_rng(0).standard_normal
         if inputs is None:
             inputs = (r((4, 2, 3)), r((2, 5)), r((3, 5)), r((5, 5)), r(5)) if "step" in code else (r((6, 4)), r(4))
@@ -132,9 +130,7 @@ def test_right_code_has_no_suspect_and_its_lines_are_known(check, code):
 
 def test_the_code_of_the_user_is_restored(check):
     _, path = check(RNN, "dh = dz @ Wh.T", "dh = dz @ Wh")
-    spec = importlib.util.spec_from_file_location("again", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(path)
     before = [f.__code__ for f in (module.forward, module.backward, module.step_back)]
     r = np.random.default_rng(1).standard_normal
     nr.gradcheck((module.forward, module.backward), (r((4, 2, 3)), r((2, 5)), r((3, 5)), r((5, 5)), r(5)))

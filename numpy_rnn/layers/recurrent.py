@@ -48,6 +48,7 @@ class Recurrent(Layer[RecurrentTape]):
 
     cell: type[Recurrence]
     cell_options: tuple[Any, ...] = ()
+    mask_rows: tuple[int, slice] | None = None  # x is these rows of a larger batch, and so are the dropout masks
     weight_ih_l0: Parameter
     weight_hh_l0: Parameter
 
@@ -238,7 +239,8 @@ class Recurrent(Layer[RecurrentTape]):
         """Return the dropout masks for one forward pass; None: no dropout, as in evaluation mode."""
         if not self.training or self.dropout == 0:
             return None
-        return draw_masks(self.dropout, *self._masks(T, B), self.dtype, self.rng)
+        whole, rows = self.mask_rows or (B, slice(None))
+        return [mask[:, rows] for mask in draw_masks(self.dropout, *self._masks(T, whole), self.dtype, self.rng)]
 
     def _masks(self, T: int, B: int) -> tuple[int, tuple[int, int, int]]:
         return self.num_layers - 1, (T, B, self.num_directions * self.hidden_size)

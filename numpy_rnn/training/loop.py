@@ -16,7 +16,7 @@ from numpy_rnn.text.vocabulary import Vocabulary, tokenize
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.progress import Progress
 from numpy_rnn.training.run import Run, open_run
-from numpy_rnn.training.state import restore
+from numpy_rnn.training.state import restore, state_of
 from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["Training", "train"]
@@ -79,13 +79,15 @@ class Training(Iterator[Progress]):
             if self._run is not None:
                 self._run.append(metrics)
             progress = Progress(steps=plan.steps, **metrics)
-        if evaluates or time.monotonic() - self._saved_at > SAVE_SECONDS:
+        if evaluates or trainer.ranks.any(time.monotonic() - self._saved_at > SAVE_SECONDS):
             self._save(best=progress is not None and progress.best)
         return progress
 
     def _save(self, best: bool = False) -> None:
-        if self._run is not None:
-            self._run.save(self.trainer, self._source, best)
+        if self._run is not None or self.trainer.ranks.size > 1:
+            arrays, header = state_of(self.trainer)  # with several ranks, all take part
+            if self._run is not None:
+                self._run.save(arrays, header | {"source": self._source}, best)
         self._saved, self._saved_at = self.trainer.step, time.monotonic()
 
     def close(self) -> None:

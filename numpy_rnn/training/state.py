@@ -16,6 +16,7 @@ from numpy_rnn.storage.files import CheckpointError, reason
 from numpy_rnn.storage.model_file import build_model, model_header, model_options, named, saved_options, unnamed
 from numpy_rnn.text.vocabulary import tokenize
 from numpy_rnn.training.options import Options
+from numpy_rnn.training.ranks import Ranks
 from numpy_rnn.training.trainer import SUMS, Trainer
 
 __all__ = ["restore", "state_of"]
@@ -42,7 +43,8 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     for average in _AVERAGES:
         arrays |= named(average, parameters.views(getattr(trainer.optimizer, average)))
     if trainer.hidden is not None:
-        arrays |= zip(_STATES, as_arrays(trainer.hidden), strict=False)
+        whole = (trainer.ranks.gather(state, trainer.plan.batch_size) for state in as_arrays(trainer.hidden))
+        arrays |= zip(_STATES, whole, strict=False)
     training = {
         "options": asdict(trainer.plan.options()),
         "step": trainer.step,
@@ -63,6 +65,7 @@ def restore(
     *,
     epochs: int | None = None,
     steps: int | None = None,
+    ranks: Ranks | None = None,
 ) -> Trainer:
     """Return the trainer of a saved state.
 
@@ -100,7 +103,7 @@ def restore(
     if model is not None and model_options(model) != saved_options(header):
         raise ValueError(f"model has {model_options(model)}, expected that of the run, {saved_options(header)}")
     try:
-        trainer = Trainer(tokens, vocabulary, options, saved if model is None else model)
+        trainer = Trainer(tokens, vocabulary, options, saved if model is None else model, ranks)
     except ValueError as error:
         raise _misfit(error) from error
     if epochs is not None or steps is not None:
@@ -125,7 +128,8 @@ def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], trainin
         states = [np.empty(shape, saved.dtype) for _ in range(saved.rnn.cell.states)]
         for name, state in zip(_STATES, states, strict=False):
             _copy(name, arrays[name], state)
-        trainer.hidden = saved.rnn.as_state(states)
+        share = trainer.ranks.share(trainer.streams.batch_size)
+        trainer.hidden = saved.rnn.as_state([state[:, share].copy() for state in states])
     trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], closed=True)
     trainer.seconds = as_number("seconds", training["seconds"])
     check_keys("sums", training["sums"], SUMS)

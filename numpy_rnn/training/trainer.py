@@ -26,6 +26,7 @@ from numpy_rnn.optim.clipping import clip_grad_norm_
 from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import Streams
 from numpy_rnn.training.options import Options, Plan
+from numpy_rnn.training.ranks import Ranks
 from numpy_rnn.training.validation import validation_loss
 
 __all__ = ["SUMS", "Trainer", "perplexity"]
@@ -44,6 +45,8 @@ class Trainer:
     options : Options
     model : CharRNN, optional
         Trained in place. None: a new one, made as the options say.
+    ranks : Ranks, optional
+        The processes that share the work. None: this one alone.
 
     Attributes
     ----------
@@ -53,7 +56,7 @@ class Trainer:
     streams : Streams
         The windows to train on.
     hidden : ndarray, shape (L, B, H), for an LSTM a pair of them, or None
-        The state that the next window starts from; None: zeros.
+        The state that the next window starts from, of this rank's streams; None: zeros.
     best_val_loss : float
         inf before the first validation.
     seconds : float
@@ -62,7 +65,14 @@ class Trainer:
         Totals from which the next `metrics` are computed.
     """
 
-    def __init__(self, tokens: Array, vocabulary: Vocabulary, options: Options, model: CharRNN | None = None) -> None:
+    def __init__(
+        self,
+        tokens: Array,
+        vocabulary: Vocabulary,
+        options: Options,
+        model: CharRNN | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
         n = len(vocabulary)
         if model is not None and model.vocab_size != n:
             raise ValueError(
@@ -72,7 +82,11 @@ class Trainer:
         self.tokens, self.vocabulary, self.plan = tokens, vocabulary, options.plan(len(tokens))
         self.text_sha256 = hashlib.sha256(tokens.data).hexdigest()
         self.streams = Streams(tokens[: len(tokens) - self.plan.val_length], self.plan.batch_size, self.plan.seq_len)
+        self.ranks = ranks or Ranks()
+        self.ranks.check(self.plan.batch_size)
         self.model = self._new_model() if model is None else model
+        if self.ranks.size > 1:
+            self.model.rnn.mask_rows = self.plan.batch_size, self.ranks.share(self.plan.batch_size)
         self.optimizer = Adam(self.model.parameters(), lr=options.lr)
         self.hidden: State = None
         self.best_val_loss, self.seconds = math.inf, 0.0
@@ -110,11 +124,12 @@ class Trainer:
             from the last checkpoint.
         """
         started, step = time.perf_counter(), self.step
-        tokens, targets = self.streams.window(step)
+        tokens, targets = (whole[:, self.ranks.share(whole.shape[1])] for whole in self.streams.window(step))
         h_0 = None if self.streams.is_start(step) else self.hidden
         self.model.train()  # the caller may have used it since the last step
         with np.errstate(all="ignore"):  # an overflow shows in the loss or the norm, which are checked
             loss, h_n = self.model.loss_and_gradients(tokens, targets, h_0, self._tape(tokens.shape))
+            loss, chars = self.ranks.mean(loss, tokens.size, self.model.parameters().grad)
             norm = clip_grad_norm_(self.model.parameters(), self.plan.clip)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 self.diverged(f"at step {step + 1} the loss is {loss} and the norm of its gradients {norm}")
@@ -123,7 +138,7 @@ class Trainer:
         self.hidden = copy_state(h_n)
         seconds = time.perf_counter() - started
         self.seconds += seconds
-        for name, value in zip(SUMS, (loss * tokens.size, norm, tokens.size, 1, seconds), strict=True):
+        for name, value in zip(SUMS, (loss * chars, norm, chars, 1, seconds), strict=True):
             self.sums[name] += value
         return loss, norm
 
@@ -146,7 +161,7 @@ class Trainer:
             return math.nan
         with np.errstate(all="ignore"):
             loss = validation_loss(
-                self.model, self.tokens, plan.val_length, plan.batch_size, plan.seq_len, self._tape
+                self.model, self.tokens, plan.val_length, plan.batch_size, plan.seq_len, self._tape, self.ranks
             )
         if not math.isfinite(loss):
             self.diverged(f"after step {self.step} the validation loss is {loss}")

@@ -8,6 +8,7 @@ from numpy_rnn.char_rnn import CharRNN, CharRNNTape
 from numpy_rnn.checks import Array
 from numpy_rnn.layers import CrossEntropyLoss
 from numpy_rnn.text.windows import IGNORED, validation_windows
+from numpy_rnn.training.ranks import Ranks
 
 __all__ = ["validation_loss"]
 
@@ -19,6 +20,7 @@ def validation_loss(
     batch_size: int,
     seq_len: int,
     tape: Callable[[tuple[int, ...]], CharRNNTape | None] = lambda shape: None,
+    ranks: Ranks | None = None,
 ) -> float:
     """Return the mean loss over the last `n` tokens, in nats per character, with dropout off.
 
@@ -30,14 +32,17 @@ def validation_loss(
         See `validation_windows`.
     tape : callable
         Returns the tape to use for windows of a shape, or None for a new one.
+    ranks : Ranks, optional
+        The processes that share the streams. None: this one alone.
     """
     criterion = CrossEntropyLoss(reduction="sum", ignore_index=IGNORED)
-    total, h, mode = 0.0, None, model.training
+    total, h, mode, ranks = 0.0, None, model.training, ranks or Ranks()
     model.eval()
     try:
         for inputs, targets in validation_windows(tokens, n, batch_size, seq_len):
-            logits, h = model.forward(inputs, h, tape(inputs.shape))
-            total += criterion.forward(logits.reshape(-1, model.vocab_size), targets.reshape(-1))
+            share = ranks.share(inputs.shape[1])
+            logits, h = model.forward(inputs[:, share], h, tape(inputs[:, share].shape))
+            total += criterion.forward(logits.reshape(-1, model.vocab_size), targets[:, share].reshape(-1))
     finally:
         model.train(mode)
-    return total / n
+    return ranks.sum(total)[0] / n

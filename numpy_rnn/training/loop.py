@@ -84,10 +84,10 @@ class Training(Iterator[Progress]):
         return progress
 
     def _save(self, best: bool = False) -> None:
-        if self._run is not None or self.trainer.ranks.size > 1:
-            arrays, header = state_of(self.trainer)  # with several ranks, all take part
-            if self._run is not None:
-                self._run.save(arrays, header | {"source": self._source}, best)
+        if self._run is not None:
+            self._run.save(self.trainer, self._source, best)
+        elif self.trainer.ranks.rank:
+            state_of(self.trainer)  # rank 0 saves; the others send it their part
         self._saved, self._saved_at = self.trainer.step, time.monotonic()
 
     def close(self) -> None:

@@ -35,14 +35,15 @@ class Ranks:
 
     def __init__(self, comm: Any = None) -> None:
         self.comm = comm
-        self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
+        self.rank: int = 0 if comm is None else comm.rank
+        self.size: int = 1 if comm is None else comm.size
 
     def share(self, B: int) -> slice:
         """Return which of B streams are this rank's."""
         return slice(self.rank * B // self.size, (self.rank + 1) * B // self.size)
 
     def check(self, B: int) -> None:
-        if B < self.size:
+        if self.size > B:
             raise ArgumentError("batch_size", f"must be at least {self.size}, a stream for each rank, got {B}")
 
     def sum(self, *values: float) -> list[float]:

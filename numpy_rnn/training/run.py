@@ -22,6 +22,8 @@ from numpy_rnn.checks import Array
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError, atomic_write, lock, reason, remove_leftovers, resolve
 from numpy_rnn.training.metrics import read_lines
+from numpy_rnn.training.state import state_of
+from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["Run", "open_run"]
 
@@ -45,8 +47,10 @@ class Run:
             raise CheckpointError(f"{self.last!r} has only a model, not the state of a training run to resume")
         return arrays, header
 
-    def save(self, arrays: dict[str, Array], header: dict[str, Any], best: bool = False) -> None:
+    def save(self, trainer: Trainer, source: dict[str, Any], best: bool = False) -> None:
         """Write last.npz, and before it best.npz if this is the best so far."""
+        arrays, header = state_of(trainer)
+        header["source"] = source
         for path in (self.best, self.last) if best else (self.last,):
             write_checkpoint(path, arrays, header)
 

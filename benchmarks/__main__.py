@@ -56,7 +56,7 @@ def _race(argv: Sequence[str]) -> int:
         parser.error(str(error))
     check_folder(arguments.publish)
     if arguments.ablation:
-        print(ladder(run_ablation()), flush=True)
+        print("\n\n".join(map(ladder, run_ablation())), flush=True)
         return 0
     race = loaded or _run(arguments)
     report = markdown(race)

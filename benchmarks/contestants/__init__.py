@@ -55,7 +55,7 @@ class Contestant:
     tasks : tuple of str
         The tasks that it implements.
     cells, trains : tuple of str
-        The cells that it implements, and those that it trains.
+        The cells that it implements, and for the task "train" those that it trains.
     options : mapping
         Keyword arguments of the module's functions.
     slow : bool
@@ -78,26 +78,24 @@ class Contestant:
 
     def takes(self, case: Case) -> bool:
         """Return whether it implements this task for this cell."""
-        return (
-            case.task in self.tasks and case.cell in self.cells and (case.task != "train" or case.cell in self.trains)
-        )
+        return case.task in self.tasks and case.cell in (self.trains if case.task == "train" else self.cells)
 
 
-_HERE = "benchmarks.contestants"
+_HERE, _RNN = "benchmarks.contestants", ("rnn",)
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
 AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
 _CUDA = {"fused": True, "device": "cuda"}
 
 CONTESTANTS = (
-    Contestant("textbook", f"{_HERE}.textbook", ("train", "forward", "generate", "adam"), ("rnn",), slow=True),
-    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), ("rnn",), slow=True),
+    Contestant("textbook", f"{_HERE}.textbook", ("train", "forward", "generate", "adam"), _RNN, slow=True),
+    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), _RNN, _RNN, slow=True),
     OURS,
     Contestant("torch", f"{_HERE}.pytorch"),
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), options={"fused": True}, curves=True),
-    Contestant("torch-by-hand", f"{_HERE}.torch_by_hand", ("train", "generate"), trains=("rnn",)),
-    Contestant("torch-compile", f"{_HERE}.torch_compile", ("train",), ("rnn",), slow=True),
+    Contestant("torch-by-hand", f"{_HERE}.torch_by_hand", ("train", "generate"), trains=_RNN),
+    Contestant("torch-compile", f"{_HERE}.torch_compile", ("train",), trains=_RNN, slow=True),
     Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), options=_CUDA, one_setting=True, curves=True),
     Contestant("jax", f"{_HERE}.jax_scan", curves=True),
     Contestant("floor", f"{_HERE}.floor", ("train", "forward", "backward", "generate"), curves=True),
-    Contestant("floor+loops", f"{_HERE}.floor", ("train", "forward"), ("rnn",), options={"loops": True}),
+    Contestant("floor+loops", f"{_HERE}.floor", ("train", "forward"), _RNN, _RNN, options={"loops": True}),
 )

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.ablation import ladder, run_ablation
-from benchmarks.cases import CURVES, Case, cases_of, curve_cases
+from benchmarks.cases import CURVES, TASKS, Case, cases_of, curve_cases
 from benchmarks.command import add_load_and_publish, check_folder, publish, require, threads
-from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Unavailable
+from benchmarks.contestants import AGAIN, CONTESTANTS, OURS, Unavailable, mine
 from benchmarks.learning import command as learning
 from benchmarks.measure.machine import available_cores
 from benchmarks.measure.race import Heat, Protocol, run_race
@@ -46,6 +46,7 @@ def _race(argv: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     runs = arguments.quick or arguments.cell or arguments.case or arguments.contestant or arguments.threads
+    runs = runs or arguments.mine
     if (arguments.load and (runs or arguments.ablation)) or (arguments.ablation and (runs or arguments.publish)):
         parser.error("--load and --ablation cannot be combined with options of another race")
     try:
@@ -55,7 +56,7 @@ def _race(argv: Sequence[str]) -> int:
         parser.error(str(error))
     check_folder(arguments.publish)
     if arguments.ablation:
-        print(ladder(run_ablation()), flush=True)
+        print("\n\n".join(map(ladder, run_ablation())), flush=True)
         return 0
     race = loaded or _run(arguments)
     report = markdown(race)
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cell", action="append", choices=CELLS, help="run this kind of recurrent layer (rnn, a tanh RNN)")
     names = [c.name for c in CONTESTANTS]
     add("--contestant", action="append", choices=names, help="run only this one, and numpy_rnn to compare with")
+    add("--mine", metavar="FILE.py:FUNCTION", help="let your own training step take part; see contestants/mine.py")
     add("--threads", type=threads, action="append", help="number of threads (both 1 and all cores)")
     add("--ablation", action="store_true", help="instead, measure what each trick of docs/performance.md adds")
     add("--compare", type=Path, metavar="OLD.json", help="also print what changed since an older race")
@@ -99,14 +101,16 @@ def _run(arguments: argparse.Namespace) -> Race:
     # The quick race leaves out torch-compile, which would compile for longer than the race takes.
     names = names or [c.name for c in CONTESTANTS if not (quick and c.name == "torch-compile")]
     chosen = [c for c in CONTESTANTS if c is OURS or c.name in names]
+    chosen += [mine.contestant(arguments.mine)] if arguments.mine else []
     if arguments.case:
         cases = [replace(case, cell=cell) for cell in cells for case in arguments.case]
     else:
         cases = [case for cell in cells for case in cases_of(cell, quick)]
     for contestant in chosen if arguments.contestant else ():
         if not any(map(contestant.takes, cases)):
-            only = f"only {', '.join(contestant.tasks)} with {', '.join(contestant.cells)}"
-            raise Unavailable(f"{contestant.name} has none of these cases, {only}")
+            kinds = (replace(cases[0], task=task, cell=cell) for task in TASKS for cell in CELLS)
+            only = ", ".join(f"{case.task} with {case.cell}" for case in kinds if contestant.takes(case))
+            raise Unavailable(f"{contestant.name} has none of these cases, only {only}")
     heats = [Heat(case, (*chosen, AGAIN)) for case in dict.fromkeys(cases)]
     if "rnn" in cells and not arguments.case and not quick:
         curves = dict.fromkeys(case for axis in CURVES for case in curve_cases(axis))

@@ -54,8 +54,8 @@ class Contestant:
         Imported only in the worker process.
     tasks : tuple of str
         The tasks that it implements.
-    cells : tuple of str
-        The cells that it implements.
+    cells, trains : tuple of str
+        The cells that it implements, and for the task "train" those that it trains.
     options : mapping
         Keyword arguments of the module's functions.
     slow : bool
@@ -70,6 +70,7 @@ class Contestant:
     module: str
     tasks: tuple[str, ...] = ("train", "forward", "backward", "generate", "adam")
     cells: tuple[str, ...] = ("rnn", "lstm", "gru")
+    trains: tuple[str, ...] = ("rnn", "lstm", "gru")
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     slow: bool = False
     one_setting: bool = False
@@ -77,24 +78,24 @@ class Contestant:
 
     def takes(self, case: Case) -> bool:
         """Return whether it implements this task for this cell."""
-        return case.task in self.tasks and case.cell in self.cells
+        return case.task in self.tasks and case.cell in (self.trains if case.task == "train" else self.cells)
 
 
-_HERE = "benchmarks.contestants"
+_HERE, _RNN = "benchmarks.contestants", ("rnn",)
 OURS = Contestant("numpy_rnn", f"{_HERE}.ours", curves=True)
 AGAIN = Contestant("A/A", f"{_HERE}.ours")  # a second process of the same: the ratio should be 1
-_COMPILED = {"fused": True, "compiled": True}
 _CUDA = {"fused": True, "device": "cuda"}
 
 CONTESTANTS = (
-    Contestant("textbook", f"{_HERE}.textbook", ("train", "forward", "generate", "adam"), ("rnn",), slow=True),
-    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), ("rnn",), slow=True),
+    Contestant("textbook", f"{_HERE}.textbook", ("train", "forward", "generate", "adam"), _RNN, slow=True),
+    Contestant("per-step", f"{_HERE}.per_step", ("train", "forward", "generate"), _RNN, _RNN, slow=True),
     OURS,
     Contestant("torch", f"{_HERE}.pytorch"),
     Contestant("torch-fused", f"{_HERE}.pytorch", ("train", "adam"), options={"fused": True}, curves=True),
-    Contestant("torch-by-hand", f"{_HERE}.pytorch", ("generate",), options={"by_hand": True}),
-    Contestant("torch-compile", f"{_HERE}.pytorch", ("train",), options=_COMPILED, slow=True),
+    Contestant("torch-by-hand", f"{_HERE}.torch_by_hand", ("train", "generate"), trains=_RNN),
+    Contestant("torch-compile", f"{_HERE}.torch_compile", ("train",), trains=_RNN, slow=True),
     Contestant("torch-cuda", f"{_HERE}.pytorch", ("train", "forward"), options=_CUDA, one_setting=True, curves=True),
     Contestant("jax", f"{_HERE}.jax_scan", curves=True),
     Contestant("floor", f"{_HERE}.floor", ("train", "forward", "backward", "generate"), curves=True),
+    Contestant("floor+loops", f"{_HERE}.floor", ("train", "forward"), _RNN, _RNN, options={"loops": True}),
 )

@@ -26,7 +26,7 @@ from numpy_rnn.training.trainer import Trainer
 __all__ = ["run"]
 
 EPOCHS, EVALUATIONS = 8, 40
-OPTIONS = ("hidden_size", "num_layers", "seq_len", "batch_size", "lr", "val_fraction", "seed")
+OPTIONS = ("cell", "hidden_size", "num_layers", "seq_len", "batch_size", "lr", "val_fraction", "seed")
 
 
 def run(argv: Sequence[str]) -> int:

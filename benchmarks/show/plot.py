@@ -18,14 +18,16 @@ __all__ = ["STYLE", "draw", "new_figure"]
 STYLE = {
     "numpy_rnn": (BLUE, "o"),
     "torch": (RED, "s"),
+    "torch-by-hand": (RED, "x"),
+    "torch-compile": (ORANGE, "P"),
     "jax": (GREEN, "^"),
     "per-step": (PINK, "D"),
-    "torch-cuda": (ORANGE, "v"),
+    "torch-cuda": (GREY, "v"),
     "floor": (GREY, "|"),
 }
 WORDS = {
-    "torch": "best of torch",
-    "torch-fused": "torch",
+    "torch": "torch.nn",
+    "torch-fused": "torch.nn",
     "per-step": "per-step NumPy",
     "floor": "matrix products alone",
 }

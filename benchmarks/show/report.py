@@ -14,7 +14,9 @@ from benchmarks.show.curves import crossover, curve
 
 __all__ = ["best_torch", "duration", "facts", "grid_cases", "machine", "markdown", "table"]
 
-TORCH_ON_CPU = ("torch", "torch-fused", "torch-compile", "torch-by-hand")
+TORCH_ON_CPU = "torch", "torch-fused"  # as people write it
+RIVALS = "torch-by-hand", "torch-compile", "mine", "jax", "torch-cuda"
+FLOORS = "floor", "floor+loops"
 
 
 def duration(seconds: float) -> str:
@@ -31,7 +33,7 @@ def grid_cases(race: Race, task: str) -> list[int]:
 
 
 def best_torch(best: dict[str, Entrant]) -> Entrant | None:
-    """Return the fastest torch contestant on the CPU; `best` is in the order of speed."""
+    """Return the fastest contestant with torch.nn and autograd on the CPU; `best` is in the order of speed."""
     return next((entrant for name, entrant in best.items() if name in TORCH_ON_CPU), None)
 
 
@@ -100,15 +102,15 @@ def _ratios(race: Race, cases: Sequence[int]) -> str:
         if ours is None:
             continue
         row = [race.cases[i].shape, f"{duration(median(times[ours].values()))} @{ours.threads}"]
-        others = best_torch(best), best.get("jax"), best.get("torch-cuda")
+        others = best_torch(best), *map(best.get, RIVALS)
         row += [f"{_interval(race.ratio(i, theirs, ours))} {theirs}" if theirs else "" for theirs in others]
-        floor = best.get("floor")
-        row.append(_interval(race.ratio(i, ours, floor)) + f" @{floor.threads}" if floor else "")
+        for floor in map(best.get, FLOORS):
+            row.append(_interval(race.ratio(i, ours, floor)) + f" @{floor.threads}" if floor else "")
         again = Entrant(AGAIN.name, ours.threads)
         row.append(_interval(race.ratio(i, again, ours)) if again in times else "")
         rows.append(row)
-    head = ("V, E, H, T, B", "numpy_rnn", "best torch / numpy_rnn", "jax / numpy_rnn", "torch-cuda / numpy_rnn",
-            "numpy_rnn / floor", "A/A")  # fmt: skip
+    head = ["V, E, H, T, B", "numpy_rnn", *(f"{name} / numpy_rnn" for name in ("best torch", *RIVALS))]
+    head += [*(f"numpy_rnn / {name}" for name in FLOORS), "A/A"]
     used = [k for k in range(len(head)) if k < 2 or any(row[k] for row in rows)]
     return "Ratios of time, with 95 % intervals; @ the better thread setting of each:\n\n" + table(
         [head[k] for k in used], [[row[k] for k in used] for row in rows]

@@ -16,8 +16,8 @@ from numpy_rnn.layers import CELLS
 
 SMALL = {task: Case(7, 5, 6, 9, 3, task) for task in TASKS} | {"generate": Case(30, 8, 16, 40, 1, "generate")}
 ALL_SMALL = [replace(case, cell=cell) for cell in CELLS for case in SMALL.values()]
-# All that can run here: torch and JAX are optional, CUDA needs a GPU, and torch-compile, which wraps torch-fused,
-# would compile for longer than all other tests take.
+# All that can run here: torch and JAX are optional, CUDA needs a GPU, and torch-compile would compile for longer than
+# all other tests take.
 HERE = [
     contestant
     for contestant in CONTESTANTS

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.cases import Case
+from benchmarks.contestants import mine
 from benchmarks.measure.results import Race
-from tests.benchmarks.examples import made_up
+from benchmarks.problem import disagreement
+from tests.benchmarks.examples import REFERENCE, SMALL, answers, made_up
 
 
 @pytest.mark.parametrize(
@@ -96,12 +99,60 @@ def test_an_unusable_folder_is_reported_before_the_race(tmp_path: Path, capsys: 
 
 
 def test_a_contestant_without_a_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--case", "2,2,2,2,2", "--contestant", "torch-by-hand"]) == 1
+    assert main(["--case", "2,2,2,2,2", "--cell", "gru", "--contestant", "torch-by-hand"]) == 1
     said = capsys.readouterr().err
-    assert said == "benchmarks: error: torch-by-hand has none of these cases, only generate with rnn, lstm, gru\n"
+    assert said.startswith(
+        "benchmarks: error: torch-by-hand has none of these cases, only train with rnn, generate with"
+    )
+    assert said.count("\n") == 1
     assert main(["--case", "2,2,2,2,2", "--cell", "gru", "--contestant", "per-step"]) == 1
     said = capsys.readouterr().err
-    assert said == "benchmarks: error: per-step has none of these cases, only train, forward, generate with rnn\n"
+    only = "train with rnn, forward with rnn, generate with rnn"
+    assert said == f"benchmarks: error: per-step has none of these cases, only {only}\n"
+
+
+STEP = """
+import numpy as np
+from numpy_rnn import textbook
+
+kept = {"steps": 0}
+
+def step(weights, tokens, targets):
+    h_0 = np.zeros((tokens.shape[1], len(weights["rnn.weight_hh_l0"])), np.float32)
+    logits, x, h = textbook.forward(weights, tokens, h_0)
+    loss, dlogits = textbook.cross_entropy(logits, targets)
+    gradients, _ = textbook.backward(weights, tokens, x, h, dlogits, h_0)
+    for name in "mv":
+        kept.setdefault(name, {n: np.zeros_like(w) for n, w in weights.items()})
+    kept["steps"] += 1
+    textbook.adam(weights, gradients, kept["m"], kept["v"], kept["steps"], 1e-3)
+    return loss
+
+def sgd(weights, tokens, targets):
+    return step({name: w.copy() for name, w in weights.items()}, tokens, targets)
+
+number = 3
+"""
+
+
+def test_a_step_of_the_readers_own_takes_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(STEP)
+    contestant = mine.contestant(f"{path}:step")
+    for case in (SMALL["train"], Case(13, 3, 4, 5, 1)):  # the second starts from Adam's zero averages again
+        assert disagreement(case, answers(contestant, case), answers(REFERENCE, case)) is None
+    wrong = answers(mine.contestant(f"{path}:sgd"), SMALL["train"])
+    assert "step 2 gives" in str(disagreement(SMALL["train"], wrong, answers(REFERENCE, SMALL["train"])))
+    for spec, words in (
+        ("mine.py", "must be FILE.py:FUNCTION, such as mine.py:step, got 'mine.py'"),
+        (f"{tmp_path}/nowhere.py:step", "nowhere.py: No such file"),
+        (f"{path}:leap", "has no function 'leap'"),
+        (f"{path}:number", "has no function 'number'"),
+    ):
+        assert main(["--mine", spec, "--quick"]) == 1
+        said = capsys.readouterr().err
+        assert words in said
+        assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

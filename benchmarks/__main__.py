@@ -17,6 +17,7 @@ from benchmarks.measure.machine import available_cores
 from benchmarks.measure.race import Heat, Protocol, run_race
 from benchmarks.measure.results import Race
 from benchmarks.measure.workers import WorkerError
+from benchmarks.scaling import command as scaling
 from benchmarks.show.compare import comparison
 from benchmarks.show.live import live
 from benchmarks.show.plot import draw
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Return the exit status: 1 if the race failed or may not be published, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        return learning.run(argv[1:]) if argv[:1] == ["learning"] else _race(argv)
+        others = {"learning": learning.run, "scaling": scaling.run}
+        return others[argv[0]](argv[1:]) if argv and argv[0] in others else _race(argv)
     except BrokenPipeError:
         discard_output()
         return 0
@@ -70,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Race numpy_rnn against PyTorch, JAX and plain NumPy. The full race takes ten minutes.",
-        epilog="python -m benchmarks learning FILE compares the training on a text; see learning --help.",
+        epilog="python -m benchmarks learning FILE compares the training on a text, python -m benchmarks scaling that "
+        "of several processes: see their --help.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="a first impression in under a minute, not for publication")

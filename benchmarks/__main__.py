@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Race numpy_rnn against PyTorch, JAX and plain NumPy. The full race takes ten minutes.",
-        epilog="python -m benchmarks learning FILE compares the training on a text, python -m benchmarks scaling that "
-        "of several processes: see their --help.",
+        epilog="python -m benchmarks learning FILE compares the training on a text, python -m benchmarks scaling "
+        "that of several processes: see their --help.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="a first impression in under a minute, not for publication")

@@ -3,9 +3,9 @@
     step(R, b) = c_0 + c_1 b + allreduce(R)                          b streams for each rank           (1)
     allreduce(R) = 2 ceil(log2 R) latency + 2 (R - 1) / R bytes / bandwidth                            (2)
 
-c_0 and c_1 are fitted to measured times of one rank with one thread. (2) is Rabenseifner's algorithm: a reduce-
-scatter and an allgather. Assumed: all ranks are as fast as the measured one and do not share memory channels, no message
-overlaps with computation, and nobody waits for stragglers.
+c_0 and c_1 are fitted to measured times of one rank with one thread. (2) is Rabenseifner's algorithm: a reduce-scatter
+and an allgather. Assumed: all ranks are as fast as the measured one and do not share memory channels, no message is
+sent while a rank computes, and nobody waits for stragglers.
 
 References
 ----------
@@ -16,7 +16,7 @@ High Performance Computing Applications 19 (2005).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.show.plot import new_figure
-from numpy_rnn.display.pictures import BLUE, GREEN, GREY, RED
+from numpy_rnn.display.pictures import BLUE, GREEN, RED
 
 __all__ = ["NETWORKS", "Model", "Network", "draw", "fit_network", "fit_step"]
 
@@ -69,28 +69,29 @@ def fit_network(small: float, large: float, size: int) -> Network:
     return Network(small / 2, size / max(large - small, 1e-12))
 
 
-def draw(model: Model, networks: Mapping[str, Network], B: int, measured: Sequence[float], path: Path) -> None:
-    """Draw the speed-up against ranks, for a batch of B in all and for a batch of B for each rank.
+def draw(model: Model, networks: Mapping[str, Network], B: int, measured: float, path: Path) -> None:
+    """Draw the efficiency, speed-up / ranks, for a fixed batch in all and for a batch of B for each rank.
 
-    measured : the speed-ups of 1, 2, ... ranks with a batch of B in all.
+    measured : that of two ranks with B streams each.
     """
     with new_figure() as figure:
-        figure.set_size_inches(12, 5)
-        panels: Any = figure.subplots(1, 2)
-        alone = model.step(Network(0, 1), 1, B)
-        for axes, title, streams, work in (
-            (panels[0], f"{B} streams in all", lambda r: B / r, lambda r: 1),
-            (panels[1], f"{B} streams for each rank", lambda r: B, lambda r: r),
+        figure.set_size_inches(12, 4.8)
+        panels: Any = figure.subplots(1, 2, sharey=True)
+        most = RANKS[-1]
+        for axes, title, streams in (
+            (panels[0], f"{most:,} streams in all", lambda r: most / r),
+            (panels[1], f"{B} streams for each rank", lambda r: B),
         ):
-            axes.plot(RANKS, RANKS, color=GREY, linestyle="--", label="ideal")
             for (name, network), colour in zip(networks.items(), (GREEN, BLUE, RED), strict=True):
-                ranks = [r for r in RANKS if streams(r) >= 1]
-                speedup = [work(r) * alone / model.step(network, r, streams(r)) for r in ranks]
-                axes.plot(ranks, speedup, "o-", markersize=4, color=colour, label=name)
-            axes.set(xscale="log", yscale="log", xlabel="ranks", title=title)
-            axes.set_xticks(RANKS[::2], [str(r) for r in RANKS[::2]])
+                work = [streams(r) * r / streams(1) for r in RANKS]  # in steps of one rank
+                alone = model.step(network, 1, streams(1))
+                steps = [model.step(network, r, streams(r)) for r in RANKS]
+                efficiency = [w * alone / (r * step) for r, w, step in zip(RANKS, work, steps, strict=True)]
+                axes.plot(RANKS, efficiency, "o-", markersize=4, color=colour, label=name)
+            axes.set(xscale="log", xlabel="ranks", title=title, ylim=(0, 1.05))
+            axes.set_xticks(RANKS[::2], [f"{r:,}" for r in RANKS[::2]])
             axes.minorticks_off()
-        panels[0].plot(range(1, len(measured) + 1), measured, "kx", markersize=10, label="measured")
-        panels[0].set_ylabel("training speed relative to one rank")
-        panels[0].legend(frameon=False)
+        panels[1].plot(2, measured, "kx", markersize=10, label="measured")
+        panels[0].set_ylabel("speed of R ranks / (R times that of one)")
+        panels[1].legend(frameon=False, loc="lower left")
         figure.savefig(path)

@@ -1,17 +1,18 @@
-"""The command line, `numpy-rnn`: one file per command. It reads arguments and prints; the arithmetic is elsewhere."""
+"""The command line, `numpy-rnn`: one file per command. It reads arguments and prints; the arithmetic is elsewhere.
+
+NumPy, and all that imports it, is imported in `main`, once the thread variables are set.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
-import numpy as np
-
-import numpy_rnn as nr
-from numpy_rnn.checks import ArgumentError
-from numpy_rnn.cli import explain, export, generate, gradcheck, learn, plot, trace, train, tutorial
+from numpy_rnn import blas
 from numpy_rnn.cli.output import discard_output
+from numpy_rnn.cli.stop import quick_exit
 
 __all__ = ["discard_output", "main"]
 
@@ -21,9 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     gradcheck returns 1 for a wrong gradient, and 2 for any error.
     """
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    with quick_exit():
+        variables_set = blas.set_variables(argv)
+        parser = _parser()
+
+        from numpy_rnn.checks import ArgumentError
+    arguments = parser.parse_args(argv, argparse.Namespace(variables_set=variables_set))
     try:
-        status: int = arguments.run(arguments) or 0
+        with _threads(arguments):
+            status: int = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed the pipe, such as `| head`
         discard_output()
@@ -47,12 +55,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return error_status
 
 
+def _threads(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which a command runs: with its `--threads`, if it was too late to set the variables."""
+    if arguments.variables_set or getattr(arguments, "threads", "auto") == "auto":
+        return contextlib.nullcontext()
+    return blas.threads(arguments.threads)
+
+
 def _parser() -> argparse.ArgumentParser:
+    import numpy as np
+
+    import numpy_rnn as nr
+    from numpy_rnn.cli import explain, export, generate, gradcheck, learn, plot, trace, train, tutorial
+    from numpy_rnn.cli.arguments import add_threads
+
     parser = argparse.ArgumentParser(prog="numpy-rnn", description="A character-level RNN language model in NumPy.")
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain, learn):
         command.add(commands)
+    for name in ("tutorial", "train", "generate", "gradcheck", "trace", "explain"):
+        add_threads(commands.choices[name])
     for subparser in commands.choices.values():
         options = (action for action in subparser._actions if action.option_strings)
         subparser.set_defaults(flags={action.dest: action.option_strings[-1] for action in options})

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.text.windows import inputs_and_targets
+from numpy_rnn.training.memory import check_memory
 from numpy_rnn.training.options import COUNT, POSITIVE, SEED, STEP_SIZE, Options
 
 __all__ = [
     "TUTORIAL_TEXT",
     "add_options",
+    "add_threads",
     "add_training",
     "argument",
     "given_options",
@@ -81,11 +83,24 @@ def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> Non
     command.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="floating-point type")
 
 
+def add_threads(command: argparse.ArgumentParser) -> None:
+    """Add `--threads`, which `numpy_rnn.blas` has read from the command line before."""
+    words = "threads for matrix products: a number, or auto (default) for one"
+    if command.prog.endswith(" train"):
+        words += ", and for more if a short trial shows that a large model gains from them"
+    command.add_argument("--threads", type=_threads, default="auto", metavar="N", help=words)
+
+
+def _threads(text: str) -> float | str:
+    return text if text == "auto" else argument(int, COUNT.accepts, f"auto or {COUNT.words}")(text)
+
+
 def untrained(arguments: argparse.Namespace) -> tuple[nr.CharRNN, nr.Vocabulary]:
     """Return a new model for the text of such a command, and the text's vocabulary."""
     vocabulary = nr.Vocabulary.from_text(arguments.text)
     inputs_and_targets(vocabulary, arguments.text)  # reports a text that is too short before anything else
     size, cell = arguments.hidden_size, getattr(arguments, "cell", "rnn")
+    check_memory(len(vocabulary), size, size, 1, cell, arguments.dtype, len(arguments.text) - 1, 1)
     return nr.CharRNN(len(vocabulary), size, size, cell=cell, dtype=arguments.dtype, rng=arguments.seed), vocabulary
 
 

@@ -9,7 +9,6 @@ import itertools
 import os
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from typing import Any
 from numpy_rnn.cli.arguments import TUTORIAL_TEXT, add_options, given_options, positive, positive_int
 from numpy_rnn.cli.output import discard_output
 from numpy_rnn.cli.stop import Stop
+from numpy_rnn.cli.threads import Threads
 from numpy_rnn.cli.watch import OutputLost, Watch
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.text.corpus import CORPUS_CHARS, Source
 from numpy_rnn.text.vocabulary import tokenize
-from numpy_rnn.training.loop import Training
+from numpy_rnn.training.loop import Paused, Training
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore
@@ -63,13 +63,13 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with Stop() as stop:
+    with Stop(arguments.minutes) as stop:
         if arguments.resume is not None:
             return _resume(arguments, stop)
         source = _source(arguments)
         trainer = Trainer(*tokenize(source.read()), Options(**given_options(arguments)))
         with open_run(arguments.output or _new_name(source)) as run:
-            return _train(trainer, run, source, stop, arguments.minutes)
+            return _train(trainer, run, source, stop, Threads(trainer, arguments))
 
 
 def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
@@ -77,7 +77,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
     if arguments.output is not None:
         raise ValueError(f"--resume writes to its own directory, {arguments.resume!r}: leave out -o")
     typed = {name: flag for name, flag in arguments.flags.items() if getattr(arguments, name, None) is not None}
-    others = [flag for name, flag in typed.items() if name not in ("resume", "minutes", *LENGTH)]
+    others = [flag for name, flag in typed.items() if name not in ("resume", "minutes", "threads", *LENGTH)]
     if others:
         raise ValueError(f"--resume keeps the options that the run was started with: leave out {', '.join(others)}")
     with open_run(arguments.resume, resume=True) as run:
@@ -96,7 +96,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
         steps, before = trainer.plan.steps, header["training"]["options"].get("steps")
         if given and steps != before:
             words += f"\nthe schedule now runs over {steps:,} steps instead of {before:,}"
-        return _train(trainer, run, source, stop, arguments.minutes, words)
+        return _train(trainer, run, source, stop, Threads(trainer, arguments, header.get("threads")), words)
 
 
 def _source(arguments: argparse.Namespace) -> Source:
@@ -107,18 +107,32 @@ def _source(arguments: argparse.Namespace) -> Source:
     return Source(arguments.files, encoding, errors, arguments.corpus, text, arguments.max_chars)
 
 
-def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, minutes: float | None, words: str = "") -> int:
-    deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
+def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Threads, words: str = "") -> int:
+    stop.saves()
+    run.threads = threads.count
     training = Training(trainer, run, dataclasses.asdict(source))
     watch, resume = Watch(trainer), f"numpy-rnn train --resume {shlex.quote(run.directory)}"
+
+    def pause(doing: str) -> None:
+        if stop:
+            raise Paused
+        watch.remind(f"  {doing}")
+
+    trainer.pause = pause
     try:
         watch.say(_heading(trainer, run.directory))
         watch.say(words)
+        watch.say(threads.words)
         with contextlib.closing(training), contextlib.closing(watch):
             watch.start()
-            while not (trainer.done or stop.status or time.monotonic() > deadline):
+            while not (training.done or stop):
                 watch.show(training.step())
-        if trainer.done:
+                watch.remind(training)
+                watch.say(threads.give_way())
+                run.threads = threads.count
+        if not stop.status and (words := training.verdict()):
+            raise FloatingPointError(words)
+        if training.done:
             watch.say(f"done; try: numpy-rnn generate {shlex.quote(run.directory)} --temperature 0.8")
             return 0
         how = "interrupted" if stop.status else "time is up"

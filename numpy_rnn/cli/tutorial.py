@@ -9,6 +9,7 @@ from typing import Any
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
 from numpy_rnn.layers import CELLS
+from numpy_rnn.training.progress import worse_than_guessing
 from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
@@ -51,3 +52,5 @@ def _run(arguments: argparse.Namespace) -> None:
     progress("")
     print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
     print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
+    if words := worse_than_guessing(loss, len(vocabulary), "loss", arguments.lr):
+        raise FloatingPointError(words)

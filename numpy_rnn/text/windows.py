@@ -105,7 +105,9 @@ class Streams:
         return self.tokens[positions], self.tokens[positions + 1]  # (2)
 
 
-def validation_windows(tokens: Array, n: int, batch_size: int, seq_len: int) -> Iterator[tuple[Array, Array]]:
+def validation_windows(
+    tokens: Array, n: int, batch_size: int, seq_len: int, count: int | None = None
+) -> Iterator[tuple[Array, Array]]:
     """Yield the windows of one validation: inputs and targets, both (T, B).
 
     The state is carried from one window to the next, starting from zeros. Targets that do not count are `IGNORED`.
@@ -120,13 +122,19 @@ def validation_windows(tokens: Array, n: int, batch_size: int, seq_len: int) -> 
         B; n streams if that is less.
     seq_len : int
         T, the steps in a window, and what each stream reads before its first target.
+    count : int, optional
+        If it is below n, only this many targets count, spread evenly: the last floor(count / B) of each stream. There
+        are `count` streams if that is less than B.
     """
-    B, N = min(batch_size, n), len(tokens)
+    B, N = min(batch_size, n, n if count is None else count), len(tokens)
     ends = N - n + np.arange(B + 1) * n // B  # (3)
-    steps = min(seq_len, N - n - 2) + -(-n // B)  # a stream with one target less reads one character more before them
+    starts, most = ends[:-1], -(-n // B)
+    if count is not None and count < n:
+        starts, most = ends[1:] - count // B, count // B
+    steps = min(seq_len, N - n - 2) + most  # a stream with one target less reads one character more before them
     for first in range(-steps, 0, seq_len):
         positions = ends[1:] + np.arange(first, min(first + seq_len, 0))[:, None]  # of the targets, (T, B)
-        targets = np.where(positions >= ends[:-1], tokens[positions].astype(np.intp), IGNORED)
+        targets = np.where(positions >= starts, tokens[positions].astype(np.intp), IGNORED)
         yield tokens[positions - 1], targets
 
 

@@ -19,6 +19,8 @@ from numpy_rnn.text.windows import windows_per_epoch
 
 __all__ = ["COUNT", "POSITIVE", "SEED", "STEP_SIZE", "Options", "Plan", "Range"]
 
+LOG_CHARS = 2**18
+
 
 class Range(NamedTuple):
     """The numbers that an option accepts."""
@@ -38,6 +40,7 @@ class Range(NamedTuple):
 
 
 COUNT = Range(int, lambda value: 1 <= value <= 10**9, "an integer from 1 to 10**9")
+LAYERS = Range(int, lambda value: 1 <= value <= 1000, "an integer from 1 to 1000")
 COUNT_OR_ZERO = Range(int, lambda value: 0 <= value <= 10**9, "an integer from 0 to 10**9")
 SEED = Range(int, lambda value: value >= 0, "an integer of at least 0")
 STEP_SIZE = Range(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
@@ -57,7 +60,7 @@ class _Settings:
 
     seq_len: int = _option(64, COUNT, "characters per window; gradients flow back this far")
     cell: str = _option("rnn", tuple(CELLS), "kind of recurrent layer; rnn is a tanh RNN")
-    num_layers: int = _option(2, COUNT, "number of recurrent layers")
+    num_layers: int = _option(2, LAYERS, "number of recurrent layers")
     hidden_size: int = _option(256, COUNT, "size of each layer's hidden state")
     embedding_dim: int = _option(64, COUNT, "size of the vector that represents a character")
     dropout: float = _option(0.0, PROBABILITY, "dropout probability between layers")
@@ -86,6 +89,9 @@ class Options(_Settings):
     )
     val_fraction: float | None = _option(
         None, FRACTION, "fraction of the text, at its end, kept for validation (0.05; 0 below 2000 characters)"
+    )
+    val_chars: int | None = _option(
+        None, COUNT, "characters of it that a validation reads (as many as take at most a tenth of the training time)"
     )
     eval_every: int | None = _option(None, COUNT, "steps between evaluations, each of which saves (a twentieth)")
     epochs: int | None = _option(None, COUNT, "passes over the text (10, but at least 1000 steps)")
@@ -124,6 +130,7 @@ class Options(_Settings):
         batch_size = self.batch_size or max(1, min(32, (length - val_length - 1) // self.seq_len))
         windows = windows_per_epoch(length - val_length, batch_size, self.seq_len)
         steps = self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
+        eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         least = max(warmup_steps + 1, taken)
         if steps < least:
@@ -136,11 +143,12 @@ class Options(_Settings):
             **{option.name: getattr(self, option.name) for option in fields(_Settings)},
             val_fraction=val_fraction,
             val_length=val_length,
+            val_chars=self.val_chars or math.ceil(max(eval_every / 6 - 1, 1 / 4) * batch_size * self.seq_len),
             batch_size=batch_size,
             windows=windows,
             steps=steps,
             warmup_steps=warmup_steps,
-            eval_every=self.eval_every or 5 * math.ceil(steps / 100),  # five lines of metrics each
+            eval_every=eval_every,
         )
 
 
@@ -152,6 +160,9 @@ class Plan(_Settings):
     ----------
     val_length : int
         Characters at the end of the text that are kept for validation.
+    val_chars : int
+        At most this many of them count in a validation. It reads another window before, and reading takes about half
+        the time of training, so by default the validations take at most a tenth of it.
     windows : int
         Windows per epoch.
     """
@@ -160,14 +171,15 @@ class Plan(_Settings):
     warmup_steps: int
     val_fraction: float
     val_length: int
+    val_chars: int
     eval_every: int
     windows: int
     steps: int
 
     @property
     def log_every(self) -> int:
-        """Steps between two lines of metrics."""
-        return max(1, self.eval_every // 5)
+        """Steps between two lines of metrics: five per evaluation, and one in LOG_CHARS characters."""
+        return max(1, min(self.eval_every // 5, LOG_CHARS // (self.batch_size * self.seq_len)))
 
     def options(self) -> Options:
         """Return the options that make this plan again."""

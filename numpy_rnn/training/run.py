@@ -29,10 +29,17 @@ __all__ = ["Run", "open_run"]
 
 
 class Run:
-    """The files of a RUN; see `open_run`."""
+    """The files of a RUN; see `open_run`.
+
+    Attributes
+    ----------
+    threads : int or None
+        The number of threads in use, if it is known: it is saved, because it can change the last digits of results.
+    """
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self.threads: int | None = None
         self.last, self.best, self.metrics = (
             os.path.join(directory, name) for name in ("last.npz", "best.npz", "metrics.jsonl")
         )
@@ -51,6 +58,8 @@ class Run:
         """Write last.npz, and before it best.npz if this is the best so far."""
         arrays, header = state_of(trainer)
         header["source"] = source
+        if self.threads is not None:
+            header["threads"] = self.threads
         for path in (self.best, self.last) if best else (self.last,):
             write_checkpoint(path, arrays, header)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from numpy_rnn.char_rnn import CharRNN, CharRNNTape
 from numpy_rnn.checks import Array
 from numpy_rnn.layers import CrossEntropyLoss
@@ -19,25 +21,31 @@ def validation_loss(
     batch_size: int,
     seq_len: int,
     tape: Callable[[tuple[int, ...]], CharRNNTape | None] = lambda shape: None,
+    count: int | None = None,
+    pause: Callable[[str], None] = lambda doing: None,
 ) -> float:
-    """Return the mean loss over the last `n` tokens, in nats per character, with dropout off.
+    """Return the mean loss over the last `n` tokens, or `count` of them, in nats per character, with dropout off.
 
     Parameters
     ----------
     model : CharRNN
         In training or evaluation mode, which is restored afterwards.
-    tokens, n, batch_size, seq_len
+    tokens, n, batch_size, seq_len, count
         See `validation_windows`.
     tape : callable
         Returns the tape to use for windows of a shape, or None for a new one.
+    pause : callable
+        Called before each window, with what is being done.
     """
     criterion = CrossEntropyLoss(reduction="sum", ignore_index=IGNORED)
-    total, h, mode = 0.0, None, model.training
+    total, read, h, mode = 0.0, 0, None, model.training
     model.eval()
     try:
-        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len):
+        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len, count):
+            pause(f"validation: {read:,} characters read")
             logits, h = model.forward(inputs, h, tape(inputs.shape))
             total += criterion.forward(logits.reshape(-1, model.vocab_size), targets.reshape(-1))
+            read += int(np.count_nonzero(targets != IGNORED))
     finally:
         model.train(mode)
-    return total / n
+    return total / read

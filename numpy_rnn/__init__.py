@@ -92,3 +92,7 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(f"numpy_rnn.{_LATER[name]}"), name)
     raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,15 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return error_status
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None) -> Any:
     try:
         arguments, unknown = _parser().parse_known_args(sys.argv[1:] if argv is None else argv)
         if unknown:
             arguments.parser.refuse(unknown)
+        return arguments
     finally:
         sys.stdout.flush()  # --help may have printed into a closed pipe
-    parsed: argparse.Namespace = arguments
-    return parsed
 
 
 def _parser() -> Parser:

@@ -29,10 +29,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        if file is not sys.stdout:
-            super()._print_message(message, file)
-        else:  # argparse would hide that it cannot be written
-            file.write(message)
+        print(message, end="", file=file or sys.stderr)  # argparse would hide that it cannot be written
 
     def format_usage(self) -> str:
         return f"usage: {self.usage or self._usage()}\n"

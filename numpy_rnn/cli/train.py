@@ -150,6 +150,8 @@ def _is_piped() -> bool:
 
 def _read(source: Source, options: Options) -> tuple[str, str]:
     """Return the text, and a line about how several files have become one."""
+    if "-" in source.files and sys.stdin is not None and sys.stdin.isatty():
+        print("numpy-rnn: reading standard input: type the text, and end it with Ctrl-D", file=sys.stderr)
     with warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         texts = source.texts()
@@ -165,6 +167,7 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, minutes: floa
     deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     training = Training(trainer, run, dataclasses.asdict(source))
     watch, resume = Watch(trainer), f"numpy-rnn train --resume {quote(run.directory)}"
+    resume += " < TEXT" * ("-" in source.files)
     try:
         watch.say(_heading(trainer, run.directory))
         watch.say(words)

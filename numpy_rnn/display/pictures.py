@@ -15,14 +15,7 @@ __all__ = ["BLUE", "COLOURS", "GREEN", "GREY", "ORANGE", "PINK", "RED", "SKY", "
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666")
 BLUE, RED, GREEN, PINK, SKY, ORANGE, GREY = COLOURS
 # Fonts of various systems, for characters that matplotlib's own font does not have.
-FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Arial Unicode MS",
-)
+FONTS = ("Noto Sans CJK SC", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "Arial Unicode MS")
 STYLE: dict[Any, Any] = {
     "font.size": 11,
     "axes.titlesize": 12.5,

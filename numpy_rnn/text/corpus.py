@@ -175,7 +175,7 @@ class Source:
         texts = [text for text in texts if text]
         length = sum(map(len, texts))
         if length < 2:
-            names = ", ".join(map(repr, self.files)) or "the text"
+            names = ", ".join(map(repr, self.files)).replace("'-'", "standard input") or "the text"
             limit = "" if self.max_chars is None else f", limited to {self.max_chars}"
             raise ValueError(
                 f"{names} has length {length}{limit}, expected at least 2: one to read and one to predict"

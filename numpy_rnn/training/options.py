@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import ArgumentError
+from numpy_rnn.display.terminal import count
 from numpy_rnn.layers import CELLS
 from numpy_rnn.optim import schedules
 from numpy_rnn.text.windows import windows_per_epoch
@@ -134,7 +135,8 @@ class Options(_Settings):
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         least = max(warmup_steps + 1, taken)
         if steps < least:
-            why = f"{taken} steps are done" if least == taken else f"the warm-up takes {warmup_steps} steps"
+            what, n = ("run has done", taken) if least == taken else ("warm-up takes", warmup_steps)
+            why = f"the {what} {count(n, 'step')}"
             if self.epochs:
                 least = math.ceil(least / windows)
                 raise ArgumentError("epochs", f"must be at least {least}, got {self.epochs}: {why}")

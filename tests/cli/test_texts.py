@@ -66,7 +66,7 @@ def test_an_empty_pipe_is_one_line():
     done = shell("true | numpy-rnn train")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        b"numpy-rnn: error: '-' has length 0, expected at least 2: one to read and one to predict"
+        b"numpy-rnn: error: standard input has length 0, expected at least 2: one to read and one to predict"
     )
 
 

@@ -116,7 +116,7 @@ def test_a_file_is_not_exported_over(trained, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--steps 5", "--steps must be at least 6, got 5: 6 steps are done"),
+        ("--steps 5", "--steps must be at least 6, got 5: the run has done 6 steps"),
         ("--lr 1 --max-chars 3 --errors strict", "leave out --errors, --max-chars, --lr"),
     ],
 )

@@ -121,3 +121,7 @@ def __getattr__(name: str) -> Any:
         if error.name != f"numpy_rnn.{name}":
             raise
     raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -99,7 +99,7 @@ class CharRNN(Layer[CharRNNTape]):
         self.dtype = as_dtype(dtype)
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
         if not isinstance(cell, str) or cell not in CELLS:
-            raise ValueError(f"cell must be {', '.join(map(repr, CELLS))}, got {cell!r}")
+            raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
         self.cell = cell
         self.rnn = CELLS[cell](embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)

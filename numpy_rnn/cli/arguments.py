@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy_rnn as nr
+from numpy_rnn.cli.output import as_typed
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.memory import check_memory
 from numpy_rnn.training.options import COUNT, POSITIVE, SEED, STEP_SIZE, Options
@@ -59,7 +60,7 @@ def add_options(group: Any, names: Iterable[str]) -> None:
         flag = "--" + name.removeprefix("num_").replace("_", "-")
         accepted, words = option.metadata["accepted"], option.metadata["help"]
         if option.default is not None:
-            words += f" ({option.default})"
+            words += f" (default: {option.default})"
         kind = {"choices": accepted} if isinstance(accepted[0], str) else {"type": argument(*accepted)}
         group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=words, **kind)
 
@@ -73,7 +74,7 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> None:
     """Add the arguments of the commands that train a small model on one text; `text` is the name of the first."""
     words = "text to train on, at least two characters"
-    command.add_argument(text, default=TUTORIAL_TEXT, help=words, **how)
+    command.add_argument(text, type=as_typed, default=TUTORIAL_TEXT, help=words, **how)
     command.add_argument("--epochs", type=positive_int, default=100, help="Adam steps, each on the whole text")
     command.add_argument(
         "--hidden-size", type=positive_int, default=32, help="size of the hidden state and of the embedding"

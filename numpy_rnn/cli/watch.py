@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from numpy_rnn.cli.output import as_typed
 from numpy_rnn.display.terminal import escape
 from numpy_rnn.storage.files import reason
 from numpy_rnn.training.progress import Progress
@@ -42,7 +43,7 @@ class Watch:
                     self.bar.set_postfix_str(progress.numbers())
         if progress is not None:
             line = str(progress) if self.bar is None else progress.validation()
-            sample = [] if progress.sample is None else escape(progress.sample).split("\n")
+            sample = [] if progress.sample is None else escape(as_typed(progress.sample)).split("\n")
             self.say("\n".join([line] * bool(line) + [f"  | {part}" for part in sample]))
 
     def remind(self, now: object) -> None:
@@ -52,8 +53,6 @@ class Watch:
 
     def say(self, text: str) -> None:
         """Print text, above the bar if there is one; print nothing if it is empty."""
-        encoding = sys.stdout.encoding or "utf-8"
-        text = text.encode(encoding, "backslashreplace").decode(encoding)
         self._said_at = time.monotonic()
         with _writing():
             if text and self.bar is not None:

@@ -17,7 +17,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import Array, as_size
+from numpy_rnn.checks import ArgumentError, Array, as_size
 from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, finite_max, softmax
 from numpy_rnn.text.vocabulary import Vocabulary
 
@@ -137,7 +137,7 @@ def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: in
     if not isinstance(prompt, str):
         raise TypeError(f"prompt must be a str, got {type(prompt).__name__}")
     if not prompt:
-        raise ValueError("prompt is empty: generation starts from at least one character")
+        raise ArgumentError("prompt", "is empty: generation starts from at least one character")
     if not isinstance(length, int | np.integer) or length < len(prompt):
         raise ValueError(f"length must be an integer of at least len(prompt) = {len(prompt)}, got {length!r}")
     tokens: list[int] = vocabulary.encode(prompt, name="prompt").tolist()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from numpy_rnn.display.terminal import quote
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.learn.course import Exercise
 from numpy_rnn.learn.errors import Problem, TimeUp, describe
@@ -163,7 +164,7 @@ def _words_for_slip(exercise: Exercise, trials: list[Trial]) -> str:
 def _load(path: Path) -> ModuleType:
     """Run a student's file, with the others in its folder to import from."""
     if not path.is_file():
-        raise Problem(f"{path.name} is missing: `numpy-rnn learn {path.parent}` writes it again")
+        raise Problem(f"{path.name} is missing: `numpy-rnn learn {quote(str(path.parent))}` writes it again")
     for name in [name for name in sys.modules if re.fullmatch(r"ex\d\d_\w+", name)]:
         del sys.modules[name]
     linecache.checkcache()

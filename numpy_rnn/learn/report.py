@@ -9,6 +9,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from numpy_rnn.display.terminal import escape, quote
 from numpy_rnn.learn.course import Exercise, course
 from numpy_rnn.learn.judge import Verdict
 from numpy_rnn.learn.values import listed
@@ -25,7 +26,7 @@ def progress(done: int, count: int) -> str:
 
 def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) -> str:
     """Return the report on an exercise that is not done, with hints up to a level."""
-    blocks = [f"{exercise.title} ({folder / exercise.filename})"]
+    blocks = [f"{exercise.title} ({escape(str(folder / exercise.filename))})"]
     if verdict.right:
         right = [f"{listed(labels)} of {function}" for function, labels in verdict.right.items()]
         blocks.append(f"right already: {'; '.join(right)}")
@@ -40,7 +41,7 @@ def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) ->
         lines = [line for line in answer.splitlines() if any(label in line for label in labels)]
         blocks.append("the answer:\n\n" + textwrap.indent("\n".join(lines) or answer, "    "))
     elif answer:
-        blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
+        blocks.append(f"For a hint: numpy-rnn learn check {quote(str(folder))} {exercise.number} --hint {hint + 1}")
     as_it_is = (blocks[0], *equations)
     wrapped = [
         b

@@ -40,7 +40,7 @@ IGNORED = -100  # the ignore_index of CrossEntropyLoss, here as in torch
 def inputs_and_targets(vocabulary: Vocabulary, text: str) -> tuple[Array, Array]:
     """Return a short text as one window, two arrays (T, 1): all its characters but the last, all but the first."""
     if len(text) < 2:
-        raise ValueError(f"text has length {len(text)}, expected at least 2: one to read and one to predict")
+        raise ArgumentError("text", f"has length {len(text)}, expected at least 2: one to read and one to predict")
     tokens = vocabulary.encode(text).reshape(-1, 1)
     return tokens[:-1], tokens[1:]
 
@@ -82,7 +82,9 @@ class Streams:
         if N < 2:
             raise ValueError(f"tokens has length {N}, expected at least 2: one to read and one to predict")
         if B > N - 1:
-            raise ArgumentError("batch_size", f"must be at most {N - 1}, one less than the {N} tokens, got {B}")
+            raise ArgumentError(
+                "batch_size", f"must be at most {N - 1}, one less than the {N} characters to train on, got {B}"
+            )
         self.length = _stream_length(N, B)
         self.starts = np.arange(B) * (N - 1 - self.length) // max(B - 1, 1)  # (1)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import ArgumentError
+from numpy_rnn.display.terminal import count
 from numpy_rnn.layers import CELLS
 from numpy_rnn.optim import schedules
 from numpy_rnn.text.windows import windows_per_epoch
@@ -83,18 +84,24 @@ class Options(_Settings):
         A value is outside the range declared for it, or two options exclude each other.
     """
 
-    batch_size: int | None = _option(None, COUNT, "streams read side by side (32; fewer for short texts)")
+    batch_size: int | None = _option(None, COUNT, "streams read side by side (default: 32; fewer for short texts)")
     warmup_steps: int | None = _option(
-        None, COUNT_OR_ZERO, "steps until the step size reaches --lr (100, or a tenth of the run)"
+        None, COUNT_OR_ZERO, "steps until the step size reaches --lr (default: 100, or a tenth of the run)"
     )
     val_fraction: float | None = _option(
-        None, FRACTION, "fraction of the text, at its end, kept for validation (0.05; 0 below 2000 characters)"
+        None,
+        FRACTION,
+        "fraction of the text, at its end, kept for validation (default: 0.05; 0 below 2000 characters)",
     )
     val_chars: int | None = _option(
-        None, COUNT, "characters of it that a validation reads (as many as take at most a tenth of the training time)"
+        None,
+        COUNT,
+        "characters of it that a validation reads (default: as many as take at most a tenth of the training time)",
     )
-    eval_every: int | None = _option(None, COUNT, "steps between evaluations, each of which saves (a twentieth)")
-    epochs: int | None = _option(None, COUNT, "passes over the text (10, but at least 1000 steps)")
+    eval_every: int | None = _option(
+        None, COUNT, "steps between evaluations, each of which saves (default: a twentieth)"
+    )
+    epochs: int | None = _option(None, COUNT, "passes over the text (default: 10, but at least 1000 steps)")
     steps: int | None = _option(None, COUNT, "steps, one window each, instead of --epochs")
 
     def __post_init__(self) -> None:
@@ -104,11 +111,16 @@ class Options(_Settings):
                 if value is not None or option.default is not None:
                     object.__setattr__(self, option.name, accepted.check(option.name, value))
             elif value not in accepted:
-                raise ArgumentError(option.name, f"must be one of {', '.join(accepted)}, got {value!r}")
+                raise ArgumentError(option.name, f"must be one of {', '.join(map(repr, accepted))}, got {value!r}")
         if self.dropout and self.num_layers == 1:
             raise ArgumentError("dropout", f"must be 0 with one layer: it acts between layers, got {self.dropout}")
         if self.epochs is not None and self.steps is not None:
             raise ArgumentError("epochs", "and steps both set the length of the run: give one of them")
+
+    def val_length(self, length: int) -> int:
+        """Return how many characters at the end of a text of `length` characters are kept for validation."""
+        fraction = (0.05 if length >= 2000 else 0.0) if self.val_fraction is None else self.val_fraction
+        return round(fraction * length)
 
     def plan(self, length: int, taken: int = 0) -> Plan:
         """Return the plan for a text of `length` characters, of which `taken` steps are done already.
@@ -120,10 +132,8 @@ class Options(_Settings):
         """
         if length < 2:
             raise ValueError(f"text has length {length}, expected at least 2: one to read and one to predict")
-        val_fraction = self.val_fraction
-        if val_fraction is None:
-            val_fraction = 0.05 if length >= 2000 else 0.0
-        val_length = round(val_fraction * length)
+        val_length = self.val_length(length)
+        val_fraction = (0.05 if val_length else 0.0) if self.val_fraction is None else self.val_fraction
         if length - val_length < 2 or (val_fraction and val_length < 2):
             words = f"must be 0 or leave at least 2 of the {length} characters for training and 2 for validation"
             raise ArgumentError("val_fraction", f"{words}, got {val_fraction:g}")
@@ -134,7 +144,8 @@ class Options(_Settings):
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         least = max(warmup_steps + 1, taken)
         if steps < least:
-            why = f"{taken} steps are done" if least == taken else f"the warm-up takes {warmup_steps} steps"
+            what, n = ("run has done", taken) if least == taken else ("warm-up takes", warmup_steps)
+            why = f"the {what} {count(n, 'step')}"
             if self.epochs:
                 least = math.ceil(least / windows)
                 raise ArgumentError("epochs", f"must be at least {least}, got {self.epochs}: {why}")

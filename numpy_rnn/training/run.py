@@ -14,11 +14,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from numpy_rnn.checks import Array
+from numpy_rnn.display.terminal import quote
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError, atomic_write, lock, reason, remove_leftovers, resolve
 from numpy_rnn.training.metrics import read_lines
@@ -95,6 +95,11 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
         Another process is training it.
     """
     directory = os.fspath(directory)
+    if not directory:
+        raise ValueError("the name of the RUN is empty: name a directory")
+    if resume and os.path.isfile(directory):
+        parent = os.path.dirname(directory) or "."
+        raise FileNotFoundError(f"{directory!r} is a file, expected the directory of a run: --resume {quote(parent)}")
     run = Run(directory)
     if resume and not run.exists():
         raise FileNotFoundError(f"{directory!r} is not a RUN: it has no last.npz to resume from; check the path")
@@ -112,7 +117,7 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
     with lock(directory):
         if not resume and run.exists():
             raise FileExistsError(
-                f"{directory!r} already has a run: continue it with --resume {shlex.quote(directory)} "
+                f"{directory!r} already has a run: continue it with --resume {quote(directory)} "
                 "(in Python, resume=True), or name another directory"
             )
         remove_leftovers(directory)

@@ -86,9 +86,8 @@ def add_training(command: argparse.ArgumentParser, text: str, **how: Any) -> Non
 
 def add_threads(command: argparse.ArgumentParser) -> None:
     """Add `--threads`, which `numpy_rnn.blas` has read from the command line before."""
-    words = "threads for matrix products: a number, or auto (default) for one"
-    if command.prog.endswith(" train"):
-        words += ", and for more if a short trial shows that a large model gains from them"
+    auto = "one, or more if a short trial shows a gain" if command.prog.endswith(" train") else "one"
+    words = f"threads for matrix products (default: auto, that is {auto})"
     command.add_argument("--threads", type=_threads, default="auto", metavar="N", help=words)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ def _run(arguments: argparse.Namespace) -> int:
     wants_check, wants_grade = arguments.hint or arguments.watch, arguments.csv or arguments.json
     if (wants_check and action != "check") or (wants_grade and action != "grade"):
         raise ValueError("--hint and --watch belong to `learn check`, --csv and --json to `learn grade`")
+    near = get_close_matches(action, ("check", "grade"))
+    if near and action not in near and action == Path(action).name and not Path(action).is_dir():
+        raise ValueError(f"{action}: did you mean {near[0]}? For a folder with this name, write ./{action}")
     if action == "grade":
         return _grade(words, arguments.json)
     if action == "check":

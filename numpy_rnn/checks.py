@@ -19,6 +19,7 @@ __all__ = [
     "as_indices",
     "as_integer",
     "as_number",
+    "as_rng",
     "as_size",
     "check_keys",
     "check_shape",
@@ -85,6 +86,14 @@ def as_flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return `rng` as a Generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(f"rng must be a numpy.random.Generator, a seed of at least 0 or None, got {rng!r}") from None
 
 
 def to_numpy(name: str, value: ArrayLike) -> Array:

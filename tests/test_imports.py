@@ -32,6 +32,7 @@ ROOMS = [
     "parameters",
     "display",
     "checks",
+    "instead",
     "textbook",
     "textbook_gru",
     "textbook_lstm",
@@ -39,7 +40,7 @@ ROOMS = [
 ]
 
 # What `import numpy_rnn` loads: the model, the optimizer and generation. The rest waits until it is used.
-LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
+LOADED = ["char_rnn", "checks", "generation", "instead", "layers", "optim", "parameters", "version"]
 LOADED += ["display.terminal", "text.vocabulary"]
 
 

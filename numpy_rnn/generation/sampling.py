@@ -21,7 +21,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import ArgumentError, Array, as_number, as_size, to_numpy
+from numpy_rnn.checks import ArgumentError, Array, as_number, as_rng, as_size, to_numpy
 
 __all__ = ["Sampling", "SamplingOptions", "draw", "finite_max", "softmax"]
 
@@ -90,7 +90,7 @@ class Sampling:
                 if value is not None:
                     raise ArgumentError(name, f"does nothing without a temperature, got {value}")
             return
-        self.rng = np.random.default_rng(rng)
+        self.rng = as_rng(rng)
         self.temperature = as_number("temperature", temperature, low=-math.inf)
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {temperature}")

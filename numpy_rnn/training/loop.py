@@ -175,7 +175,7 @@ def train(
         if opened is not None and resume:
             trainer = restore(text, *opened.read(), model, **options)
         else:
-            del kind["vocab_size"]
+            del kind["vocab_size"], kind["tie_weights"]
             trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy_rnn.char_rnn import CharRNN, CharRNNTape
+from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
 from numpy_rnn.layers import CrossEntropyLoss
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.text.windows import IGNORED, validation_windows
 
 __all__ = ["validation_loss"]

@@ -115,7 +115,8 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"{name} has dtype {array.dtype}, expected one that casts to {dtype}")
-    return array.astype(dtype)
+    with np.errstate(under="ignore"):
+        return array.astype(dtype)
 
 
 def as_floats(name: str, value: ArrayLike) -> Array:

@@ -48,6 +48,7 @@ def explain(
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("explain")
     if model.cell != "rnn":
         raise ValueError(f"model has cell={model.cell!r}, expected 'rnn': the page shows a tanh RNN's equations")
     if model.tie_weights:

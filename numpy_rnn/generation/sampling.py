@@ -34,9 +34,9 @@ def softmax(logits: ArrayLike, temperature: float = 1.0) -> Array:
     logits = to_numpy("logits", logits)
     if logits.dtype.kind == "c":
         raise TypeError(f"logits must be real, got dtype {logits.dtype}")
-    with np.errstate(over="ignore"):  # -inf is fine: its exp is zero
+    with np.errstate(all="ignore"):  # -inf is fine: its exp is zero
         p: Array = np.exp((logits.astype(np.float64) - finite_max(logits)) / temperature)
-    p /= p.sum(axis=-1, keepdims=True)
+        p /= p.sum(axis=-1, keepdims=True)
     return p
 
 
@@ -105,6 +105,7 @@ class Sampling:
             return int(logits.argmax())
         return int(draw(self.distribution(logits), self.rng.random(1)))
 
+    @np.errstate(under="ignore")
     def distribution(self, logits: ArrayLike) -> Array:
         """Return the probability of drawing each character, equations (1) to (4): float64 (*, V) for logits (*, V).
 

@@ -112,6 +112,7 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: State = No
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("trace")
     if model.rnn.num_layers > 1:
         raise ValueError(f"model has num_layers={model.rnn.num_layers}, expected 1: a trace follows a single layer")
     tokens = as_indices("tokens", tokens, model.vocab_size)

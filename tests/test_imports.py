@@ -33,6 +33,7 @@ ROOMS = [
     "display",
     "blas",
     "checks",
+    "instead",
     "textbook",
     "textbook_gru",
     "textbook_lstm",
@@ -40,7 +41,7 @@ ROOMS = [
 ]
 
 # What the model, the optimizer and generation load.
-LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
+LOADED = ["char_rnn", "checks", "generation", "instead", "layers", "optim", "parameters", "version"]
 LOADED += ["display.terminal", "text.vocabulary"]
 
 

@@ -217,6 +217,7 @@ def train(
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("train")
     if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if resume and run is None:
@@ -235,7 +236,7 @@ def train(
         if opened is not None and resume:
             trainer = restore(text, *opened.read(), model, **options)
         else:
-            del kind["vocab_size"]
+            del kind["vocab_size"], kind["tie_weights"]
             trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()

@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numpy_rnn.char_rnn import CharRNN, CharRNNTape
+from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
 from numpy_rnn.generation.generate import stream
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_

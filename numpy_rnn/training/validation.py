@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from numpy_rnn.char_rnn import CharRNN, CharRNNTape
+from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
 from numpy_rnn.layers import CrossEntropyLoss
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.text.windows import IGNORED, validation_windows
 
 __all__ = ["validation_loss"]

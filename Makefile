@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test test-browser explorer check parity cases bench mutants mutants-full mutants-sample clean
+.PHONY: run test test-browser explorer lesson check parity cases bench mutants mutants-full mutants-sample clean
 
 run: .venv/run
 	$(BIN)/numpy-rnn tutorial
@@ -17,6 +17,9 @@ test-browser: .venv/browser
 
 explorer: .venv/run
 	$(BIN)/numpy-rnn explain
+
+lesson: .venv/lesson
+	$(BIN)/python docs/lesson.py
 
 check: .venv/test
 	$(BIN)/ruff check .
@@ -51,6 +54,10 @@ clean:
 .venv/run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) -e .
+	@touch $@
+
+.venv/lesson: .venv/run
+	$(INSTALL) -e '.[lesson]'
 	@touch $@
 
 .venv/test: .venv/run

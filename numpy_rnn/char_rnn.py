@@ -7,44 +7,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_size, check_shape
+from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_indices, as_rng, as_size, check_shape
 from numpy_rnn.layers import CELLS, CrossEntropyLoss, Embedding, Linear
-from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
+from numpy_rnn.layers.layer import Layer, quiet, writes_gradients
 from numpy_rnn.layers.linear import affine, affine_backward
 from numpy_rnn.layers.projected_embedding import ProjectedEmbedding
 from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["CharRNN"]
-
-
-class CharRNNTape(Tape):
-    """The tapes of the parts, and the arrays that connect them.
-
-    Three arrays are used twice, the second time after their first content has been read for the last time:
-
-    ===============  =======================  =======================================
-    array            after forward            after backward
-    ===============  =======================  =======================================
-    rnn z            z                        dz
-    criterion.e      exp(logits - max)        dlogits
-    doutput          (unused)                 doutput, then scratch of the scatter
-    ===============  =======================  =======================================
-
-    (An LSTM's or GRU's dz has more columns than doutput, so the scatter has scratch of its own.)
-    """
-
-    def __init__(self, model: CharRNN, T: int, B: int) -> None:
-        super().__init__(model, (T, B))
-        N, V, H = T * B, model.vocab_size, model.hidden_size
-        self.embedding = model.projected_embedding.new_tape(N)
-        self.rnn = model.rnn.new_tape(T, B)
-        self.bottom, self.top = self.rnn.recurrences[0], self.rnn.recurrences[-1]
-        self.logits, self.doutput = np.empty((N, V), model.dtype), np.empty((N, H), model.dtype)
-        self.scratch = self.doutput if self.bottom.z_rows.shape == (N, H) else np.empty_like(self.bottom.z_rows)
-        self.rnn.set_doutput(self.doutput.reshape(T, B, H))
-        self.criterion = model.criterion.new_tape(N, V, model.dtype)
-        self.rnn.layer = self.criterion.layer = model  # so that they refuse other calls: their arrays are shared
 
 
 class CharRNN(Layer[CharRNNTape]):
@@ -65,6 +37,9 @@ class CharRNN(Layer[CharRNNTape]):
     cell : {"rnn", "lstm", "gru"}, default "rnn"
         The kind of recurrent layer: `RNN` (tanh), `LSTM` or `GRU`. The LSTM's state is a pair (h, c): wherever h_0,
         h_n, dh_n or dh_0 is an array of shape (L, B, H) below, it is a pair of such arrays.
+    tie_weights : bool, default False
+        fc.weight is embedding.weight: one tensor, whose gradient is the sum over both uses. Needs E = H. It is in
+        `parameters()` once and in the `state_dict` under both names, as in torch.
     dtype : dtype, default float32
         float32, float64, or complex128 for the complex step.
     rng : numpy.random.Generator or seed, optional
@@ -89,20 +64,28 @@ class CharRNN(Layer[CharRNNTape]):
         dropout: float = 0.0,
         *,
         cell: str = "rnn",
+        tie_weights: bool = False,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        rng = np.random.default_rng(rng)
+        rng = as_rng(rng)
         self.vocab_size = as_size("vocab_size", vocab_size)
         self.embedding_dim = as_size("embedding_dim", embedding_dim)
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.dtype = as_dtype(dtype)
         self.embedding = Embedding(vocab_size, embedding_dim, dtype=dtype, rng=rng)
         if not isinstance(cell, str) or cell not in CELLS:
-            raise ValueError(f"cell must be {', '.join(map(repr, CELLS))}, got {cell!r}")
+            raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
         self.cell = cell
         self.rnn = CELLS[cell](embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype, rng=rng)
         self.fc = Linear(hidden_size, vocab_size, dtype=dtype, rng=rng)
+        self.tie_weights = self.embedding.tied = self.fc.tied = as_flag("tie_weights", tie_weights)
+        if tie_weights:
+            if embedding_dim != hidden_size:
+                raise ValueError(
+                    f"tie_weights needs embedding_dim = hidden_size, got {embedding_dim} and {hidden_size}"
+                )
+            self.fc.tie(self.embedding.weight)
         self.projected_embedding = ProjectedEmbedding(self.embedding, self.rnn.layers[0][0])
         self._criterion = CrossEntropyLoss()
         self._step_tape: CharRNNTape | None = None
@@ -123,6 +106,7 @@ class CharRNN(Layer[CharRNNTape]):
         """Return a tape for T steps of B sequences, to reuse in any number of calls of the methods below."""
         return CharRNNTape(self, as_size("T", T), as_size("B", B, low=0))
 
+    @quiet
     def forward(self, tokens: ArrayLike, h_0: State = None, tape: CharRNNTape | None = None) -> tuple[Array, State]:
         """Return the logits of the character after each token, and the last hidden state.
 
@@ -142,7 +126,7 @@ class CharRNN(Layer[CharRNNTape]):
         """
         tape = self._start(self._check_tokens(tokens), h_0, tape)
         self._forward(tape)
-        self.tape = tape
+        self._keep(tape)
         return tape.logits.reshape(*tape.shape, self.vocab_size), self.rnn.as_state(tape.rnn.last())
 
     def _check_tokens(self, tokens: ArrayLike) -> Array:
@@ -153,6 +137,7 @@ class CharRNN(Layer[CharRNNTape]):
             raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
         return tokens
 
+    @writes_gradients
     def backward(self, dlogits: ArrayLike, dh_n: State = None, tape: CharRNNTape | None = None) -> State:
         """Assign the gradient of every parameter (torch would add to it), and return that of h_0.
 
@@ -197,10 +182,23 @@ class CharRNN(Layer[CharRNNTape]):
 
     def _backward(self, dlogits: Array, tape: CharRNNTape) -> None:
         bottom, top, W, b = tape.bottom, tape.top, self.fc.weight, self._parameters["fc.bias"]
-        affine_backward(dlogits, top.h_rows, W.data, tape.doutput, W.grad, b.grad, top.ones)  # (L2) (L3) (L4)
+        dW = W.grad if tape.dW is None else tape.dW
+        affine_backward(dlogits, top.h_rows, W.data, tape.doutput, dW, b.grad, top.ones)  # (L2) (L3) (L4)
         self.rnn.backward_recur(tape.rnn)  # (R3) (R4), dW_hh (R5)
         self.projected_embedding.backward(tape.embedding, bottom, tape.scratch)  # (R5) (R6) (E2)
+        if tape.dW is not None:
+            W.grad += tape.dW  # tied: (E2) has assigned its own part
 
+    def check_own(self, caller: str) -> None:
+        """Refuse a subclass whose forward or backward is not ours: `caller` would not run it."""
+        for name in ("forward", "backward"):
+            if getattr(getattr(self, name), "__func__", None) is not getattr(CharRNN, name):
+                raise TypeError(
+                    f"{caller} does not call {type(self).__name__}.{name}, which replaces that of CharRNN: call "
+                    "forward, a loss, and backward yourself"
+                )
+
+    @writes_gradients
     def loss_and_gradients(
         self,
         tokens: ArrayLike,
@@ -229,6 +227,7 @@ class CharRNN(Layer[CharRNNTape]):
             In nats per character.
         h_n : ndarray, shape (L, B, H)
         """
+        self.check_own("loss_and_gradients")
         handed_in = tape is not None
         tokens, targets = self._check_tokens(tokens), as_indices("targets", targets, self.vocab_size)
         check_shape("targets", targets, tokens.shape, "the shape of tokens")
@@ -246,4 +245,4 @@ class CharRNN(Layer[CharRNNTape]):
         self.criterion.backward_rows(dlogits, tape.criterion)
         self._backward(dlogits, tape)
         h_n = self.rnn.as_state(tape.rnn.last())
-        return tape.criterion.loss, h_n if handed_in else copy_state(h_n)
+        return tape.criterion.result, h_n if handed_in else copy_state(h_n)

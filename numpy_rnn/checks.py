@@ -19,6 +19,7 @@ __all__ = [
     "as_indices",
     "as_integer",
     "as_number",
+    "as_rng",
     "as_size",
     "check_keys",
     "check_shape",
@@ -87,6 +88,14 @@ def as_flag(name: str, value: bool) -> bool:
     return bool(value)
 
 
+def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return `rng` as a Generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(f"rng must be a numpy.random.Generator, a seed of at least 0 or None, got {rng!r}") from None
+
+
 def to_numpy(name: str, value: ArrayLike) -> Array:
     """Return `value` as an array: a list, an array, or a torch tensor (detached and moved to the CPU)."""
     if type(value) is np.ndarray:
@@ -106,7 +115,8 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"{name} has dtype {array.dtype}, expected one that casts to {dtype}")
-    return array.astype(dtype)
+    with np.errstate(under="ignore"):
+        return array.astype(dtype)
 
 
 def as_floats(name: str, value: ArrayLike) -> Array:

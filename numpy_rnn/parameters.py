@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, check_keys, check_shape
+from numpy_rnn.instead import Explained
 
 __all__ = ["Parameter", "Parameters", "as_real_parameters"]
 
 
-class Parameter:
-    """A tensor and its gradient. Assigning to either writes into its existing memory, so views stay views."""
+class Parameter(Explained):
+    """A tensor and its gradient. Assigning to either writes into its existing memory, so views stay views.
+
+    NumPy functions take a parameter as the array `data`: `np.save("weight.npy", fc.weight)`.
+    """
 
     __slots__ = ("_data", "_grad")
 
@@ -37,6 +43,9 @@ class Parameter:
     @grad.setter
     def grad(self, value: ArrayLike) -> None:
         _write("grad", value, self._grad)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self._data, dtype, copy=copy)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self._data.shape}, dtype={self._data.dtype})"
@@ -71,15 +80,17 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         Values and gradients of all tensors.
     """
 
-    __slots__ = ("_joined", "_named", "_parts", "_shapes")
+    __slots__ = ("_joined", "_named", "_parts", "_shapes", "_tied", "lock")
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike = np.float32) -> None:
         size = sum(math.prod(shape) for shape in shapes.values())
         data, grad = np.zeros(size, as_dtype(dtype)), np.zeros(size, as_dtype(dtype))
         self._shapes = dict(shapes)
         self._named = {name: Parameter(data, grad) for name in shapes}
+        self._tied: set[str] = set()  # tensors that belong to other Parameters, or that have a second name here
         self._parts: dict[str, Parameters] = {}
         self._joined = False
+        self.lock = Lock()  # held while gradients are computed
         self._bind(data, grad)
 
     @classmethod
@@ -94,17 +105,21 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         ValueError
             A part has been joined already: its values cannot be in two places.
         TypeError
-            The parts differ in dtype.
+            `parts` is something else, or the parts differ in dtype. (A part without tensors has none.)
         """
+        if not isinstance(parts, Mapping):
+            raise TypeError(f'parts must be a mapping such as {{"fc": fc.parameters()}}, got {type(parts).__name__}')
         for prefix, part in parts.items():
+            _check_parameters(f"parts[{prefix!r}]", part)
             if part._joined or any(part is other for name, other in parts.items() if name != prefix):
                 raise ValueError(f"part {prefix!r} has been joined already: its values cannot be in two places")
-        dtypes = {prefix: part.data.dtype for prefix, part in parts.items()}
+        dtypes = {prefix: part.data.dtype for prefix, part in parts.items() if part}
         if len(set(dtypes.values())) > 1:
             raise TypeError(f"parts must share one dtype, got {', '.join(f'{p}: {d}' for p, d in dtypes.items())}")
         shapes = {f"{prefix}.{name}": p.data.shape for prefix, part in parts.items() for name, p in part.items()}
         joined = cls(shapes, next(iter(dtypes.values()), np.float32))
-        joined._named = {f"{prefix}.{name}": p for prefix, part in parts.items() for name, p in part.items()}
+        joined._named = {f"{prefix}.{name}": p for prefix, part in parts.items() for name, p in part._named.items()}
+        joined._tied = joined._named.keys() - shapes.keys()
         joined._parts = dict(parts)
         if parts:
             np.concatenate([part.data for part in parts.values()], out=joined.data)
@@ -117,7 +132,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
     def _bind(self, data: Array, grad: Array) -> None:
         """Make `data` and `grad` the storage of this object, of its tensors, and of the parts it was joined from."""
         self._data, self._grad = data, grad
-        for p, p_data, p_grad in zip(self._named.values(), self._split(data), self._split(grad), strict=True):
+        for p, p_data, p_grad in zip(self.values(), self._split(data), self._split(grad), strict=True):
             p._data, p._grad = p_data, p_grad
         start = 0
         for part in self._parts.values():
@@ -136,23 +151,39 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         return self._named[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._named)
+        return iter(self._shapes)
 
     def __len__(self) -> int:
-        return len(self._named)
+        return len(self._shapes)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}: {shape}" for name, shape in self._shapes.items())
         return f"Parameters({shapes}; {self.data.size} values, {self.data.dtype})"
 
+    def tie(self, name: str, tensor: Parameter) -> None:
+        """Replace a tensor by one of other `Parameters`, whose vectors alone contain it from then on."""
+        check_shape(name, self[name].data, tensor.data.shape, "the shape of the tensor that it is tied to")
+        del self._shapes[name]
+        self._named[name] = tensor
+        self._tied.add(name)
+        data, grad = ([getattr(p, vector).ravel() for p in self.values()] for vector in ("data", "grad"))
+        self._bind(np.concatenate([*data, self._data[:0]]), np.concatenate([*grad, self._grad[:0]]))
+
     # Copies (copy.deepcopy, pickle) are rebuilt from the vectors: arrays copied one by one would not share memory.
+    # A part that is copied by itself has left the join.
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("_shapes", "_named", "_parts", "_joined", "_data", "_grad")}
+        return {name: getattr(self, name) for name in ("_shapes", "_named", "_tied", "_parts", "_data", "_grad")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self.lock, self._joined = Lock(), False
+        for part in self._parts.values():
+            part._joined = True
         self._bind(self._data, self._grad)
+
+    def __copy__(self) -> Parameters:
+        return copy.deepcopy(self)  # a shallow copy would share the tensors, but not the vectors
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return named views of a vector with this layout, such as `Adam.exp_avg`.
@@ -171,8 +202,9 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         return dict(zip(self._shapes, self._split(vector), strict=True))
 
     def state_dict(self) -> dict[str, Array]:
-        """Return a copy of every tensor by name (torch returns references)."""
-        return {name: p.data.copy() for name, p in self.items()}
+        """Return a copy of every tensor by name (torch returns references); tied names share one, as in torch."""
+        copies = {id(p): p.data.copy() for p in self._named.values()}
+        return {name: copies[id(p)] for name, p in self._named.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
         """Set every tensor from a mapping of arrays or torch tensors: all of them, or none if there is an error.
@@ -182,24 +214,36 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         KeyError
             A tensor is missing or unknown.
         ValueError
-            A shape differs.
+            A shape differs, or tied tensors have different values.
         TypeError
             A value is not an array of real numbers (for complex parameters, real or complex).
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
-        check_keys("state_dict", state_dict, self)
-        arrays = {name: as_array(name, state_dict[name], self.data.dtype) for name in self}
+        check_keys("state_dict", state_dict, self._named)
+        arrays = {name: as_array(name, state_dict[name], self.data.dtype) for name in self._named}
+        first: dict[int, str] = {}  # the first name of each tensor
         for name, array in arrays.items():
-            check_shape(name, array, self._shapes[name], "the parameter's shape")
+            check_shape(name, array, self[name].data.shape, "the parameter's shape")
+            other = first.setdefault(id(self[name]), name)
+            if not np.array_equal(array, arrays[other], equal_nan=True):
+                raise ValueError(f"{other} and {name} have different values, but are tied: expected one array")
         for name, array in arrays.items():
             self[name].data = array
 
 
+def _check_parameters(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a `Parameters`, with the likely mistake."""
+    if not isinstance(value, Parameters):
+        several = isinstance(value, list | tuple | Mapping | Iterator)
+        slip = "; nr.Parameters.join joins those of several layers" * several
+        slip += ": call its parameters()" * hasattr(value, "parameters")
+        raise TypeError(f"{name} must be what layer.parameters() returns, got {type(value).__name__}{slip}")
+
+
 def as_real_parameters(parameters: Parameters) -> Parameters:
     """Return `parameters` if an optimizer can use them: `Parameters` with a real dtype."""
-    if not isinstance(parameters, Parameters):
-        raise TypeError(f"parameters must be what layer.parameters() returns, got {type(parameters).__name__}")
+    _check_parameters("parameters", parameters)
     if parameters.data.dtype.kind == "c":
         raise TypeError(f"parameters must be real, got dtype {parameters.data.dtype}: the complex step is for layers")
     return parameters

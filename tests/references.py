@@ -62,7 +62,7 @@ def assert_loss_equals_torch(criterion, mirror, scores, targets, dloss):
     if criterion.reduction == "none":
         assert isinstance(loss, np.ndarray)
     else:
-        assert type(loss) is float
+        assert isinstance(loss, float)
         loss = np.array(loss, scores.dtype)
     assert_equals_torch(loss, theirs, "loss", equal_nan=True)
 

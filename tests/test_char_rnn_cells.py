@@ -88,7 +88,7 @@ def test_the_gradients_of_the_loss_equal_the_complex_step(cell, rng, T, B, V, E,
 
 def test_an_unknown_cell_is_named():
     for wrong in ("LSTM", "elman", None, ["lstm"]):
-        with pytest.raises(ValueError, match=r"cell must be 'rnn', 'lstm', 'gru', got "):
+        with pytest.raises(ValueError, match=r"cell must be one of 'rnn', 'lstm', 'gru', got "):
             nr.CharRNN(5, cell=wrong)
     model = nr.CharRNN(5, 3, 4, cell="lstm", rng=0)
     assert model.cell == "lstm"

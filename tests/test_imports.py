@@ -31,15 +31,17 @@ ROOMS = [
     "text",
     "parameters",
     "display",
+    "blas",
     "checks",
+    "instead",
     "textbook",
     "textbook_gru",
     "textbook_lstm",
     "version",
 ]
 
-# What `import numpy_rnn` loads: the model, the optimizer and generation. The rest waits until it is used.
-LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
+# What the model, the optimizer and generation load.
+LOADED = ["char_rnn", "checks", "generation", "instead", "layers", "optim", "parameters", "version"]
 LOADED += ["display.terminal", "text.vocabulary"]
 
 
@@ -127,8 +129,26 @@ def test_the_package_does_not_know_who_uses_it():
     assert {module for module, user in users if user == "torch_reference"} <= {"numpy_rnn.cli.tutorial"}
 
 
-def test_importing_numpy_rnn_loads_no_more_than_the_model_needs():
-    code = "import sys, numpy_rnn; print(*(name for name in sys.modules if name.partition('.')[0] == 'numpy_rnn'))"
+def test_importing_numpy_rnn_or_the_command_line_does_not_import_numpy():
+    """Because the number of threads has to be set before."""
+    code = (
+        "import sys, numpy_rnn.cli; assert 'numpy' not in sys.modules; print(numpy_rnn.layers.RNN is numpy_rnn.RNN)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
+def test_all_public_names_are_there():
+    import numpy_rnn as nr
+
+    assert all(getattr(nr, name).__name__.rpartition(".")[2] == name for name in nr.__all__)
+    with pytest.raises(AttributeError, match="module 'numpy_rnn' has no attribute 'nothing'"):
+        nr.nothing  # noqa: B018
+
+
+def test_a_model_loads_no_more_than_it_needs():
+    code = "import sys; from numpy_rnn import CharRNN, Adam, schedules, generate, Vocabulary; "
+    code += "print(*(name for name in sys.modules if name.partition('.')[0] == 'numpy_rnn'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     expected = [f"numpy_rnn.{name}." for name in LOADED]
     loaded = [f"{module}." for module in done.stdout.split()]

@@ -198,3 +198,21 @@ def test_dtypes():
     for bad in (np.float16, int, None, "no such dtype"):
         with pytest.raises(TypeError, match="dtype must be float32, float64 or complex128, got"):
             as_dtype(bad)
+
+
+def test_a_parameter_is_an_array_to_numpy(tmp_path):
+    fc = nr.Linear(3, 2, rng=0)
+    assert np.shares_memory(np.asarray(fc.weight), fc.weight.data)
+    assert not np.shares_memory(np.array(fc.weight), fc.weight.data)
+    assert np.asarray(fc.weight, np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="copy"):
+        np.array(fc.weight, np.float64, copy=False)
+    np.testing.assert_array_equal(np.exp(fc.weight) @ np.ones(3), np.exp(fc.weight.data) @ np.ones(3))
+    np.save(tmp_path / "w.npy", fc.weight)
+    np.savez(tmp_path / "w.npz", **fc.parameters(), all=fc.parameters())
+    np.testing.assert_array_equal(np.load(tmp_path / "w.npy"), fc.weight.data)
+    saved = dict(np.load(tmp_path / "w.npz"))
+    np.testing.assert_array_equal(saved.pop("all"), fc.parameters().data)
+    other = nr.Linear(3, 2, rng=1)
+    other.load_state_dict(saved)
+    np.testing.assert_array_equal(other.weight, fc.weight)

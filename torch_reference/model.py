@@ -24,6 +24,7 @@ class CharRNN(nn.Module):
     vocab_size, embedding_dim, hidden_size, num_layers : int
     dropout : float
     cell : {"rnn", "lstm", "gru"}, default "rnn"
+    tie_weights : bool, default False
     dtype : torch.dtype, default torch.float32
     """
 
@@ -36,6 +37,7 @@ class CharRNN(nn.Module):
         dropout: float = 0.0,
         *,
         cell: str = "rnn",
+        tie_weights: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -43,6 +45,8 @@ class CharRNN(nn.Module):
         kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
         self.rnn = kind(embedding_dim, hidden_size, num_layers, dropout=dropout, dtype=dtype)
         self.fc = nn.Linear(hidden_size, vocab_size, dtype=dtype)
+        if tie_weights:
+            self.fc.weight = self.embedding.weight
 
     def forward(self, tokens: Tensor, h_0: Any = None) -> tuple[Tensor, Any]:
         """Return logits (T, B, V) and h_n (L, B, H) for tokens (T, B); for an LSTM, h_0 and h_n are pairs (h, c)."""
@@ -77,7 +81,7 @@ def make_mirror(model: nr.CharRNN) -> CharRNN:
     """Return the same model in PyTorch, with copies of the weights of `model`, in the same mode."""
     sizes = model.vocab_size, model.embedding_dim, model.hidden_size, model.rnn.num_layers
     dtype = torch.from_numpy(np.empty(0, model.dtype)).dtype
-    mirror = CharRNN(*sizes, model.rnn.dropout, cell=model.cell, dtype=dtype)
+    mirror = CharRNN(*sizes, model.rnn.dropout, cell=model.cell, tie_weights=model.tie_weights, dtype=dtype)
     mirror.load_state_dict(model.state_dict())
     return mirror.train(model.training)
 

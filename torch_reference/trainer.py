@@ -35,10 +35,10 @@ class TorchTrainer:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.lr, fused=fused)
         self.criterion = nn.CrossEntropyLoss()
         # Converted before the first step, so that reading a window costs nothing during training.
-        streams, n = trainer.streams, trainer.plan.val_length
+        streams, n, count = trainer.streams, trainer.plan.val_length, trainer.plan.val_chars
         self.windows = [_as_tensors(*streams.window(k)) for k in range(len(streams))]
-        val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len) if n else ()
-        self.val_windows, self.val_length = [_as_tensors(*window) for window in val_windows], n
+        val_windows = validation_windows(trainer.tokens, n, streams.batch_size, streams.seq_len, count) if n else ()
+        self.val_windows = [_as_tensors(*window) for window in val_windows]
         self.hidden: Any = None
         self.step = 0
 
@@ -61,11 +61,12 @@ class TorchTrainer:
     @torch.inference_mode()
     def validate(self) -> float:
         """Return the mean loss over the validation text, in nats per character; nan without one."""
-        criterion, total, h_n = nn.CrossEntropyLoss(reduction="sum", ignore_index=IGNORED), 0.0, None
+        criterion, total, n, h_n = nn.CrossEntropyLoss(reduction="sum", ignore_index=IGNORED), 0.0, 0, None
         for tokens, targets in self.val_windows:
             logits, h_n = self.model(tokens, h_n)
             total += criterion(logits.flatten(0, 1), targets).item()
-        return total / self.val_length if self.val_length else math.nan
+            n += int((targets != IGNORED).sum())
+        return total / n if n else math.nan
 
 
 def _as_tensors(tokens: Array, targets: Array) -> tuple[Tensor, Tensor]:

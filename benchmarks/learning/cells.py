@@ -50,7 +50,7 @@ def hidden_sizes(V: int, E: int, H: int) -> dict[str, int]:
 def run(job: tuple[str, dict[str, Any]]) -> list[Line]:
     """Train one model, and return a line for each evaluation. Runs in a process of its own."""
     path, options = job
-    trainer = Trainer(*tokenize(read_text(path)), Options(num_layers=1, **options))
+    trainer = Trainer(*tokenize(read_text(path)), Options(num_layers=1, val_chars=10**9, **options))
     lines = [_evaluate(trainer)]
     while not trainer.done:
         trainer.train_step()

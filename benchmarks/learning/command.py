@@ -80,8 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 def _learn(arguments: argparse.Namespace, given: dict[str, Any]) -> Learning:
     require("threadpoolctl", "to read thread counts")
     text = read_text(arguments.file)
-    length: dict[str, Any] = {} if "steps" in given else {"epochs": EPOCHS}
-    trainer = Trainer(*tokenize(text), Options(**length | given))
+    default: dict[str, Any] = {"val_chars": 10**9} | ({} if "steps" in given else {"epochs": EPOCHS})
+    trainer = Trainer(*tokenize(text), Options(**default | given))
     if not trainer.plan.val_length:
         raise ValueError(
             f"no part of the {len(text)} characters is kept for validation: use a text of at least 2000 characters, "

@@ -3,7 +3,7 @@
     step(R, b) = c_0 + c_1 b + allreduce(R)                          b streams for each rank           (1)
     allreduce(R) = 2 ceil(log2 R) latency + 2 (R - 1) / R bytes / bandwidth                            (2)
 
-c_0 and c_1 are fitted to measured times of one rank with one thread. (2) is Rabenseifner's algorithm: a reduce-scatter
+c_0 and c_1 are fitted to times of one rank with one thread. (2) is Rabenseifner's algorithm: a reduce-scatter
 and an allgather. Assumed: all ranks are as fast as the measured one and do not share memory channels, no message is
 sent while a rank computes, and nobody waits for stragglers.
 

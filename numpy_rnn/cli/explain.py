@@ -8,6 +8,7 @@ from typing import Any
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, untrained
 from numpy_rnn.cli.output import check_output, write_output
+from numpy_rnn.display.terminal import escape
 
 __all__ = ["add"]
 
@@ -19,7 +20,7 @@ def add(commands: Any) -> None:
         description="Write an HTML file for the browser that trains a small model on one short text and shows every "
         "number of the forward and backward pass. It starts from the initial weights of 'tutorial' and computes in "
         "float64. With --run, it starts from a trained model instead.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        examples=["explain", 'explain "to be or not to be" -o page.html', 'explain "to be" --run book-run'],
     )
     add_training(command, "text", nargs="?", metavar="TEXT")
     command.add_argument(
@@ -29,14 +30,14 @@ def add(commands: Any) -> None:
         help="show a trained model: the output directory of numpy-rnn train --layers 1, or a checkpoint file in it",
     )
     command.add_argument("-o", "--output", metavar="FILE", default="explorer.html", help="file to write")
-    command.set_defaults(run=_run, parser=command)
+    command.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     check_output("-o", arguments.output)
     page = (_of_run(arguments) if arguments.run_path is not None else _of_training(arguments)).encode()
     write_output("-o", arguments.output, page)
-    print(f"{arguments.output}: {len(page) / 1e3:.0f} kB, to be opened in a browser")
+    print(f"{escape(arguments.output)}: {len(page) / 1e3:.0f} kB, to be opened in a browser")
 
 
 def _of_training(arguments: argparse.Namespace) -> str:

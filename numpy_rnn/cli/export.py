@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any
 
+from numpy_rnn.display.terminal import count, escape, quote
 from numpy_rnn.storage.checkpoint import write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import build_model, load_model, model_header, named
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
         help="write a model as a safetensors file",
         description="Write the best model of a run as a safetensors file, with torch's parameter names. Its options "
         "and vocabulary are in the metadata. Needs safetensors.",
+        examples=["export book-run book.safetensors", "export book-run/last.npz last.safetensors"],
     )
     command.add_argument("run_path", metavar="RUN", help="a run directory, or a checkpoint file in one")
     command.add_argument("file", metavar="FILE.safetensors", help="a new file")
@@ -33,6 +35,7 @@ def add(commands: Any) -> None:
         "import",
         help="read a model from a safetensors file",
         description="Make a run from a file that numpy-rnn export wrote. It can generate text, but not be resumed.",
+        examples=["import book.safetensors -o imported", "generate imported --temperature 0.8"],
     )
     command.add_argument("file", metavar="FILE.safetensors")
     command.add_argument("-o", "--output", metavar="RUN", required=True, help="a new directory")
@@ -44,7 +47,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise FileExistsError(f"{arguments.file!r} already exists: name another file, or remove it")
     model, _, header = load_model(arguments.run_path)
     save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
-    print(f"{arguments.file}: {model.parameters().data.size:,} parameters")
+    print(f"{escape(arguments.file)}: {count(model.parameters().data.size, 'parameter')}")
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -65,4 +68,5 @@ def _import(arguments: argparse.Namespace) -> None:
     with open_run(arguments.output) as run:
         header = model_header(model, vocabulary, header["prompt"])
         write_checkpoint(run.last, named("model", model.state_dict()), header)
-    print(f"{arguments.output}: {model.parameters().data.size:,} parameters; numpy-rnn generate {arguments.output}")
+    size = count(model.parameters().data.size, "parameter")
+    print(f"{escape(arguments.output)}: {size}; try: numpy-rnn generate {quote(arguments.output)}")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import argument, positive_int, seed
-from numpy_rnn.display.terminal import escape, legend
+from numpy_rnn.cli.output import as_bytes, as_typed, printer
+from numpy_rnn.display.terminal import legend
 from numpy_rnn.storage.model_file import load_model
 
 __all__ = ["add"]
@@ -24,15 +25,22 @@ def add(commands: Any) -> None:
         description="Continue a prompt with the best model of a run: with the most probable character each time or, "
         "given a temperature, with characters drawn at random from the model's distribution.",
         epilog="Files and pipes get the text unchanged. On a terminal, control characters are escaped, as \\x1b.",
+        examples=[
+            "generate book-run --temperature 0.8",
+            'generate book-run --prompt "Once upon" -n 200 --temperature 1 --samples 5',
+            "generate book-run --temperature 1 --seed 1 > text.txt",
+        ],
     )
     command.add_argument("run_path", metavar="RUN", help="output of numpy-rnn train, or a checkpoint file in it")
-    command.add_argument("--prompt", help="text to continue (default: the first character of the training text)")
-    command.add_argument("-n", type=positive_int, default=500, metavar="N", help="new characters (default: 500)")
+    command.add_argument(
+        "--prompt", type=as_typed, help="text to continue (default: the first character of the training text)"
+    )
+    command.add_argument("-n", type=positive_int, default=500, metavar="N", help="new characters")
     command.add_argument("--temperature", type=above_zero, help="draw at random: 1 as learned, less is more cautious")
     command.add_argument("--top-k", type=positive_int, help="draw from the k most probable characters only")
     command.add_argument("--top-p", type=probability, help="draw from the most probable that together have p")
     command.add_argument("--seed", type=seed, help="random seed for drawing (default: a new one each time)")
-    command.add_argument("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
+    command.add_argument("--samples", type=positive_int, default=1, metavar="N", help="number of texts")
     command.add_argument("--color", action="store_true", help="colour each character by its probability")
     command.set_defaults(run=_run)
 
@@ -43,7 +51,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.samples > 1 and arguments.color:
         raise ValueError("--color shades one text: leave out --samples")
     model, vocabulary, header = load_model(arguments.run_path)
-    prompt = header["prompt"] if arguments.prompt is None else arguments.prompt
+    prompt = header["prompt"]
+    if arguments.prompt is not None:
+        prompt = as_bytes(arguments.prompt) if vocabulary.is_bytes else arguments.prompt
     options = {
         "prompt": prompt,
         "length": len(prompt) + arguments.n,
@@ -52,23 +62,16 @@ def _run(arguments: argparse.Namespace) -> None:
         "top_p": arguments.top_p,
         "rng": arguments.seed,
     }
+    printable = printer()
     if arguments.samples > 1:
         for i, text in enumerate(nr.generate_batch(model, vocabulary, count=arguments.samples, **options), 1):
-            _write(f"--- {i} ---\n{_printable(text)}\n")
+            _write(f"--- {i} ---\n{printable(text)}\n")
         return
     if arguments.color:
         print(legend())
     for character, p in nr.stream(model, vocabulary, **options):
-        _write(nr.shade(character, [p]) if arguments.color else _printable(character))
-    _write("\n")
-
-
-def _printable(text: str) -> str:
-    """Return the text as it can be written: control characters are escaped on a terminal, nothing else is changed."""
-    if sys.stdout.isatty():
-        text = escape(text)
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+        _write(nr.shade(character, [p]) if arguments.color else printable(character))
+    _write(printable("\n"))
 
 
 def _write(text: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from numpy_rnn.cli.arguments import positive, positive_int, seed
-from numpy_rnn.cli.output import check_output, check_picture, write_output
+from numpy_rnn.cli.output import check_output, check_picture, write_output, write_picture
 from numpy_rnn.cli.random_arrays import SYNTAX, draw
 from numpy_rnn.cli.user_file import user_value
 from numpy_rnn.display.pictures import figures
+from numpy_rnn.display.terminal import escape
 
 __all__ = ["add"]
 
@@ -24,6 +25,11 @@ def add(commands: Any) -> None:
         "and why. Without FILE, check every layer of this package. The exit status is 0 if every gradient is right, "
         "1 if one is wrong or was not checked, and 2 for an error.",
         epilog=f"SHAPE is {SYNTAX}, and nothing for a scalar. FILE is executed, as Python would execute it.",
+        examples=[
+            "gradcheck",
+            "gradcheck 'my.py:MyRNN(8, 16)' --input x=5,2,8 --lines",
+            "gradcheck 'my.py:forward, backward' --input x=4,3 --input W=3,2 --html page.html",
+        ],
     )
     words = "a layer, class, pair (forward, backward) or function that returns a loss and its gradients, such as "
     words += "my.py:MyRNN, 'my.py:MyRNN(8, 16)', 'my.py:fwd, bwd', my.py:softmax_loss or my.py:net.loss"
@@ -47,7 +53,7 @@ def add(commands: Any) -> None:
     coverage.add_argument("--directions", type=positive_int, metavar="N", help=words)
     words = "numerical method (default: complex step if forward allows it)"
     command.add_argument("--method", choices=["complex step", "differences"], help=words)
-    command.add_argument("--seed", type=seed, default=0, help="random seed for all random numbers (default: 0)")
+    command.add_argument("--seed", type=seed, default=0, help="random seed for all random numbers")
     command.add_argument("--plot", metavar="PICTURE", help="draw the report of FILE; needs matplotlib")
     words = "also print the source of backward, with the gradient that each line computes"
     command.add_argument("--lines", action="store_true", help=words)
@@ -88,9 +94,8 @@ def _run(arguments: argparse.Namespace) -> int:
             print(report.annotated(), end="\n\n", flush=True)
         ok &= report.ok
     if picture is not None:
-        report.plot(picture)
-        print(f"(drawn in {picture})")
+        write_picture("--plot", picture, report.plot())
     if page is not None:
         write_output("--html", page, backward_page(report).encode())
-        print(f"{page}: to be opened in a browser")
+        print(f"{escape(page)}: to be opened in a browser")
     return 0 if ok else 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from numpy_rnn.cli.output import check_output
+from numpy_rnn.display.terminal import count, escape, quote
 from numpy_rnn.learn.course import Exercise, course, write_course, write_notebook
 from numpy_rnn.learn.process import verdicts
 from numpy_rnn.learn.report import LEVELS, as_csv, as_json, progress, report
@@ -16,10 +18,7 @@ from numpy_rnn.learn.report import LEVELS, as_csv, as_json, progress, report
 __all__ = ["add"]
 
 FOLDER = "course"
-USAGE = """numpy-rnn learn [DIR]
-       numpy-rnn learn --notebook FILE.ipynb
-       numpy-rnn learn check [DIR] [N] [--hint [LEVEL]] [--watch]
-       numpy-rnn learn grade DIR... [--csv | --json]"""
+USAGE = "numpy-rnn learn [check | grade] [options] [DIR ...] [N]"
 
 
 def add(commands: Any) -> None:
@@ -31,9 +30,16 @@ def add(commands: Any) -> None:
         "`check` runs your code and explains the first exercise that is not done, or exercise N. `grade` prints a "
         "row for each student's folder. Both execute the code in these folders, in a process with limits on time and "
         "memory, but without protection from code that means harm.",
+        examples=[
+            "learn",
+            "learn check --watch",
+            "learn check course 7 --hint",
+            "learn grade submissions/* > grades.csv",
+            "learn --notebook course.ipynb",
+        ],
     )
     command.add_argument("words", nargs="*", metavar="DIR", help="folder of the exercises")
-    words = "show a hint for the first problem: LEVEL 1 (default) or 2, and with 3 also the answer"
+    words = "show a hint for the first problem: LEVEL 1 or 2, and with 3 also the answer (default: 1)"
     command.add_argument(
         "--hint", type=int, choices=range(1, LEVELS + 1), nargs="?", default=0, const=1, metavar="LEVEL", help=words
     )
@@ -41,7 +47,9 @@ def add(commands: Any) -> None:
     words = "write the exercises as one notebook instead, for Jupyter"
     command.add_argument("--notebook", metavar="FILE.ipynb", help=words)
     table = command.add_mutually_exclusive_group()
-    table.add_argument("--csv", action="store_true", help="grade: print comma-separated values (the default)")
+    table.add_argument(
+        "--csv", action="store_true", help="grade: print comma-separated values, unless --json is given"
+    )
     table.add_argument("--json", action="store_true", help="grade: print JSON, with the problem of each exercise")
     command.set_defaults(run=_run)
 
@@ -53,6 +61,9 @@ def _run(arguments: argparse.Namespace) -> int:
     wants_check, wants_grade = arguments.hint or arguments.watch, arguments.csv or arguments.json
     if (wants_check and action != "check") or (wants_grade and action != "grade"):
         raise ValueError("--hint and --watch belong to `learn check`, --csv and --json to `learn grade`")
+    near = get_close_matches(action, ("check", "grade"))
+    if near and action not in near and action == Path(action).name and not Path(action).is_dir():
+        raise ValueError(f"{action}: did you mean {near[0]}? For a folder with this name, write ./{action}")
     if action == "grade":
         return _grade(words, arguments.json)
     if action == "check":
@@ -60,11 +71,11 @@ def _run(arguments: argparse.Namespace) -> int:
     elif not words:
         return _write(Path(action))
     if len(words) > 1 or action != "check":
-        raise ValueError(f"expected one folder, got {' '.join(arguments.words)}; the usage is\n       {USAGE}")
+        raise ValueError(f"expected one folder, got {' '.join(arguments.words)}; usage: {USAGE}")
     chosen = course()
     folder = Path(words[0] if words else "." if Path(chosen[0].filename).exists() else FOLDER)
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}: `numpy-rnn learn {folder}` writes the exercises")
+        raise ValueError(f"there is no folder {folder}: `numpy-rnn learn {quote(str(folder))}` writes the exercises")
     if number is not None:
         if not 1 <= number <= len(chosen):
             raise ValueError(f"N must be the number of an exercise, from 1 to {len(chosen)}, got {number}")
@@ -78,10 +89,11 @@ def _write(folder: Path) -> int:
     written = write_course(folder)
     kept = len(course()) - len(written)
     if kept:
-        print(f"{folder}: {kept} exercises were there and are unchanged")
+        were = "was" if kept == 1 else "were"
+        print(f"{escape(str(folder))}: {count(kept, 'exercise')} {were} there before, left unchanged")
     if written:
-        print(f"{folder}: {len(written)} exercise{'s' * (len(written) != 1)} written, from {written[0]} on")
-    print(f"Run `numpy-rnn learn check {folder} --watch`, and edit the exercise that it names.")
+        print(f"{escape(str(folder))}: {count(len(written), 'exercise')} written, from {written[0]} on")
+    print(f"Run `numpy-rnn learn check {quote(str(folder))} --watch`, and edit the exercise that it names.")
     return 0
 
 
@@ -90,7 +102,7 @@ def _write_notebook(path: str, words: list[str]) -> int:
     if words or Path(path).suffix != ".ipynb" or Path(path).exists():
         raise ValueError(f"--notebook must name a new file that ends in .ipynb, and no folder, got {path!r}")
     write_notebook(Path(path))
-    print(f"{path}: {len(course())} exercises")
+    print(f"{escape(path)}: {len(course())} exercises")
     return 0
 
 
@@ -126,7 +138,7 @@ def _grade(folders: list[str], wants_json: bool) -> int:
     for folder in folders:
         if not Path(folder).is_dir():
             raise ValueError(f"there is no folder {folder}")
-    print(f"running the code in {len(folders)} folder{'s' * (len(folders) != 1)}", file=sys.stderr)
+    print(f"running the code in {count(len(folders), 'folder')}", file=sys.stderr)
     grades = {folder: list(verdicts(Path(folder), course(), explain=False)) for folder in folders}
     print(as_json(grades) if wants_json else as_csv(grades))
     return 0

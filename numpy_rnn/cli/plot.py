@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from numpy_rnn.cli.output import check_picture
+from numpy_rnn.cli.output import check_picture, write_picture
 from numpy_rnn.training.metrics import read_metrics
 from numpy_rnn.training.plot import draw
 
@@ -18,13 +18,13 @@ def add(commands: Any) -> None:
         help="draw training curves",
         description="Draw loss, validation loss, gradient norm and learning rate by step, for one or more runs in "
         "one picture. Needs matplotlib.",
+        examples=["plot book-run", "plot book-run book-run-2 -o compared.png"],
     )
     command.add_argument("runs", nargs="+", metavar="RUN", help="output directory of numpy-rnn train")
-    command.add_argument("-o", "--output", metavar="FILE", default="training.png", help="picture (training.png)")
+    command.add_argument("-o", "--output", metavar="FILE", default="training.png", help="picture to write")
     command.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     check_picture("-o", arguments.output)
-    draw({name: read_metrics(name) for name in arguments.runs}).savefig(arguments.output)
-    print(f"(drawn in {arguments.output})")
+    write_picture("-o", arguments.output, draw({name: read_metrics(name) for name in arguments.runs}))

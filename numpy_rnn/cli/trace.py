@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 import shutil
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
-from numpy_rnn.cli.output import check_picture, write_output
+from numpy_rnn.cli.output import check_picture, write_picture
 from numpy_rnn.display.pictures import figures
 from numpy_rnn.layers import CELLS
 from numpy_rnn.text.windows import inputs_and_targets
@@ -27,7 +24,7 @@ def add(commands: Any) -> None:
         description="Train a small model on one short text. Print, for the model before and after training, how "
         "strongly the loss of each prediction pulls at the state after each character. The loss after training is "
         "that of the final weights; 'tutorial' prints the loss of each epoch before its update.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        examples=['trace "to be or not to be"', "trace --cell lstm --state c --plot trace.png"],
     )
     add_training(command, "text", nargs="?", metavar="TEXT")
     command.add_argument("--cell", choices=list(CELLS), default="rnn", help="kind of recurrent layer")
@@ -53,15 +50,7 @@ def _run(arguments: argparse.Namespace) -> None:
         progress(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}")
     progress("")
     after = nr.trace(model, tokens, targets)
-    if arguments.plot is not None:
-        with warnings.catch_warnings():  # characters that are not in matplotlib's font are drawn as boxes
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            picture = io.BytesIO()
-            before.plot(vocabulary, after, state=arguments.state).savefig(
-                picture, format=Path(arguments.plot).suffix[1:]
-            )
-        write_output("--plot", arguments.plot, picture.getvalue())
     width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 120)
     print(before.heatmap(vocabulary, after, width=width, state=arguments.state), end="")
     if arguments.plot is not None:
-        print(f"(drawn in {arguments.plot})")
+        write_picture("--plot", arguments.plot, before.plot(vocabulary, after, state=arguments.state))

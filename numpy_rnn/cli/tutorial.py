@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
+from numpy_rnn.cli.output import printer
 from numpy_rnn.layers import CELLS
+from numpy_rnn.training.progress import worse_than_guessing
 from numpy_rnn.training.tutorial import train_epochs
 
 __all__ = ["add"]
@@ -20,7 +22,7 @@ def add(commands: Any) -> None:
         help="memorise one sentence and recite it",
         description="Train on one short text, print the loss every 10 epochs, and generate the text from its first "
         "character.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        examples=["tutorial", 'tutorial --text "to be or not to be" --epochs 200', "tutorial --cell lstm --torch"],
     )
     add_training(command, "--text")
     command.add_argument("--cell", choices=list(CELLS), default="rnn", help="kind of recurrent layer")
@@ -49,5 +51,8 @@ def _run(arguments: argparse.Namespace) -> None:
             progress("")
             print(f"Epoch [{epoch}/{arguments.epochs}], Loss: {loss:.4f}")
     progress("")
-    print(f"Generated text: {nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))}")
+    text = nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))
+    print(f"Generated text: {printer()(text)}")
     print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
+    if words := worse_than_guessing(loss, len(vocabulary), "loss", arguments.lr):
+        raise FloatingPointError(words)

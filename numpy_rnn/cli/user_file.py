@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numpy_rnn.cli.output import as_typed
+
 __all__ = ["user_value"]
 
 FORWARD, BACKWARD = re.compile("forward|fwd|fprop"), re.compile("back(ward)?|bwd|bprop|grad")
@@ -34,7 +36,7 @@ def user_value(target: str) -> Iterator[Any]:
         raise ValueError(
             f"expected path/to/file.py:EXPRESSION, such as my.py:MyRNN or 'my.py:fwd, bwd', got {target!r}"
         )
-    path, expression = match[1], (match[2] or "").strip()
+    path, expression = match[1], as_typed(match[2] or "").strip()
     if not Path(path).is_file():
         raise ValueError(f"there is no file {path}")
     file, before = Path(path).resolve(), sys.path[:]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from numpy_rnn.cli.output import as_typed
 from numpy_rnn.display.terminal import escape
 from numpy_rnn.storage.files import reason
 from numpy_rnn.training.progress import Progress
 from numpy_rnn.training.trainer import Trainer
 
 __all__ = ["OutputLost", "Watch"]
+
+SILENCE = 5.0  # seconds without a line
 
 
 class OutputLost(Exception):
@@ -23,7 +27,7 @@ class Watch:
     """Shows the progress of a run. Every method may raise OutputLost."""
 
     def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.bar = trainer, None
+        self.trainer, self.bar, self._said_at = trainer, None, time.monotonic()
 
     def start(self) -> None:
         """Show the bar, if there is one."""
@@ -39,13 +43,17 @@ class Watch:
                     self.bar.set_postfix_str(progress.numbers())
         if progress is not None:
             line = str(progress) if self.bar is None else progress.validation()
-            sample = [] if progress.sample is None else escape(progress.sample).split("\n")
+            sample = [] if progress.sample is None else escape(as_typed(progress.sample)).split("\n")
             self.say("\n".join([line] * bool(line) + [f"  | {part}" for part in sample]))
+
+    def remind(self, now: object) -> None:
+        """Print `now` as text if there has been no line for a while."""
+        if time.monotonic() > self._said_at + SILENCE:
+            self.say(str(now))
 
     def say(self, text: str) -> None:
         """Print text, above the bar if there is one; print nothing if it is empty."""
-        encoding = sys.stdout.encoding or "utf-8"
-        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._said_at = time.monotonic()
         with _writing():
             if text and self.bar is not None:
                 self.bar.write(text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Iterable
 from itertools import groupby, pairwise
 from unicodedata import category
 
-__all__ = ["escape", "legend", "shade", "visible"]
+__all__ = ["count", "escape", "legend", "quote", "shade", "visible"]
 
 # From surprising (red) to expected (blue): (upper bound of the probability, index into the terminal's 256 colours).
 # Each has a contrast of at least 3:1 on black and on white.
@@ -52,6 +54,20 @@ def escape(text: str) -> str:
         repr(character)[1:-1] if character not in "\n\t" and category(character) in ("Cc", "Cs") else character
         for character in text
     )
+
+
+def quote(name: str) -> str:
+    r"""Return a file name as one writes it in a shell, with control characters as in $'\x1b'."""
+    name = f"./{name}" if name.startswith("-") else name  # or it would be an option
+    if name.isprintable():
+        return shlex.quote(name)
+    plain = ((c, c.isprintable() and c not in "\\'") for c in name)
+    return "$'" + "".join(c if ok else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c, ok in plain) + "'"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 step, 1,200 steps."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _colour(p: float) -> int | None:

@@ -48,8 +48,11 @@ def explain(
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("explain")
     if model.cell != "rnn":
         raise ValueError(f"model has cell={model.cell!r}, expected 'rnn': the page shows a tanh RNN's equations")
+    if model.tie_weights:
+        raise ValueError("model has tie_weights=True, expected False: the page trains two separate weights")
     if model.rnn.num_layers > 1:
         raise ValueError(f"model has num_layers={model.rnn.num_layers}, expected 1: the page can show only one")
     if model.vocab_size != len(vocabulary):

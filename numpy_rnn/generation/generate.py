@@ -17,13 +17,15 @@ from typing import Any, Unpack
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import Array, as_size
+from numpy_rnn.checks import ArgumentError, Array, as_size
 from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, finite_max, softmax
+from numpy_rnn.layers.layer import quiet
 from numpy_rnn.text.vocabulary import Vocabulary
 
 __all__ = ["generate", "generate_batch", "stream"]
 
 
+@quiet
 def generate(
     model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int, **sampling: Unpack[SamplingOptions]
 ) -> str:
@@ -92,6 +94,7 @@ def stream(
     return _stream(model, vocabulary, tokens, length, Sampling(**sampling))
 
 
+@quiet
 def generate_batch(
     model: CharRNN,
     vocabulary: Vocabulary,
@@ -130,6 +133,7 @@ def generate_batch(
 
 def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -> list[int]:
     """Check the arguments and return the tokens of the prompt."""
+    model.check_own("generate")
     if not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if len(vocabulary) != model.vocab_size:
@@ -137,7 +141,7 @@ def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: in
     if not isinstance(prompt, str):
         raise TypeError(f"prompt must be a str, got {type(prompt).__name__}")
     if not prompt:
-        raise ValueError("prompt is empty: generation starts from at least one character")
+        raise ArgumentError("prompt", "is empty: generation starts from at least one character")
     if not isinstance(length, int | np.integer) or length < len(prompt):
         raise ValueError(f"length must be an integer of at least len(prompt) = {len(prompt)}, got {length!r}")
     tokens: list[int] = vocabulary.encode(prompt, name="prompt").tolist()
@@ -148,7 +152,9 @@ def _stream(
     model: CharRNN, vocabulary: Vocabulary, tokens: list[int], length: int, sampling: Sampling
 ) -> Iterator[tuple[str, float]]:
     yield vocabulary.characters[tokens[0]], math.nan
-    for token, logits in _continue(model, tokens, length, sampling, first=0):
+    steps = _continue(model, tokens, length, sampling, first=0)
+    # Each step by itself: between two of them the caller's own settings apply.
+    for token, logits in iter(quiet(lambda: next(steps, None)), None):
         yield vocabulary.characters[token], float(softmax(logits)[token])
 
 

@@ -21,7 +21,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numpy_rnn.checks import ArgumentError, Array, as_number, as_size, to_numpy
+from numpy_rnn.checks import ArgumentError, Array, as_number, as_rng, as_size, to_numpy
 
 __all__ = ["Sampling", "SamplingOptions", "draw", "finite_max", "softmax"]
 
@@ -34,9 +34,9 @@ def softmax(logits: ArrayLike, temperature: float = 1.0) -> Array:
     logits = to_numpy("logits", logits)
     if logits.dtype.kind == "c":
         raise TypeError(f"logits must be real, got dtype {logits.dtype}")
-    with np.errstate(over="ignore"):  # -inf is fine: its exp is zero
+    with np.errstate(all="ignore"):  # -inf is fine: its exp is zero
         p: Array = np.exp((logits.astype(np.float64) - finite_max(logits)) / temperature)
-    p /= p.sum(axis=-1, keepdims=True)
+        p /= p.sum(axis=-1, keepdims=True)
     return p
 
 
@@ -90,7 +90,7 @@ class Sampling:
                 if value is not None:
                     raise ArgumentError(name, f"does nothing without a temperature, got {value}")
             return
-        self.rng = np.random.default_rng(rng)
+        self.rng = as_rng(rng)
         self.temperature = as_number("temperature", temperature, low=-math.inf)
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {temperature}")
@@ -105,6 +105,7 @@ class Sampling:
             return int(logits.argmax())
         return int(draw(self.distribution(logits), self.rng.random(1)))
 
+    @np.errstate(under="ignore")
     def distribution(self, logits: ArrayLike) -> Array:
         """Return the probability of drawing each character, equations (1) to (4): float64 (*, V) for logits (*, V).
 

@@ -40,7 +40,7 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
     with figures() as Figure:
         is_path = isinstance(target, str | os.PathLike)
         is_new = target is None or is_path
-        axes = list(Figure(figsize=(15, 4.6)).subplots(1, 3) if is_new else target)
+        axes = list(Figure(figsize=(15, 4.6), dpi=120).subplots(1, 3) if is_new else target)
         if len(axes) != 3:
             raise ValueError(f"target must be a path or three axes, got {len(axes)} axes")
         figure = axes[0].figure
@@ -48,7 +48,7 @@ def plot(label: str, tensors: Mapping[str, TensorReport], experiment: Experiment
         _heatmap(axes[1], worst)
         _error_by_step(axes[2], experiment, worst)
         if is_path:
-            figure.savefig(target, dpi=120)
+            figure.savefig(target)
     return figure
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_number, check_shape, to_numpy
+from numpy_rnn.layers.layer import quiet
 from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 
 __all__ = ["CrossEntropyLoss"]
@@ -88,7 +89,7 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         super().__init__(weight, ignore_index, reduction)
         self.label_smoothing = as_number("label_smoothing", label_smoothing, high=1, closed=True)
 
-    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
+    @quiet
     def forward(self, logits: ArrayLike, targets: ArrayLike, tape: CrossEntropyTape | None = None) -> Any:
         """Return the loss in nats.
 
@@ -126,8 +127,8 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         tape.probabilities, tape.dtargets = probabilities, None
         tape.targets[...], tape.ignored = classes, ignored
         self.forward_rows(as_rows(logits), tape)
-        tape.written, self.tape = True, tape
-        return tape.loss
+        self._keep(tape)
+        return tape.result
 
     def _check_probabilities(self, logits: Array, targets: Array) -> Array:
         check_shape("targets", targets, logits.shape, "probabilities in the shape of logits")

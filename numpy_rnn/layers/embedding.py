@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_integer, as_size, check_shape
-from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_integer, as_rng, as_size, check_shape
+from numpy_rnn.layers.layer import Layer, Tape, quiet, writes_gradients
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["Embedding", "Scatter", "gather"]
@@ -65,7 +65,7 @@ class Embedding(Layer[EmbeddingTape]):
         self.embedding_dim = as_size("embedding_dim", embedding_dim)
         self.dtype = as_dtype(dtype)
         self._parameters = Parameters({"weight": (self.num_embeddings, self.embedding_dim)}, self.dtype)
-        self._parameters.data = np.random.default_rng(rng).standard_normal(self._parameters.data.size)
+        self._parameters.data = as_rng(rng).standard_normal(self._parameters.data.size)
         self.weight = self._parameters["weight"]
         self.padding_idx = None if padding_idx is None else self._check_padding_idx(padding_idx)
         if self.padding_idx is not None:
@@ -75,6 +75,7 @@ class Embedding(Layer[EmbeddingTape]):
         """Return a tape for tokens of `shape`, to reuse in any number of passes."""
         return EmbeddingTape(self, shape)
 
+    @quiet
     def forward(self, tokens: ArrayLike, tape: EmbeddingTape | None = None) -> Array:
         """Return the rows of `weight` that `tokens` select.
 
@@ -99,10 +100,10 @@ class Embedding(Layer[EmbeddingTape]):
         tape = self.new_tape(*tokens.shape) if tape is None else self._check_tape(tape, tokens.shape)
         tape.tokens[...] = tokens.reshape(-1)
         gather(self.weight.data, tape.tokens, tape.y)  # (E1)
-        tape.written, self.tape = True, tape
+        self._keep(tape)
         return tape.y.reshape(*tape.shape, self.embedding_dim)
 
-    @np.errstate(invalid="ignore", over="ignore")  # inf and nan without a warning, as in torch
+    @writes_gradients
     def backward(self, dy: ArrayLike, tape: EmbeddingTape | None = None) -> None:
         """Assign `weight.grad` (torch would add to it). Tokens have no gradient, so nothing is returned.
 

@@ -69,7 +69,6 @@ class GRURecurrence(GatedRecurrence):
             total[2 * self.H :] = self.bias_ih.data[2 * self.H :]
         return total
 
-    @np.errstate(over="ignore")  # where exp(-a) is infinite, sigma is 0
     def recur(self, tape: GRUTape) -> None:
         W_hh_T = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
         b_hn, one = 0 if self.bias_hh is None else self.bias_hh.data[2 * self.H :], np.ones((), tape.z.dtype)
@@ -77,7 +76,7 @@ class GRURecurrence(GatedRecurrence):
         for u, u_rz, W_hn_h, a_rz, a_n, rz, r, z, u_n, n, h_previous, h_t in tape.forward_steps:
             h_previous.dot(W_hh_T, u)  # (GR1): without b_hh
             add(a_rz, u_rz, rz)
-            exp(rz, rz)
+            exp(rz, rz)  # infinite where sigma is 0
             add(rz, one, rz)
             divide(one, rz, rz)  # (GR2)
             add(W_hn_h, b_hn, u_n)  # (GR1)

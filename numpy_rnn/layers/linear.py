@@ -13,9 +13,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_size, check_shape
-from numpy_rnn.layers.layer import Layer, Tape
-from numpy_rnn.parameters import Parameters
+from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_rng, as_size, check_shape
+from numpy_rnn.layers.layer import Layer, Tape, quiet, writes_gradients
+from numpy_rnn.parameters import Parameter, Parameters
 
 __all__ = ["Linear", "affine", "affine_backward"]
 
@@ -85,13 +85,19 @@ class Linear(Layer[LinearTape]):
             shapes["bias"] = (self.out_features,)
         self._parameters = Parameters(shapes, self.dtype)
         bound = 1 / math.sqrt(self.in_features)
-        self._parameters.data = np.random.default_rng(rng).uniform(-bound, bound, self._parameters.data.size)
+        self._parameters.data = as_rng(rng).uniform(-bound, bound, self._parameters.data.size)
         self.weight, self.bias = self._parameters["weight"], self._parameters.get("bias")
+
+    def tie(self, weight: Parameter) -> None:
+        """Use the weight of another layer, which alone keeps its values and its gradient."""
+        self._parameters.tie("weight", weight)
+        self.weight = weight
 
     def new_tape(self, *shape: int) -> LinearTape:
         """Return a tape for inputs of leading dimensions `shape`, to reuse in any number of passes."""
         return LinearTape(self, shape)
 
+    @quiet
     def forward(self, x: ArrayLike, tape: LinearTape | None = None) -> Array:
         """Return x @ weight.T + bias.
 
@@ -112,9 +118,10 @@ class Linear(Layer[LinearTape]):
         tape = self.new_tape(*x.shape[:-1]) if tape is None else self._check_tape(tape, x.shape[:-1])
         tape.x = x.reshape(-1, self.in_features)
         affine(tape.x, self.weight.data, None if self.bias is None else self.bias.data, tape.y)
-        tape.written, self.tape = True, tape
+        self._keep(tape)
         return tape.y.reshape(*tape.shape, self.out_features)
 
+    @writes_gradients
     def backward(self, dy: ArrayLike, tape: LinearTape | None = None) -> Array:
         """Return dx and assign `weight.grad` and `bias.grad` (torch would add to them).
 

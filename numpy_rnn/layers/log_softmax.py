@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_floats, as_integer, check_shape
-from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.layers.layer import Layer, Tape, quiet
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["LogSoftmax"]
@@ -52,7 +52,7 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
             raise IndexError(f"dim must be in [{-ndim}, {ndim}) for x of shape {shape}, got {self.dim}")
         return LogSoftmaxTape(self, shape, as_dtype(dtype))
 
-    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
+    @quiet
     def forward(self, x: ArrayLike, tape: LogSoftmaxTape | None = None) -> Array:
         """Return log softmax(x).
 
@@ -82,10 +82,10 @@ class LogSoftmax(Layer[LogSoftmaxTape]):
         np.subtract(x, tape.max, y)
         np.add.reduce(np.exp(y, e), axis=self.dim, out=s, keepdims=True)
         np.subtract(y, np.log(s, s), y)  # (1)
-        tape.written, self.tape = True, tape
+        self._keep(tape)
         return tape.y
 
-    @np.errstate(all="ignore")
+    @quiet
     def backward(self, dy: ArrayLike, tape: LogSoftmaxTape | None = None) -> Array:
         """Return the gradient with respect to x.
 

@@ -69,7 +69,6 @@ class LSTMRecurrence(GatedRecurrence):
     gates, states, tape = 4, 2, LSTMTape
     factors = -1, -1, -2, -1  # of i, f, g, o: -k of (1) in gates.py
 
-    @np.errstate(over="ignore")  # where exp(-z) is infinite, sigma is 0
     def recur(self, tape: LSTMTape) -> None:
         W_hh_T = np.multiply(self.weight_hh.data.T, tape.factor, tape.W_hh_T)
         k, one = -tape.factor.reshape(1, 4, self.H), np.ones((), tape.z.dtype)
@@ -77,7 +76,7 @@ class LSTMRecurrence(GatedRecurrence):
         for y, y_4, z_t, gates, i, f, g, o, h_previous, c_previous, c_t, tanh_c, h_t, scratch in tape.forward_steps:
             h_previous.dot(W_hh_T, y)
             add(z_t, y, y)  # (LS1)
-            exp(y, y)
+            exp(y, y)  # infinite where sigma is 0
             add(y_4, one, gates)
             divide(k, gates, gates)
             subtract(g, one, g)  # (LS2), by (1) of gates.py

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numpy_rnn.checks import Array
+from numpy_rnn.layers.layer import quiet
 from numpy_rnn.layers.weighted_loss import LossTape, WeightedLoss, as_rows
 
 __all__ = ["NLLLoss"]
@@ -38,7 +39,7 @@ class NLLLoss(WeightedLoss[LossTape]):
 
     tape_type = LossTape
 
-    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
+    @quiet
     def forward(self, log_p: ArrayLike, targets: ArrayLike, tape: LossTape | None = None) -> Any:
         """Return the loss in nats.
 
@@ -70,8 +71,8 @@ class NLLLoss(WeightedLoss[LossTape]):
         tape = self._tape_for("log_p", log_p, tape)
         tape.targets[...], tape.ignored = classes, ignored
         self.forward_rows(as_rows(log_p), tape)
-        tape.written, self.tape = True, tape
-        return tape.loss
+        self._keep(tape)
+        return tape.result
 
     def forward_rows(self, log_p: Array, tape: LossTape) -> None:
         np.negative(log_p[np.arange(len(log_p)), tape.targets], tape.nll)  # (1)

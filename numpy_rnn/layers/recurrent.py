@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_number, as_size
+from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_number, as_rng, as_size
 from numpy_rnn.layers.dropout import check_masks, draw_masks
-from numpy_rnn.layers.layer import Layer
+from numpy_rnn.layers.layer import Layer, quiet, writes_gradients
 from numpy_rnn.layers.layout import Layout
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrentTape
@@ -73,7 +73,7 @@ class Recurrent(Layer[RecurrentTape]):
         self.dropout = as_number("dropout", dropout, high=1, closed=True)
         self.bidirectional = as_flag("bidirectional", bidirectional)
         self.num_directions = 2 if bidirectional else 1
-        self.dtype, self.rng = as_dtype(dtype), np.random.default_rng(rng)
+        self.dtype, self.rng = as_dtype(dtype), as_rng(rng)
         if self.dropout and self.num_layers == 1:
             words = f"dropout={dropout} does nothing with num_layers=1: it lies between layers"
             warnings.warn(words, stacklevel=2 + (type(self).__init__ is not Recurrent.__init__))
@@ -104,6 +104,7 @@ class Recurrent(Layer[RecurrentTape]):
         """Return a tape for T steps of B sequences, to reuse in any number of passes."""
         return RecurrentTape(self, as_size("T", T), as_size("B", B, low=0))
 
+    @quiet
     def forward(
         self,
         x: ArrayLike,
@@ -155,9 +156,10 @@ class Recurrent(Layer[RecurrentTape]):
         for t in tape.layers[0]:
             t.recurrence.project(tape.x[0], t.z_rows, t)
         self.recur(tape)
-        tape.written, self.tape = True, tape
+        self._keep(tape)
         return layout.leave(tape.output(-1)), self.as_state([layout.leave_state(h) for h in tape.last()])
 
+    @writes_gradients
     def backward(
         self, doutput: ArrayLike, dh_n: State = None, tape: RecurrentTape | None = None
     ) -> tuple[Array, State]:

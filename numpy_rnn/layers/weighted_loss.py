@@ -30,7 +30,8 @@ from numpy_rnn.checks import (
     check_shape,
     to_numpy,
 )
-from numpy_rnn.layers.layer import Layer, Tape
+from numpy_rnn.instead import Loss
+from numpy_rnn.layers.layer import Layer, Tape, quiet
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["LossTape", "WeightedLoss", "as_rows"]
@@ -55,6 +56,11 @@ class LossTape(Tape):
     @cached_property
     def dscores(self) -> Array:
         return np.empty(self.shape, self.nll.dtype)
+
+    @property
+    def result(self) -> Any:
+        """The loss as the caller gets it."""
+        return Loss(self.loss) if type(self.loss) is float else self.loss
 
     def unrow(self, rows: Array) -> Array:
         """Undo `as_rows`: give (N, C) the shape of the scores."""
@@ -101,7 +107,7 @@ class WeightedLoss(Layer[AnyLossTape]):
         """
         return self.tape_type(self, as_size("N", N, low=0), as_size("C", C), as_dtype(dtype))
 
-    @np.errstate(all="ignore")  # inf and nan without a warning, as in torch
+    @quiet
     def backward(self, dloss: ArrayLike | None = None, tape: AnyLossTape | None = None) -> Array:
         """Return the gradient with respect to the scores (logits or log_p), in their shape.
 

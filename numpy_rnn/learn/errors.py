@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Problem", "TimeUp", "describe"]
+__all__ = ["Problem", "TimeUp", "caret", "describe"]
 
 
 class Problem(Exception):
@@ -46,3 +46,9 @@ def describe(error: BaseException, folder: Path) -> str:
     if isinstance(error, MemoryError):
         return f"{where}, `{source}`: not enough memory" + f": {words}" * bool(words)
     return f"{type(error).__name__}: {words} ({shown})"
+
+
+def caret(error: BaseException) -> str:
+    """Return the line of a syntax error and, below it, a caret where it is."""
+    lines = traceback.format_exception_only(error)[1:-1] if isinstance(error, SyntaxError) else []
+    return "".join(lines).rstrip()

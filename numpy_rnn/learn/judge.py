@@ -15,14 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from traceback import walk_stack
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from numpy_rnn.display.terminal import quote
 from numpy_rnn.gradient_checking.check import gradcheck
 from numpy_rnn.learn.course import Exercise
-from numpy_rnn.learn.errors import Problem, TimeUp, describe
+from numpy_rnn.learn.errors import Problem, TimeUp, caret, describe
 from numpy_rnn.learn.values import RTOL, fault, leaves, listed, names_returned, parts, same
 
 __all__ = ["Verdict", "judge"]
@@ -36,21 +38,22 @@ class Verdict:
     ok: bool = True
     right: dict[str, list[str]] = field(default_factory=dict)  # by function: what it returns and is right
     function: str = ""  # the first one with a problem
+    wrong: list[str] = field(default_factory=list)  # what it returns and is wrong
     problem: str = ""  # in one line
     explanation: str = ""  # the suspect, and the words of the exercise
 
 
 def judge(folder: Path, exercise: Exercise, explain: bool = True, seconds: float = SECONDS) -> Verdict:
     """Run all cases of an exercise; explain the first function that is wrong, which takes most of the time."""
-    folder, verdict, trials = folder.resolve(), Verdict(exercise.number), []
-    with _quiet(), _time_limit(seconds):
+    given, folder, verdict, trials = folder, folder.resolve(), Verdict(exercise.number), []
+    with _quiet(), _time_limit(seconds, folder):
         try:
-            student = _load(folder / exercise.filename)
+            student = _load(folder / exercise.filename, given)
             for name, arguments in exercise.module.cases(np.random.default_rng(exercise.number)):
                 trials.append(Trial(exercise, name, arguments))
                 trials[-1].run(student, folder)
         except BaseException as error:  # the file cannot be run, or the time is up
-            verdict.ok, verdict.problem = False, describe(error, folder)
+            verdict.ok, verdict.problem, verdict.explanation = False, describe(error, folder), caret(error)
             verdict.function = trials[-1].function if trials else ""
     results = {key: [t.right[key] for t in trials if key in t.right] for t in trials for key in t.right}
     for function, label in (key for key, rights in results.items() if all(rights)):
@@ -58,8 +61,9 @@ def judge(folder: Path, exercise: Exercise, explain: bool = True, seconds: float
     wrong = [trial for trial in trials if trial.problem]
     if wrong and verdict.ok:
         verdict.ok, verdict.problem, verdict.function = False, wrong[0].problem, wrong[0].function
+        verdict.wrong = wrong[0].wrong
         with _quiet():
-            suspect = wrong[0].suspect(student, seconds) if explain else ""
+            suspect = wrong[0].suspect(student, seconds, folder) if explain else ""
             words = _words_for_slip(exercise, [t for t in trials if t.name == wrong[0].name]) if explain else ""
         verdict.explanation = "\n\n".join(filter(None, [suspect, words]))
     return verdict
@@ -73,7 +77,7 @@ class Trial:
         self.has_backward = hasattr(self.solution, f"{name}_backward")
         self.right: dict[tuple[str, str], bool] = {}  # by function and by what it returns
         self.results: list[Any] = []  # what the student's functions returned, or the message of the error they raised
-        self.function, self.problem = name, ""
+        self.function, self.problem, self.wrong = name, "", list[str]()
 
     def run(self, student: ModuleType, folder: Path) -> None:
         """Compare the student's results with the solution's, and stop at the first problem."""
@@ -92,6 +96,7 @@ class Trial:
                 words = fault(value, got.get(label), rtol)
                 self.right[self.function, label] = not words
                 faults.setdefault(words, []).append(label)
+                self.wrong += [label] * bool(words)
             self.problem = "; ".join(
                 f"{listed(labels)} {'are' if len(labels) > 1 else 'is'} {words}"
                 for words, labels in faults.items()
@@ -127,7 +132,7 @@ class Trial:
                 raise Problem(f"{name} changes its argument {label}: work on a copy")
         return value
 
-    def suspect(self, student: ModuleType, seconds: float) -> str:
+    def suspect(self, student: ModuleType, seconds: float, folder: Path) -> str:
         """Return the report on the wrong line, if gradcheck can name one in the student's file for this exercise."""
         is_loss = next(iter(self.right), ("", ""))[1] == "loss"
         if (self.function == self.name and not is_loss) or isinstance(self.results[-1], str):
@@ -135,7 +140,7 @@ class Trial:
         functions = [getattr(student, name) for name in dict.fromkeys((self.name, self.function))]
         checked = tuple(functions) if self.has_backward else functions[0]
         # gradcheck calls the functions hundreds of times: what they print is discarded
-        with contextlib.suppress(Exception, TimeUp), contextlib.redirect_stdout(None), _time_limit(seconds):
+        with contextlib.suppress(Exception, TimeUp), contextlib.redirect_stdout(None), _time_limit(seconds, folder):
             suspect = gradcheck(checked, *copy.deepcopy(self.arguments)).suspect
             return str(suspect) if suspect and Path(suspect.filename).name == self.exercise.filename else ""
         return ""
@@ -160,10 +165,12 @@ def _words_for_slip(exercise: Exercise, trials: list[Trial]) -> str:
     return ""
 
 
-def _load(path: Path) -> ModuleType:
+def _load(path: Path, given: Path) -> ModuleType:
     """Run a student's file, with the others in its folder to import from."""
     if not path.is_file():
-        raise Problem(f"{path.name} is missing: `numpy-rnn learn {path.parent}` writes it again")
+        raise Problem(f"{path.name} is missing: `numpy-rnn learn {quote(str(given))}` writes it again")
+    if not path.read_bytes().strip():
+        raise Problem(f"{path.name} is empty: delete it, and `numpy-rnn learn {quote(str(given))}` writes it again")
     for name in [name for name in sys.modules if re.fullmatch(r"ex\d\d_\w+", name)]:
         del sys.modules[name]
     linecache.checkcache()
@@ -187,14 +194,20 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the block after some seconds, on systems that have this signal."""
+def _time_limit(seconds: float, folder: Path) -> Iterator[None]:
+    """Raise TimeUp in the block after some seconds, and again if code of this folder catches it (not on Windows)."""
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    stopped = False
 
-    def stop(*_: object) -> None:
-        raise TimeUp(f"{seconds:g}")
+    def stop(_number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        frames = (place for place, _ in walk_stack(frame))
+        if not stopped or any(Path(place.f_code.co_filename).parent == folder for place in frames):
+            stopped = True
+            signal.setitimer(signal.ITIMER_REAL, 1e-4)  # soon enough to find the loop outside of its `try`
+            raise TimeUp(f"{seconds:g}")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

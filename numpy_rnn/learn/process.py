@@ -56,7 +56,7 @@ def verdicts(
                     timer.cancel()
                     exercise = left.pop(0)
                     if not line:
-                        words = f"stopped after {seconds:g} seconds"
+                        words = f"stopped after {seconds:g} seconds; is there an endless loop?"
                         words = f"it ends the process, with exit status {child.wait()}" if in_time else words
                         yield Verdict(exercise.number, False, problem=f"{exercise.filename}: {words}")
                         break

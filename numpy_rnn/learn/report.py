@@ -9,6 +9,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from numpy_rnn.display.terminal import escape, quote
 from numpy_rnn.learn.course import Exercise, course
 from numpy_rnn.learn.judge import Verdict
 from numpy_rnn.learn.values import listed
@@ -25,22 +26,27 @@ def progress(done: int, count: int) -> str:
 
 def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) -> str:
     """Return the report on an exercise that is not done, with hints up to a level."""
-    blocks = [f"{exercise.title} ({folder / exercise.filename})"]
+    blocks = [f"{exercise.title} ({escape(str(folder / exercise.filename))})"]
     if verdict.right:
         right = [f"{listed(labels)} of {function}" for function, labels in verdict.right.items()]
         blocks.append(f"right already: {'; '.join(right)}")
-    blocks.append(f"{verdict.function}: " * bool(verdict.function) + verdict.problem)
+    named = not verdict.function or re.search(rf"\b{verdict.function}\b", verdict.problem)
+    blocks.append(verdict.problem if named else f"{verdict.function}: {verdict.problem}")
     blocks += [verdict.explanation] * bool(verdict.explanation)
     labels = re.findall(r"\([A-Z]+\d+\)", verdict.explanation.rpartition("\n\n")[2])
     equations = [line for line in exercise.question.splitlines() if line.strip().startswith(tuple(labels))]
     blocks += ["\n".join(equations)] * bool(equations)
     *hints, answer = exercise.hints(verdict.function) or [""]
+    right = verdict.right.get(verdict.function, [])
+    hints = [text for text in hints if not _names(text, right) or _names(text, verdict.wrong)]
     blocks += [f"hint {level}: {text}" for level, text in enumerate(hints[:hint], 1)]
     if hint == LEVELS and answer:
-        lines = [line for line in answer.splitlines() if any(label in line for label in labels)]
+        about = re.compile("|".join(map(re.escape, labels)) or "|".join(rf"^ *{name}\b.*=" for name in verdict.wrong))
+        lines = [line for line in answer.splitlines() if about.search(line)] if labels or right else []
         blocks.append("the answer:\n\n" + textwrap.indent("\n".join(lines) or answer, "    "))
     elif answer:
-        blocks.append(f"For a hint: numpy-rnn learn check {folder} {exercise.number} --hint {hint + 1}")
+        level = hint + 1 if hint < len(hints) else LEVELS
+        blocks.append(f"For a hint: numpy-rnn learn check {quote(str(folder))} {exercise.number} --hint {level}")
     as_it_is = (blocks[0], *equations)
     wrapped = [
         b
@@ -49,6 +55,11 @@ def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) ->
         for b in blocks
     ]
     return "\n\n".join(wrapped)
+
+
+def _names(text: str, results: list[str]) -> bool:
+    """Whether a hint is about one of these results: it names dW, or an element such as dW_ij."""
+    return any(re.search(rf"\b{re.escape(name)}(_ij?)?(?!\w)", text) for name in results)
 
 
 def as_csv(grades: Grades) -> str:

@@ -115,6 +115,7 @@ class Adam:
     def amsgrad(self) -> bool:
         return self.max_exp_avg_sq is not None
 
+    @np.errstate(all="ignore")  # as in torch; an error would leave half of the parameters updated
     def step(self) -> None:
         """Update the parameters from their gradients, equations (A1) to (A3) and (4) to (7)."""
         self.step_count += 1

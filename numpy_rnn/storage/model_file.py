@@ -37,14 +37,15 @@ def model_options(model: CharRNN) -> dict[str, Any]:
         "num_layers": model.rnn.num_layers,
         "dropout": model.rnn.dropout,
         "cell": model.cell,
+        "tie_weights": model.tie_weights,
         "dtype": str(model.dtype),
     }
 
 
 def saved_options(header: Mapping[str, Any]) -> Any:
-    """Return the `model_options` in a header. Before there were cells other than "rnn", it did not name the cell."""
+    """Return the `model_options` in a header. Those of older versions do not name the last two options."""
     options = header["model"]
-    return {"cell": "rnn", **options} if isinstance(options, dict) else options
+    return {"cell": "rnn", "tie_weights": False, **options} if isinstance(options, dict) else options
 
 
 def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[str, Any]:
@@ -55,6 +56,8 @@ def model_header(model: CharRNN, vocabulary: Vocabulary, prompt: str) -> dict[st
 def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> tuple[CharRNN, Vocabulary]:
     """Return the model and vocabulary described by a `state_dict` and a `model_header`.
 
+    A tied fc.weight may be missing from the `state_dict`.
+
     The sizes are taken from the arrays, so a wrong header cannot make the model larger than the file.
 
     Raises
@@ -64,6 +67,8 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
     """
     try:
         options, characters, prompt = saved_options(header), header["vocabulary"], header["prompt"]
+        if isinstance(options, dict) and options["tie_weights"] is True:
+            state_dict = {"fc.weight": state_dict["embedding.weight"], **state_dict}
         V, E = state_dict["embedding.weight"].shape
         rows, H = state_dict["rnn.weight_hh_l0"].shape
         cell = {kind.cell.gates * H: name for name, kind in CELLS.items()}.get(rows, "rnn")
@@ -80,7 +85,11 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
     L = sum(name.startswith("rnn.weight_hh_l") for name in state_dict)
     sizes = {"vocab_size": V, "embedding_dim": E, "hidden_size": H, "num_layers": L, "cell": cell}
     sizes["dtype"] = dtypes.pop()
-    if not isinstance(options, dict) or options != {**sizes, "dropout": options.get("dropout")}:
+    if not isinstance(options, dict) or options != {
+        **sizes,
+        "dropout": options.get("dropout"),
+        "tie_weights": bool(options["tie_weights"]),
+    }:
         raise ValueError(f"describes its model as {options}, but its arrays have {sizes}")
     try:
         vocabulary = Vocabulary(characters)

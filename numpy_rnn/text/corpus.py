@@ -1,72 +1,82 @@
-"""Where texts come from: one or several files, joined, or the source code of Python's standard library.
-
-Memory: Python stores a text in one byte per character if it is all ASCII, and in four if it has a character beyond
-U+FFFF, such as an emoji. Reading also holds the bytes of the file, so it needs at most twice the size of an ASCII
-file, and at most eight times the size of any UTF-8 file.
-"""
+"""Where texts come from: one or several files, joined, or the source code of Python's standard library."""
 
 from __future__ import annotations
 
-import codecs
 import os
 import sys
 import sysconfig
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
-from numpy_rnn.checks import ArgumentError, as_size
+from numpy_rnn.checks import as_size
+from numpy_rnn.text.files import PathLike, read_file, read_files
 
-__all__ = ["CORPUS_CHARS", "Source", "read_text", "stdlib_text"]
+__all__ = ["CORPUS_CHARS", "Source", "join", "read_text", "stdlib_text"]
 
 CORPUS_CHARS = 1_000_000
-
-PathLike = str | os.PathLike[str]
-
-# UTF-32's byte order mark, in little-endian order, starts with that of UTF-16, so it is tried first.
-_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 def read_text(
     paths: PathLike | Iterable[PathLike],
     encoding: str = "utf-8",
     errors: str = "strict",
+    newline: str = "lf",
 ) -> str:
     """Return the text of one or several files, joined in the order given.
 
-    Line ends "\\r\\n" and "\\r" become "\\n", so that the model need not learn another character, and a typed prompt
-    matches the text.
+    Between two files there is a newline: one is added to a file that does not end with one.
 
     Parameters
     ----------
     paths : str or path, or several of them
-        "-" is standard input. Pipes are read to their end.
+        "-" is standard input. Pipes are read to their end. A folder stands for all text files in it and in its
+        folders, in sorted order. Hidden ones, runs, and (with a warning) files that are no text are left out.
     encoding, errors : str
         As in `open`. A byte order mark at the start of a UTF-8 file is dropped. Everything else is kept, including
-        NUL and, with a suitable `errors`, lone surrogates.
+        NUL and, with a suitable `errors`, lone surrogates. "ascii" and "surrogateescape" keep every byte of any file.
+    newline : {"lf", "keep"}
+        "lf": line ends "\\r\\n" and "\\r" become "\\n", so that the model need not learn another character, and a
+        typed prompt matches the text. "keep": they are kept.
 
     Raises
     ------
     OSError
-        A file is missing, a directory or not readable: FileNotFoundError, IsADirectoryError, PermissionError, ...
+        A file is missing or not readable: FileNotFoundError, PermissionError, ...
     ValueError
-        A file is not valid in this encoding, all files are empty, or Python knows no such encoding or error handler.
+        A file is not valid in this encoding or is recognised as something else than text, such as gzip; all files are
+        empty; or Python knows no such encoding or error handler.
     """
     names = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     if not names:
         raise ValueError("paths is empty, expected at least one file")
-    _check_known("encoding", encoding, codecs.lookup, "'utf-8', 'utf-16' or 'latin-1'")
-    _check_known("errors", errors, codecs.lookup_error, "'strict', 'replace' or 'surrogateescape'")
-    text = "".join([_read_file(name, encoding, errors) for name in names])
-    if not text:
+    texts = read_files(names, encoding, errors, newline)
+    if not texts:
         raise ValueError(f"no text in {', '.join(map(repr, names))}: empty, expected at least two characters")
-    return text
+    return join(texts)
+
+
+def join(texts: list[str], held_out: Callable[[int], int] = lambda length: 0) -> str:
+    """Return the texts of several files as one, with a newline between two of them; the list is emptied.
+
+    Validation reads the end of a text. `held_out` returns its length for a text of some length. If it is not 0, all
+    files share in it by their lengths: the end of each one is moved to the end of the whole,
+
+        start of file 1, newline, start of file 2, newline, ..., end of file 1, end of file 2, ...
+    """
+    texts[:-1] = [text if text.endswith(("\n", "\r")) else text + "\n" for text in texts[:-1]]
+    ends = list(accumulate(map(len, texts)))
+    n = held_out(ends[-1] + len(texts)) if len(texts) > 1 else 0
+    starts: list[str] = []
+    tails: list[str] = []
+    while texts:  # each text is freed once it is cut: this keeps to twice the memory of the whole
+        end, text = ends[len(starts)], texts.pop(0)
+        cut = len(text) - (n * end // ends[-1] - n * (end - len(text)) // ends[-1])
+        starts.append(text[:cut])
+        tails.append(text[cut:])
+    return "\n".join([*starts, "".join(tails)]) if n else "".join(starts)
 
 
 def stdlib_text(max_chars: int | None = None) -> str:
@@ -98,7 +108,7 @@ def stdlib_text(max_chars: int | None = None) -> str:
         if max_chars is not None and length >= max_chars:
             break
         try:
-            texts.append(_read_file(str(path), "utf-8", "strict"))
+            texts.append(read_file(str(path), "utf-8", "strict"))
         except ValueError as error:
             warnings.warn(f"left out of the text: {error}", stacklevel=2)
         else:
@@ -117,55 +127,6 @@ def _stdlib_files(root: Path) -> Iterable[Path]:
                 yield path
 
 
-def _check_known(name: str, value: str, look_up: Callable[[str], object], examples: str) -> None:
-    try:
-        look_up(value)
-    except (LookupError, TypeError, ValueError):
-        raise ArgumentError(name, f"must be one that Python knows, such as {examples}, got {value!r}") from None
-
-
-def _read_file(name: str, encoding: str, errors: str) -> str:
-    data = _read_bytes(name)
-    dropped = 0
-    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-        encoding = "utf-8"
-        if data.startswith(codecs.BOM_UTF8):
-            dropped = len(codecs.BOM_UTF8)
-            data = data[dropped:]
-    try:
-        text = data.decode(encoding, errors)
-    except UnicodeDecodeError as error:
-        marked = [known for mark, known in _MARKS.items() if data.startswith(mark)]
-        likely = [f"it looks like {known.upper()}: set the encoding to {known!r}" for known in marked]
-        advice = [*likely, "set the right encoding, or set errors to 'replace' or 'ignore'"]
-        raise ValueError(
-            f"{name!r} is not {encoding}: byte 0x{data[error.start]:02x} at offset {error.start + dropped}, "
-            f"{error.reason}; {advice[0]}"
-        ) from None
-    except (LookupError, TypeError, UnicodeError) as error:  # a codec or error handler that is not for decoding text
-        raise ValueError(f"{name!r} cannot be read with encoding={encoding!r}, errors={errors!r}: {error}") from None
-    if "\r" in text:
-        del data
-        text = text.replace("\r\n", "\n")  # two statements, so that at most two texts are in memory
-        text = text.replace("\r", "\n")
-    return text
-
-
-def _read_bytes(name: str) -> bytes:
-    try:
-        if name != "-":
-            with open(name, "rb") as file:
-                return file.read()
-        stdin = getattr(sys.stdin, "buffer", None)  # sys.stdin is None if standard input is closed
-        if stdin is None:
-            raise OSError("there is no standard input; name a file")
-        return bytes(stdin.read())
-    except OSError as error:
-        raise type(error)(f"cannot read {name!r}: {error.strerror or error}") from None
-    except ValueError as error:  # a NUL in the name, say
-        raise ValueError(f"cannot read {name!r}: {error}") from None
-
-
 @dataclass(frozen=True)
 class Source:
     """Where a text comes from, so that it can be read again when a run is resumed.
@@ -173,14 +134,12 @@ class Source:
     Parameters
     ----------
     files : list of str
-        Relative names are relative to the current directory. Empty, without `corpus` and `text`: the text was passed
-        to `nr.train`.
-    encoding, errors : str
+        Files and folders; see `read_text`. Relative names are relative to the current directory. Empty, without
+        `corpus`: the text was passed to `nr.train`.
+    encoding, errors, newline : str
         See `read_text`.
     corpus : {"stdlib"}, optional
         Python's standard library instead of files.
-    text : str, optional
-        The text itself instead of files.
     max_chars : int, optional
         Use only the first `max_chars` characters. None: all; of the standard library, `CORPUS_CHARS`.
     """
@@ -189,33 +148,40 @@ class Source:
     encoding: str = "utf-8"
     errors: str = "strict"
     corpus: str | None = None
-    text: str | None = None
     max_chars: int | None = None
+    newline: str = "lf"
 
     def __post_init__(self) -> None:
         if not isinstance(self.files, list) or not all(isinstance(name, str) for name in self.files):
             raise TypeError(f"files must be a list of str, got {self.files!r}")
-        for name in ("encoding", "errors", "corpus", "text"):
+        for name in ("encoding", "errors", "newline", "corpus"):
             value = getattr(self, name)
-            if not isinstance(value, str) and (value is not None or name in ("encoding", "errors")):
+            if not isinstance(value, str) and (value is not None or name != "corpus"):
                 raise TypeError(f"{name} must be a str, got {value!r}")
         if self.max_chars is not None:
             as_size("max_chars", self.max_chars)
 
-    def read(self) -> str:
-        """Return the text, at least two characters."""
-        if self.text is not None:
-            text = self.text
-        elif self.corpus is not None:
-            text = stdlib_text(self.max_chars or CORPUS_CHARS)
+    def texts(self) -> list[str]:
+        """Return the text of each file, at least two characters together."""
+        if self.corpus is not None:
+            texts = [stdlib_text(self.max_chars or CORPUS_CHARS)]
         elif self.files:
-            text = read_text(self.files, self.encoding, self.errors)
+            texts = read_files(self.files, self.encoding, self.errors, self.newline)
         else:
             raise ValueError("the text was passed to nr.train and is not saved in the run: name a file that has it")
-        text = text[: self.max_chars]
-        if len(text) < 2:
-            name = ", ".join(map(repr, self.files)) or "the text"
+        left = sys.maxsize if self.max_chars is None else self.max_chars
+        for i, text in enumerate(texts):
+            texts[i], left = text[:left], max(0, left - len(text))
+        texts = [text for text in texts if text]
+        length = sum(map(len, texts))
+        if length < 2:
+            names = ", ".join(map(repr, self.files)).replace("'-'", "standard input") or "the text"
             limit = "" if self.max_chars is None else f", limited to {self.max_chars}"
-            length = f"{name} has length {len(text)}{limit}"
-            raise ValueError(f"{length}, expected at least 2: one to read and one to predict")
-        return text
+            raise ValueError(
+                f"{names} has length {length}{limit}, expected at least 2: one to read and one to predict"
+            )
+        return texts
+
+    def read(self, held_out: Callable[[int], int] = lambda length: 0) -> str:
+        """Return the text, at least two characters; for `held_out` see `join`."""
+        return join(self.texts(), held_out)

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from numpy_rnn.checks import Array, as_indices, check_shape, to_numpy
+from numpy_rnn.checks import ArgumentError, Array, as_indices, check_shape, to_numpy
 
 __all__ = ["Vocabulary", "tokenize"]
 
+# Each byte as a character: itself if it is ASCII, otherwise a lone surrogate (errors="surrogateescape").
+_BYTES = tuple(bytes(range(256)).decode("ascii", "surrogateescape"))
 _PIECE = 65536  # characters converted at a time, which keeps temporary arrays below 2 MB
 
 
@@ -46,11 +48,20 @@ class Vocabulary:
         """
         _check_str("text", text)
         if not text:
-            raise ValueError("text is empty: a vocabulary needs at least one character")
+            raise ArgumentError("text", "is empty: a vocabulary needs at least one character")
         seen = np.zeros(sys.maxunicode + 1, bool)
         for _, codes in _code_points(text):
             seen[codes] = True
         return cls(map(chr, np.flatnonzero(seen).tolist()))
+
+    @classmethod
+    def of_bytes(cls) -> Vocabulary:
+        """Return the vocabulary of all 256 bytes, for `data.decode("ascii", "surrogateescape")` of any bytes."""
+        return cls(_BYTES)
+
+    @property
+    def is_bytes(self) -> bool:
+        return self.characters == _BYTES
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -90,8 +101,8 @@ class Vocabulary:
                 unknown = [character for character in dict.fromkeys(text) if character not in self.characters]
                 places = ", ".join(f"{character!r} at position {text.index(character)}" for character in unknown)
                 words = ("character", "which is") if len(unknown) == 1 else ("characters", "which are")
-                raise ValueError(
-                    f"{name} has the {words[0]} {places}, {words[1]} not among the {len(self)} of the vocabulary"
+                raise ArgumentError(
+                    name, f"has the {words[0]} {places}, {words[1]} not among the {len(self)} of the vocabulary"
                 )
             tokens[start : start + len(codes)] = numbers
         return tokens

@@ -40,7 +40,7 @@ IGNORED = -100  # the ignore_index of CrossEntropyLoss, here as in torch
 def inputs_and_targets(vocabulary: Vocabulary, text: str) -> tuple[Array, Array]:
     """Return a short text as one window, two arrays (T, 1): all its characters but the last, all but the first."""
     if len(text) < 2:
-        raise ValueError(f"text has length {len(text)}, expected at least 2: one to read and one to predict")
+        raise ArgumentError("text", f"has length {len(text)}, expected at least 2: one to read and one to predict")
     tokens = vocabulary.encode(text).reshape(-1, 1)
     return tokens[:-1], tokens[1:]
 
@@ -82,7 +82,9 @@ class Streams:
         if N < 2:
             raise ValueError(f"tokens has length {N}, expected at least 2: one to read and one to predict")
         if B > N - 1:
-            raise ArgumentError("batch_size", f"must be at most {N - 1}, one less than the {N} tokens, got {B}")
+            raise ArgumentError(
+                "batch_size", f"must be at most {N - 1}, one less than the {N} characters to train on, got {B}"
+            )
         self.length = _stream_length(N, B)
         self.starts = np.arange(B) * (N - 1 - self.length) // max(B - 1, 1)  # (1)
 
@@ -105,7 +107,9 @@ class Streams:
         return self.tokens[positions], self.tokens[positions + 1]  # (2)
 
 
-def validation_windows(tokens: Array, n: int, batch_size: int, seq_len: int) -> Iterator[tuple[Array, Array]]:
+def validation_windows(
+    tokens: Array, n: int, batch_size: int, seq_len: int, count: int | None = None
+) -> Iterator[tuple[Array, Array]]:
     """Yield the windows of one validation: inputs and targets, both (T, B).
 
     The state is carried from one window to the next, starting from zeros. Targets that do not count are `IGNORED`.
@@ -120,13 +124,19 @@ def validation_windows(tokens: Array, n: int, batch_size: int, seq_len: int) -> 
         B; n streams if that is less.
     seq_len : int
         T, the steps in a window, and what each stream reads before its first target.
+    count : int, optional
+        If it is below n, only this many targets count, spread evenly: the last floor(count / B) of each stream. There
+        are `count` streams if that is less than B.
     """
-    B, N = min(batch_size, n), len(tokens)
+    B, N = min(batch_size, n, n if count is None else count), len(tokens)
     ends = N - n + np.arange(B + 1) * n // B  # (3)
-    steps = min(seq_len, N - n - 2) + -(-n // B)  # a stream with one target less reads one character more before them
+    starts, most = ends[:-1], -(-n // B)
+    if count is not None and count < n:
+        starts, most = ends[1:] - count // B, count // B
+    steps = min(seq_len, N - n - 2) + most  # a stream with one target less reads one character more before them
     for first in range(-steps, 0, seq_len):
         positions = ends[1:] + np.arange(first, min(first + seq_len, 0))[:, None]  # of the targets, (T, B)
-        targets = np.where(positions >= ends[:-1], tokens[positions].astype(np.intp), IGNORED)
+        targets = np.where(positions >= starts, tokens[positions].astype(np.intp), IGNORED)
         yield tokens[positions - 1], targets
 
 

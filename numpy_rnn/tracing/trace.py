@@ -112,6 +112,7 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: State = No
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("trace")
     if model.rnn.num_layers > 1:
         raise ValueError(f"model has num_layers={model.rnn.num_layers}, expected 1: a trace follows a single layer")
     tokens = as_indices("tokens", tokens, model.vocab_size)
@@ -125,7 +126,7 @@ def trace(model: CharRNN, tokens: ArrayLike, targets: ArrayLike, h_0: State = No
     (T, B), H, double = tokens.shape, model.hidden_size, np.dtype(np.float64)
     names = ("h_0", "c_0")[: model.rnn.cell.states]
     check_size(T, B, len(names) * H, model.parameters().data.size)
-    weights = {name: as_array(name, p.data, double).copy() for name, p in model.parameters().items()}
+    weights = {name: as_array(name, array, double) for name, array in model.state_dict().items()}
     states = [np.zeros((1, B, H)) for _ in names] if h_0 is None else as_arrays(h_0)
     if len(states) != len(names):
         expected = "a pair (h_0, c_0)" if len(names) == 2 else "an array"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
@@ -14,14 +16,19 @@ from numpy_rnn.storage.model_file import model_options
 from numpy_rnn.text.corpus import Source
 from numpy_rnn.text.vocabulary import Vocabulary, tokenize
 from numpy_rnn.training.options import Options
-from numpy_rnn.training.progress import Progress
+from numpy_rnn.training.progress import Progress, worse_than_guessing
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore, state_of
 from numpy_rnn.training.trainer import Trainer
 
-__all__ = ["Training", "train"]
+__all__ = ["Paused", "Training", "train"]
 
 SAVE_SECONDS = 60.0  # a kill loses at most this much work, and the step in progress
+FORWARD = 0.5  # part of the time of a training step, as long as no validation has been timed
+
+
+class Paused(Exception):
+    """Raised by `trainer.pause` to stop an evaluation. A resumed run starts with this evaluation."""
 
 
 class Training(Iterator[Progress]):
@@ -49,21 +56,24 @@ class Training(Iterator[Progress]):
         self.trainer, self._run, self._source = trainer, run, source
         self.held, self._open = contextlib.ExitStack(), True
         self._saved, self._saved_at = trainer.step, time.monotonic()
+        self._evaluations, self._evaluating, self._loss = 0, 0.0, 0.0
         if run is not None:
             run.drop_metrics_after(trainer.step)
             if not trainer.step:
                 self._save()  # report a directory that cannot be written at once
 
     def __next__(self) -> Progress:
-        while self._open and not self.trainer.done:
+        while self._open and not self.done:
             progress = self.step()
             if progress is not None:
                 return progress
+        if self._open and (words := self.verdict()):
+            warnings.warn(words, RuntimeWarning, stacklevel=2)
         self.close()
         raise StopIteration
 
     def step(self) -> Progress | None:
-        """Take one step; return its progress if this step is logged or evaluated."""
+        """Take one step; return its progress if this step is logged or evaluated, unless the evaluation is paused."""
         try:
             return self._step()
         except BaseException:
@@ -71,17 +81,62 @@ class Training(Iterator[Progress]):
             raise
 
     def _step(self) -> Progress | None:
-        trainer, plan, progress = self.trainer, self.trainer.plan, None
-        trainer.train_step()
-        evaluates = trainer.step % plan.eval_every == 0 or trainer.done
-        if evaluates or trainer.step % plan.log_every == 0:
-            metrics = trainer.metrics() | (trainer.evaluate() if evaluates else {})
+        trainer, progress = self.trainer, None
+        if not self._is_due():  # due already if the evaluation was paused
+            trainer.train_step()
+        evaluates = trainer.step % trainer.plan.eval_every == 0 or trainer.done
+        if self._is_due():
+            started = time.monotonic()
+            try:
+                evaluation = trainer.evaluate() if evaluates else {}
+            except Paused:
+                return None
+            metrics = trainer.metrics() | evaluation
+            self._loss = metrics["loss"]
             if self._run is not None:
                 self._run.append(metrics)
-            progress = Progress(steps=plan.steps, **metrics)
+            self._evaluations += evaluates
+            self._evaluating += evaluates * (time.monotonic() - started)
+            progress = self._progress(metrics)
         if evaluates or trainer.ranks.any(time.monotonic() - self._saved_at > SAVE_SECONDS):
             self._save(best=progress is not None and progress.best)
         return progress
+
+    def _is_due(self) -> bool:
+        """Whether there have been steps since the last line of metrics, and it is time for one."""
+        trainer, plan = self.trainer, self.trainer.plan
+        step, is_new = trainer.step, trainer.sums["steps"] > 0
+        return is_new and (step % plan.log_every == 0 or step % plan.eval_every == 0 or trainer.done)
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are taken, and the last one is evaluated."""
+        return self.trainer.done and not self._is_due()
+
+    def __str__(self) -> str:
+        """Return the progress since the last line of metrics, between two of them; empty if there is none."""
+        return str(self._progress(self.trainer.metrics(restart=False))) if self.trainer.sums["steps"] else ""
+
+    def _progress(self, metrics: dict[str, Any]) -> Progress:
+        trainer, plan = self.trainer, self.trainer.plan
+        left = -(-plan.steps // plan.eval_every) - trainer.step // plan.eval_every if not trainer.done else 0
+        if self._evaluations:
+            each = self._evaluating / self._evaluations
+        else:
+            chars = min(plan.val_length, plan.val_chars) / (plan.batch_size * plan.seq_len)
+            each = FORWARD * (chars + (chars > 0)) * trainer.seconds / trainer.step
+        V = len(trainer.vocabulary)
+        return Progress(steps=plan.steps, vocab_size=V, evaluation_seconds_left=left * each, **metrics)
+
+    def verdict(self) -> str:
+        """Return a sentence if the model is worse than guessing; otherwise nothing."""
+        trainer, V = self.trainer, len(self.trainer.vocabulary)
+        words = worse_than_guessing(self._loss, V, "loss", trainer.plan.lr)
+        if words and trainer.best_val_loss < math.log(V):
+            words += f"; best.npz, with a validation loss of {trainer.best_val_loss:.4f}, is from before"
+        if not words and trainer.best_val_loss < math.inf:
+            words = worse_than_guessing(trainer.best_val_loss, V, "best validation loss", trainer.plan.lr)
+        return words
 
     def _save(self, best: bool = False) -> None:
         if self._run is not None:
@@ -156,9 +211,15 @@ def train(
         by the call itself, before the first step.
     FloatingPointError
         Raised by a step: the loss, or the norm of its gradients, is not finite.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the end, if the model is worse than guessing.
     """
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
+    model.check_own("train")
     if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
     if resume and run is None:
@@ -177,7 +238,7 @@ def train(
         if opened is not None and resume:
             trainer = restore(text, *opened.read(), model, **options)
         else:
-            del kind["vocab_size"]
+            del kind["vocab_size"], kind["tie_weights"]
             trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()

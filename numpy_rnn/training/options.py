@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_rnn.checks import ArgumentError
+from numpy_rnn.display.terminal import count
 from numpy_rnn.layers import CELLS
 from numpy_rnn.optim import schedules
 from numpy_rnn.text.windows import windows_per_epoch
 
 __all__ = ["COUNT", "POSITIVE", "SEED", "STEP_SIZE", "Options", "Plan", "Range"]
+
+LOG_CHARS = 2**18
 
 
 class Range(NamedTuple):
@@ -38,6 +41,7 @@ class Range(NamedTuple):
 
 
 COUNT = Range(int, lambda value: 1 <= value <= 10**9, "an integer from 1 to 10**9")
+LAYERS = Range(int, lambda value: 1 <= value <= 1000, "an integer from 1 to 1000")
 COUNT_OR_ZERO = Range(int, lambda value: 0 <= value <= 10**9, "an integer from 0 to 10**9")
 SEED = Range(int, lambda value: value >= 0, "an integer of at least 0")
 STEP_SIZE = Range(float, lambda value: 0 < value <= 1e30, "a number above 0 and at most 1e30")
@@ -57,7 +61,7 @@ class _Settings:
 
     seq_len: int = _option(64, COUNT, "characters per window; gradients flow back this far")
     cell: str = _option("rnn", tuple(CELLS), "kind of recurrent layer; rnn is a tanh RNN")
-    num_layers: int = _option(2, COUNT, "number of recurrent layers")
+    num_layers: int = _option(2, LAYERS, "number of recurrent layers")
     hidden_size: int = _option(256, COUNT, "size of each layer's hidden state")
     embedding_dim: int = _option(64, COUNT, "size of the vector that represents a character")
     dropout: float = _option(0.0, PROBABILITY, "dropout probability between layers")
@@ -80,15 +84,24 @@ class Options(_Settings):
         A value is outside the range declared for it, or two options exclude each other.
     """
 
-    batch_size: int | None = _option(None, COUNT, "streams read side by side (32; fewer for short texts)")
+    batch_size: int | None = _option(None, COUNT, "streams read side by side (default: 32; fewer for short texts)")
     warmup_steps: int | None = _option(
-        None, COUNT_OR_ZERO, "steps until the step size reaches --lr (100, or a tenth of the run)"
+        None, COUNT_OR_ZERO, "steps until the step size reaches --lr (default: 100, or a tenth of the run)"
     )
     val_fraction: float | None = _option(
-        None, FRACTION, "fraction of the text, at its end, kept for validation (0.05; 0 below 2000 characters)"
+        None,
+        FRACTION,
+        "fraction of the text, at its end, kept for validation (default: 0.05; 0 below 2000 characters)",
     )
-    eval_every: int | None = _option(None, COUNT, "steps between evaluations, each of which saves (a twentieth)")
-    epochs: int | None = _option(None, COUNT, "passes over the text (10, but at least 1000 steps)")
+    val_chars: int | None = _option(
+        None,
+        COUNT,
+        "characters of it that a validation reads (default: as many as take at most a tenth of the training time)",
+    )
+    eval_every: int | None = _option(
+        None, COUNT, "steps between evaluations, each of which saves (default: a twentieth)"
+    )
+    epochs: int | None = _option(None, COUNT, "passes over the text (default: 10, but at least 1000 steps)")
     steps: int | None = _option(None, COUNT, "steps, one window each, instead of --epochs")
 
     def __post_init__(self) -> None:
@@ -98,11 +111,16 @@ class Options(_Settings):
                 if value is not None or option.default is not None:
                     object.__setattr__(self, option.name, accepted.check(option.name, value))
             elif value not in accepted:
-                raise ArgumentError(option.name, f"must be one of {', '.join(accepted)}, got {value!r}")
+                raise ArgumentError(option.name, f"must be one of {', '.join(map(repr, accepted))}, got {value!r}")
         if self.dropout and self.num_layers == 1:
             raise ArgumentError("dropout", f"must be 0 with one layer: it acts between layers, got {self.dropout}")
         if self.epochs is not None and self.steps is not None:
             raise ArgumentError("epochs", "and steps both set the length of the run: give one of them")
+
+    def val_length(self, length: int) -> int:
+        """Return how many characters at the end of a text of `length` characters are kept for validation."""
+        fraction = (0.05 if length >= 2000 else 0.0) if self.val_fraction is None else self.val_fraction
+        return round(fraction * length)
 
     def plan(self, length: int, taken: int = 0) -> Plan:
         """Return the plan for a text of `length` characters, of which `taken` steps are done already.
@@ -114,20 +132,20 @@ class Options(_Settings):
         """
         if length < 2:
             raise ValueError(f"text has length {length}, expected at least 2: one to read and one to predict")
-        val_fraction = self.val_fraction
-        if val_fraction is None:
-            val_fraction = 0.05 if length >= 2000 else 0.0
-        val_length = round(val_fraction * length)
+        val_length = self.val_length(length)
+        val_fraction = (0.05 if val_length else 0.0) if self.val_fraction is None else self.val_fraction
         if length - val_length < 2 or (val_fraction and val_length < 2):
             words = f"must be 0 or leave at least 2 of the {length} characters for training and 2 for validation"
             raise ArgumentError("val_fraction", f"{words}, got {val_fraction:g}")
         batch_size = self.batch_size or max(1, min(32, (length - val_length - 1) // self.seq_len))
         windows = windows_per_epoch(length - val_length, batch_size, self.seq_len)
         steps = self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
+        eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
         least = max(warmup_steps + 1, taken)
         if steps < least:
-            why = f"{taken} steps are done" if least == taken else f"the warm-up takes {warmup_steps} steps"
+            what, n = ("run has done", taken) if least == taken else ("warm-up takes", warmup_steps)
+            why = f"the {what} {count(n, 'step')}"
             if self.epochs:
                 least = math.ceil(least / windows)
                 raise ArgumentError("epochs", f"must be at least {least}, got {self.epochs}: {why}")
@@ -136,11 +154,12 @@ class Options(_Settings):
             **{option.name: getattr(self, option.name) for option in fields(_Settings)},
             val_fraction=val_fraction,
             val_length=val_length,
+            val_chars=self.val_chars or math.ceil(max(eval_every / 6 - 1, 1 / 4) * batch_size * self.seq_len),
             batch_size=batch_size,
             windows=windows,
             steps=steps,
             warmup_steps=warmup_steps,
-            eval_every=self.eval_every or 5 * math.ceil(steps / 100),  # five lines of metrics each
+            eval_every=eval_every,
         )
 
 
@@ -152,6 +171,9 @@ class Plan(_Settings):
     ----------
     val_length : int
         Characters at the end of the text that are kept for validation.
+    val_chars : int
+        At most this many of them count in a validation. It reads another window before, and reading takes about half
+        the time of training, so by default the validations take at most a tenth of it.
     windows : int
         Windows per epoch.
     """
@@ -160,14 +182,15 @@ class Plan(_Settings):
     warmup_steps: int
     val_fraction: float
     val_length: int
+    val_chars: int
     eval_every: int
     windows: int
     steps: int
 
     @property
     def log_every(self) -> int:
-        """Steps between two lines of metrics."""
-        return max(1, self.eval_every // 5)
+        """Steps between two lines of metrics: five per evaluation, and one in LOG_CHARS characters."""
+        return max(1, min(self.eval_every // 5, LOG_CHARS // (self.batch_size * self.seq_len)))
 
     def options(self) -> Options:
         """Return the options that make this plan again."""

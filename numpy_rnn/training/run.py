@@ -14,11 +14,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from numpy_rnn.checks import Array
+from numpy_rnn.display.terminal import quote
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError, atomic_write, lock, reason, remove_leftovers, resolve
 from numpy_rnn.training.metrics import read_lines
@@ -29,10 +29,17 @@ __all__ = ["Run", "open_run"]
 
 
 class Run:
-    """The files of a RUN; see `open_run`."""
+    """The files of a RUN; see `open_run`.
+
+    Attributes
+    ----------
+    threads : int or None
+        The number of threads in use, if it is known: it is saved, because it can change the last digits of results.
+    """
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self.threads: int | None = None
         self.last, self.best, self.metrics = (
             os.path.join(directory, name) for name in ("last.npz", "best.npz", "metrics.jsonl")
         )
@@ -51,6 +58,8 @@ class Run:
         """Write last.npz, and before it best.npz if this is the best so far."""
         arrays, header = state_of(trainer)
         header["source"] = source
+        if self.threads is not None:
+            header["threads"] = self.threads
         for path in (self.best, self.last) if best else (self.last,):
             write_checkpoint(path, arrays, header)
 
@@ -86,6 +95,11 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
         Another process is training it.
     """
     directory = os.fspath(directory)
+    if not directory:
+        raise ValueError("the name of the RUN is empty: name a directory")
+    if resume and os.path.isfile(directory):
+        parent = os.path.dirname(directory) or "."
+        raise FileNotFoundError(f"{directory!r} is a file, expected the directory of a run: --resume {quote(parent)}")
     run = Run(directory)
     if resume and not run.exists():
         raise FileNotFoundError(f"{directory!r} is not a RUN: it has no last.npz to resume from; check the path")
@@ -103,7 +117,7 @@ def open_run(directory: str | os.PathLike[str], resume: bool = False) -> Iterato
     with lock(directory):
         if not resume and run.exists():
             raise FileExistsError(
-                f"{directory!r} already has a run: continue it with --resume {shlex.quote(directory)} "
+                f"{directory!r} already has a run: continue it with --resume {quote(directory)} "
                 "(in Python, resume=True), or name another directory"
             )
         remove_leftovers(directory)

@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
-from numpy_rnn.char_rnn import CharRNN, CharRNNTape
+from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
-from numpy_rnn.generation.generate import generate
-from numpy_rnn.layers import CELLS
+from numpy_rnn.generation.generate import stream
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_
 from numpy_rnn.text.vocabulary import Vocabulary
 from numpy_rnn.text.windows import Streams
-from numpy_rnn.training.options import Options, Plan
+from numpy_rnn.training.memory import check_memory
+from numpy_rnn.training.options import Options
 from numpy_rnn.training.ranks import Ranks
 from numpy_rnn.training.validation import validation_loss
 
@@ -63,6 +64,8 @@ class Trainer:
         Time spent in training steps.
     sums : dict
         Totals from which the next `metrics` are computed.
+    pause : callable
+        Called often during an evaluation, with what is being done. It may raise an exception to stop the evaluation.
     """
 
     def __init__(
@@ -91,13 +94,14 @@ class Trainer:
         self.hidden: State = None
         self.best_val_loss, self.seconds = math.inf, 0.0
         self.sums = dict.fromkeys(SUMS, 0.0)
+        self.pause: Callable[[str], None] = lambda doing: None
         self._tapes: dict[tuple[int, ...], CharRNNTape] = {}
 
     def _new_model(self) -> CharRNN:
         plan, V = self.plan, len(self.vocabulary)
-        _check_memory(V, min(plan.seq_len, self.streams.length), plan)
-        sizes = (V, plan.embedding_dim, plan.hidden_size, plan.num_layers, plan.dropout)
-        return CharRNN(*sizes, cell=plan.cell, dtype=plan.dtype, rng=plan.seed)
+        sizes = (V, plan.embedding_dim, plan.hidden_size, plan.num_layers)
+        check_memory(*sizes, plan.cell, plan.dtype, min(plan.seq_len, self.streams.length), plan.batch_size)
+        return CharRNN(*sizes, plan.dropout, cell=plan.cell, dtype=plan.dtype, rng=plan.seed)
 
     @property
     def step(self) -> int:
@@ -150,8 +154,8 @@ class Trainer:
 
     def diverged(self, what: str) -> NoReturn:
         raise FloatingPointError(
-            f"{what}: training stopped; try a step size below {self.plan.lr:g} or clipping below "
-            f"{self.plan.clip:g}; the last checkpoint is intact"
+            f"{what}: training has diverged and stopped; try a step size below {self.plan.lr:g} or clipping below "
+            f"{self.plan.clip:g}; what was saved before is intact"
         )
 
     def validate(self) -> float:
@@ -160,16 +164,19 @@ class Trainer:
         if not plan.val_length:
             return math.nan
         with np.errstate(all="ignore"):
+            sizes = (plan.val_length, plan.batch_size, plan.seq_len)
             loss = validation_loss(
-                self.model, self.tokens, plan.val_length, plan.batch_size, plan.seq_len, self._tape, self.ranks
+                self.model, self.tokens, *sizes, self._tape, plan.val_chars, self.pause, self.ranks
             )
         if not math.isfinite(loss):
             self.diverged(f"after step {self.step} the validation loss is {loss}")
         return loss
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self, restart: bool = True) -> dict[str, Any]:
         """Return the means since the last call, and start new ones."""
-        sums, self.sums = self.sums, dict.fromkeys(SUMS, 0.0)
+        sums = self.sums
+        if restart:
+            self.sums = dict.fromkeys(SUMS, 0.0)
         loss = sums["loss"] / sums["chars"]
         return {
             "step": self.step,
@@ -204,7 +211,11 @@ class Trainer:
         rng, length = np.random.default_rng([self.plan.seed, self.step]), 1 + SAMPLE_CHARS
         try:
             with np.errstate(all="ignore"):
-                return generate(self.model, self.vocabulary, self.prompt, length, temperature=1.0, rng=rng)
+                text = ""
+                for new, _ in stream(self.model, self.vocabulary, self.prompt, length, temperature=1.0, rng=rng):
+                    self.pause(f"sample: {len(text)} characters written")
+                    text += new
+                return text
         except FloatingPointError as error:
             self.diverged(f"after step {self.step} {error}")
 
@@ -212,26 +223,3 @@ class Trainer:
 def perplexity(loss: float) -> float | None:
     """Return exp(loss), or None where that is beyond the largest float: JSON has no infinity."""
     return math.exp(loss) if loss < 709 else None
-
-
-def _check_memory(V: int, T: int, plan: Plan) -> None:
-    """Refuse a model that does not fit in this machine's memory, before the system kills the process."""
-    E, H, L, G = plan.embedding_dim, plan.hidden_size, plan.num_layers, CELLS[plan.cell].cell.gates
-    parameters = V * E + G * H * (E + H + 2) + (L - 1) * G * H * (2 * H + 2) + V * (H + 1)
-    tape = plan.batch_size * T * (3 * G * L * H + 2 * V)
-    size = (4 * parameters + tape) * np.dtype(plan.dtype).itemsize  # value, gradient, Adam's two averages
-    memory = _memory()
-    if size > memory:
-        raise ValueError(
-            f"a model of {parameters:,} parameters, in windows of {plan.batch_size} x {T}, needs "
-            f"{size / 2**30:,.1f} GiB, but this machine has {memory / 2**30:.1f}: take a smaller hidden size, fewer "
-            "layers, or smaller windows"
-        )
-
-
-def _memory() -> float:
-    """Return the memory of this machine in bytes, inf if the system does not tell (Windows)."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return math.inf

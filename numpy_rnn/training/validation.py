@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy_rnn.char_rnn import CharRNN, CharRNNTape
+import numpy as np
+
+from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import Array
 from numpy_rnn.layers import CrossEntropyLoss
+from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.text.windows import IGNORED, validation_windows
 from numpy_rnn.training.ranks import Ranks
 
@@ -20,29 +23,35 @@ def validation_loss(
     batch_size: int,
     seq_len: int,
     tape: Callable[[tuple[int, ...]], CharRNNTape | None] = lambda shape: None,
+    count: int | None = None,
+    pause: Callable[[str], None] = lambda doing: None,
     ranks: Ranks | None = None,
 ) -> float:
-    """Return the mean loss over the last `n` tokens, in nats per character, with dropout off.
+    """Return the mean loss over the last `n` tokens, or `count` of them, in nats per character, with dropout off.
 
     Parameters
     ----------
     model : CharRNN
         In training or evaluation mode, which is restored afterwards.
-    tokens, n, batch_size, seq_len
+    tokens, n, batch_size, seq_len, count
         See `validation_windows`.
     tape : callable
         Returns the tape to use for windows of a shape, or None for a new one.
+    pause : callable
+        Called before each window, with what is being done.
     ranks : Ranks, optional
         The processes that share the streams. None: this one alone.
     """
     criterion = CrossEntropyLoss(reduction="sum", ignore_index=IGNORED)
-    total, h, mode, ranks = 0.0, None, model.training, ranks or Ranks()
+    total, read, h, mode, ranks = 0.0, 0, None, model.training, ranks or Ranks()
     model.eval()
     try:
-        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len):
+        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len, count):
+            pause(f"validation: {read:,} characters read")
             share = ranks.share(inputs.shape[1])
             logits, h = model.forward(inputs[:, share], h, tape(inputs[:, share].shape))
             total += criterion.forward(logits.reshape(-1, model.vocab_size), targets[:, share].reshape(-1))
+            read += int(np.count_nonzero(targets != IGNORED))
     finally:
         model.train(mode)
-    return ranks.sum(total)[0] / n
+    return ranks.sum(total)[0] / read

@@ -1,9 +1,17 @@
+import math
 from types import SimpleNamespace
 
 import pytest
 
 from numpy_rnn.cli import gradcheck_targets as targets
+from numpy_rnn.gradient_checking import progress
 from tests.cli.user_layers import LAYERS
+
+
+@pytest.fixture(autouse=True)
+def _no_progress(monkeypatch):
+    """On a busy machine, a check may take long enough to report its progress on standard error."""
+    monkeypatch.setattr(progress, "EVERY", math.inf)
 
 
 @pytest.fixture

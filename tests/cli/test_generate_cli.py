@@ -1,6 +1,10 @@
 """The command generate, as a person calls it, and the commands that train suggests."""
 
+import ast
+import os
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,3 +82,29 @@ def test_suggested_commands_can_be_pasted(book, capsys):
     assert "done; try: numpy-rnn generate 'my run' --temperature 0.8\n" in out
     _, _, err = run(capsys, "train", book, "-o", "my run", *SMALL)
     assert "continue it with --resume 'my run' " in err
+
+
+NAMES = [
+    "War and Peace",
+    "a$HOME;ls",
+    "\x1b[31mred",
+    "-dash",
+    "it's",
+    "back\\slash\ttab",
+    "\udcff\x80é",
+    "天地",
+    "new\nline",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_can_be_pasted_into_a_shell(book, capsys, name):
+    out = run(capsys, "train", f"./{book}", *SMALL, f"--output={name}")[1]
+    assert "\x1b" not in out
+    suggested = re.search("^done; try: numpy-rnn (.*)$", out, re.MULTILINE)[1]
+    show = "import sys; print(ascii(sys.argv[1:]))"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(show)} {suggested}"
+    words = ast.literal_eval(subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout.decode())
+    assert words[0] == "generate"
+    assert os.path.samefile(words[1], name)
+    assert run(capsys, *words, "-n", 3)[0] == 0

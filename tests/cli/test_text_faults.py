@@ -29,7 +29,7 @@ def train(capsys, data, *options):
     Path("text").write_bytes(data)
     status = main(["train", "text", "-o", "run", *SMALL, *options])
     captured = capsys.readouterr()
-    assert (status, captured.err) == (0, "")
+    assert (status, len(captured.err)) == (0, 0)
     return load_model("run")
 
 
@@ -39,13 +39,13 @@ def train(capsys, data, *options):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no text in 'text': empty, expected at least two characters"),
-        (b"\xef\xbb\xbf", "no text in 'text': empty, expected at least two characters"),
+        (b"", "'text' has length 0, expected at least 2: one to read and one to predict"),
+        (b"\xef\xbb\xbf", "'text' has length 0, expected at least 2: one to read and one to predict"),
         (b"a", "'text' has length 1, expected at least 2: one to read and one to predict"),
         (b"good \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 5"),
-        (b"good \xe9t\xe9", "; set the right encoding, or set errors to 'replace' or 'ignore'"),
+        (b"good \xe9t\xe9", "; give its --encoding, such as latin-1, or --errors replace, or --bytes"),
         (b"\xef\xbb\xbfgood \xe9t\xe9", "'text' is not utf-8: byte 0xe9 at offset 8"),
-        ("utf-16".encode("utf-16"), "it looks like UTF-16: set the encoding to 'utf-16'"),
+        ("utf-16".encode("utf-16"), "'text' looks like UTF-16: give --encoding utf-16, or"),
     ],
 )
 def test_a_text_that_cannot_be_learnt(capsys, data, words):
@@ -56,7 +56,7 @@ def test_a_text_that_cannot_be_learnt(capsys, data, words):
 
 def test_a_file_that_is_not_there(capsys):
     assert "cannot read 'nowhere': No such file or directory" in error(capsys, "train", "nowhere")
-    assert "cannot read '.': Is a directory" in error(capsys, "train", ".")
+    assert "the folder '.' has no text file: it has no files" in error(capsys, "train", ".")
     assert os.listdir() == []
 
 
@@ -82,20 +82,18 @@ def test_a_mark_at_the_start_and_ends_of_lines_of_other_systems(capsys):
     assert train(capsys, b"\xef\xbb\xbfab\r\ncd\r\n" * 1 + b"ef\r")[1].characters == tuple("\nabcdef")
 
 
-def test_bytes_that_are_no_text_survive_a_whole_round(capsys):
+def test_bytes_that_are_no_text_survive_a_whole_round(capsysbinary):
     pytest.importorskip("safetensors")
     data = b"a\xff\x00b\x80" * 20
-    _, vocabulary, header = train(capsys, data, "--errors", "surrogateescape")
+    _, vocabulary, header = train(capsysbinary, data, "--errors", "surrogateescape")
     assert vocabulary.characters == ("\0", "a", "b", "\udc80", "\udcff")
     assert header["training"]["step"] == 6
     assert main(["train", "--resume", "run", "--steps", "40"]) == 0
-    out = capsys.readouterr().out  # samples
-    assert "\\udcff" in out
-    assert "\\x00" in out
+    out = capsysbinary.readouterr().out  # samples
+    assert b"\\udcff" in out
+    assert b"\\x00" in out
     assert main(["generate", "run", "-n", "30", "--temperature", "1", "--seed", "0"]) == 0
-    out = capsys.readouterr().out
-    assert "\\udcff" in out
-    assert "\0" in out
+    assert {*capsysbinary.readouterr().out} == {*data, *b"\n"}
     assert main(["generate", "run", "--color"]) == 0
     assert main(["export", "run", "x.safetensors"]) == 0
     assert main(["import", "x.safetensors", "-o", "imported"]) == 0
@@ -115,8 +113,8 @@ def test_a_changed_text_is_not_gone_on_with(trained, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--prompt", "a$b€"], "prompt has the characters '$' at position 1, '€' at position 3"),
-        (["--prompt", ""], "prompt is empty"),
+        (["--prompt", "a$b€"], "--prompt has the characters '$' at position 1, '€' at position 3"),
+        (["--prompt", ""], "--prompt is empty"),
         (["--top-k", "3"], "--top-k does nothing without a temperature, got 3"),
         (["--top-p", "0.5"], "--top-p does nothing without a temperature, got 0.5"),
         (["--samples", "3"], "without --temperature, all would be the same"),

@@ -57,7 +57,7 @@ def test_a_loss_that_is_not_finite(trained, capsys, monkeypatch, loss):
     monkeypatch.setattr(CharRNN, "loss_and_gradients", sick)
     line = error(capsys, "train", "book.txt", "-o", "sick", *SMALL)
     assert line.startswith(f"at step 4 the loss is {loss} and the norm of its gradients ")
-    assert "try a step size below 0.002 or clipping below 1; the last checkpoint is intact" in line
+    assert "try a step size below 0.002 or clipping below 1; what was saved before is intact" in line
     assert load_model("sick/last.npz")[2]["training"]["step"] == 2
     assert main(["train", "--resume", "sick"]) == 0
     assert Path("sick/metrics.jsonl").read_text().count("\n") == 6
@@ -82,12 +82,13 @@ def test_a_model_that_is_not_there(capsys):
 
 def test_a_run_that_is_a_file(capsys):
     Path("file").touch()
-    assert "'file' is a file, expected a directory" in error(capsys, "train", "-o", "file")
-    assert "'file/run' cannot be created: Not a directory" in error(capsys, "train", "-o", "file/run")
+    Path("book.txt").write_text(TEXT)
+    assert "'file' is a file, expected a directory" in error(capsys, "train", "book.txt", "-o", "file")
+    assert "'file/run' cannot be created: Not a directory" in error(capsys, "train", "book.txt", "-o", "file/run")
 
 
 def test_a_run_that_exists(trained, capsys):
-    assert "'run' already has a run: continue it with --resume run" in error(capsys, "train", "-o", "run")
+    assert "'run' already has a run: continue it with --resume run" in error(capsys, "train", "book.txt", "-o", "run")
 
 
 @pytest.mark.parametrize("command", ["train book.txt -o mine", "import x.safetensors -o mine"])
@@ -115,7 +116,7 @@ def test_a_file_is_not_exported_over(trained, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--steps 5", "--steps must be at least 6, got 5: 6 steps are done"),
+        ("--steps 5", "--steps must be at least 6, got 5: the run has done 6 steps"),
         ("--lr 1 --max-chars 3 --errors strict", "leave out --errors, --max-chars, --lr"),
     ],
 )
@@ -134,13 +135,13 @@ def test_a_read_only_run(trained, capsys, monkeypatch):
         )
     with monkeypatch.context() as patch:
         FaultyOS(fails(read_only, 2)).install(patch)  # after the two operations of the lock
-        assert "last.npz' cannot be written: Read-only file system" in error(capsys, "train", "-o", "new")
+        assert "last.npz' cannot be written: Read-only file system" in error(capsys, "train", "book.txt", "-o", "new")
 
     def refuse(*arguments, **options):
         raise read_only
 
     monkeypatch.setattr(os, "mkdir", refuse)
-    assert "'newer' cannot be created: Read-only file system" in error(capsys, "train", "-o", "newer")
+    assert "'newer' cannot be created: Read-only file system" in error(capsys, "train", "book.txt", "-o", "newer")
 
 
 def test_a_full_disk(trained, capsys, monkeypatch):
@@ -201,12 +202,15 @@ def test_a_newer_format(trained, capsys, monkeypatch):
         ),
         (lambda header: header["model"].update(dtype="float64"), "describes its model as"),
         (lambda header: header["model"].update(hidden_size=7), "describes its model as"),
-        (lambda header: header.update(source={"files": ["book.txt"], "colour": "red"}), "source of another form"),
+        (
+            lambda header: header.update(source={"files": ["book.txt"], "colour": "red"}),
+            "source or options of another form",
+        ),
         (lambda header: header.update(source={"files": 3}), "files must be a list of str, got 3"),
         (lambda header: header["source"].update(encoding=None), "encoding must be a str, got None"),
-        (lambda header: header["source"].update(text=7), "text must be a str, got 7"),
+        (lambda header: header["source"].update(newline=7), "newline must be a str, got 7"),
         (lambda header: header["source"].update(max_chars="all"), "max_chars must be an integer"),
-        (lambda header: header["training"].pop("options"), "the checkpoint is inconsistent: options"),
+        (lambda header: header["training"].pop("options"), "another form (options)"),
         (
             lambda header: header["training"]["options"].update(lr="fast"),
             "lr must be a number above 0 and at ",

@@ -88,8 +88,8 @@ def test_the_command_takes_a_trained_model(tmp_path):
             ["a text", "--lr", "1", "--hidden-size", "5"],
             "--run takes a trained model: leave out --hidden-size, --lr",
         ),
-        ("1", ["A text"], "text has the character 'A' at position 0, which is not among"),
-        ("1", ["a"], "text has length 1, expected at least 2"),
+        ("1", ["A text"], "TEXT has the character 'A' at position 0, which is not among"),
+        ("1", ["a"], "TEXT has length 1, expected at least 2"),
     ],
 )
 def test_an_error_about_a_trained_model_is_one_line(tmp_path, capsys, layers, argv, words):
@@ -105,7 +105,7 @@ def test_an_error_about_a_trained_model_is_one_line(tmp_path, capsys, layers, ar
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["a"], "text has length 1, expected at least 2"),
+        (["a"], "TEXT has length 1, expected at least 2"),
         (["-o", "/dev/null/page.html"], "-o names the directory '/dev/null', which does not exist"),
         (["-o", "."], "-o names '.', expected a file, not a directory"),
         (["-o", ""], "-o names '', expected a file"),

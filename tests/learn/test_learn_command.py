@@ -27,6 +27,13 @@ def usual(folder):
     (folder / SEVENTH.filename).write_text(text)
 
 
+def test_a_folder_may_have_a_name_like_an_action(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["learn", "./chekc"]) == 0
+    assert main(["learn", "chekc"]) == 0
+    assert "14 exercises were there" in capsys.readouterr().out
+
+
 def test_writes_a_course_and_never_over_work(tmp_path, capsys):
     folder = tmp_path / "course"
     assert main(["learn", str(folder)]) == 0
@@ -65,6 +72,37 @@ def test_check_names_the_line_and_gives_hints(solved, capsys, in_process):
     assert line in out
     assert "dx[t] = dz @ W_ih" in answer
     assert "dx[t] = dz @ W_ih" not in out.partition("the answer:")[2]  # (R6) is not what is wrong
+
+
+HINTS = [  # exercise, what is wrong in it, the first hint, the answer
+    (1, "np.outer(dy, x)", "np.outer(dy, -x)", 1, "dW = np.outer(dy, x)  # (L3)"),
+    (1, "W.T @ dy", "-W.T @ dy", 0, "dx = W.T @ dy  # (L2)"),
+    (2, "dy.sum(axis=0)", "dy[0]", 1, "db = dy.sum(axis=0)  # (L4)"),
+]
+
+
+@pytest.mark.parametrize(("number", "old", "new", "first", "answer"), HINTS)
+def test_hints_are_about_what_is_wrong(number, old, new, first, answer, solved, capsys, in_process):
+    exercise = COURSE[number - 1]
+    (solved / exercise.filename).write_text(exercise.solution().replace(old, new))
+    hints = exercise.hints("linear_backward")
+    main(["learn", "check", str(solved), str(number), "--hint"])
+    out = capsys.readouterr().out
+    assert [hint for hint in hints[:2] if hint in out] == [hints[first]]
+    assert "--hint 3\n" in out  # the other hint is about what is right
+    main(["learn", "check", str(solved), str(number), "--hint", "3"])
+    assert capsys.readouterr().out.endswith(f"the answer:\n\n    {answer}\n")
+
+
+def test_a_function_is_named_once(solved, capsys, in_process):
+    for old, new in [
+        ("return dx, dW", "return dx"),
+        ("np.outer(dy, x)", "None"),
+        ("def linear_backward", "def back"),
+    ]:
+        (solved / COURSE[0].filename).write_text(COURSE[0].solution().replace(old, new))
+        main(["learn", "check", str(solved), "1"])
+        assert capsys.readouterr().out.split("\n\n")[2].count("linear_backward") == 1
 
 
 def test_check_in_a_process_of_its_own(solved, capfd):
@@ -153,6 +191,8 @@ def test_readme_shows_what_is_printed(solved, capsys, in_process, monkeypatch):
     [
         (["check", "nowhere"], "there is no folder nowhere: `numpy-rnn learn nowhere` writes the exercises"),
         (["check", ".", "15"], "N must be the number of an exercise, from 1 to 14, got 15"),
+        (["chekc"], "chekc: did you mean check? For a folder with this name, write ./chekc"),
+        (["grades", "a", "b"], "grades: did you mean grade?"),
         (["check", "a", "b", "c"], "expected one folder, got check a b c"),
         (["a", "b"], "expected one folder, got a b"),
         (["grade"], "learn grade needs the folders of the students"),

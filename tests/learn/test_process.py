@@ -1,5 +1,6 @@
 """Student's code that breaks: each kind gets one clear line, in a process of its own where that is needed."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,34 @@ def test_the_limits_are_those_that_teachers_read():
     assert f"stopped after {SECONDS:g} seconds" in page
 
 
-def test_a_file_that_is_missing(solved):
+def test_a_file_that_is_missing_or_empty(solved, monkeypatch):
+    """The folder is named as the student named it."""
+    monkeypatch.chdir(solved.parent)
+    (solved / LINEAR.filename).write_text("\n")
+    problem = judge(Path("course"), LINEAR).problem
+    assert problem == "ex01_linear.py is empty: delete it, and `numpy-rnn learn course` writes it again"
     (solved / LINEAR.filename).unlink()
-    assert judge(solved, LINEAR).problem == f"ex01_linear.py is missing: `numpy-rnn learn {solved}` writes it again"
+    assert (
+        judge(Path("course"), LINEAR).problem == "ex01_linear.py is missing: `numpy-rnn learn course` writes it again"
+    )
+
+
+def test_a_syntax_error_is_shown_with_a_caret(solved):
+    broken(solved, DX, "dx = W.T @ dy)")
+    line, caret = judge(solved, LINEAR).explanation.splitlines()
+    assert line == "    dx = W.T @ dy)"
+    assert caret == " " * line.index(")") + "^"
 
 
 @pytest.mark.parametrize(
-    "loop", ["while True: pass", "for _ in iter(int, 1):\n        try: np.exp(1)\n        except Exception: pass"]
+    "loop",
+    [
+        "while True: pass",
+        "for _ in iter(int, 1):\n        try: np.exp(1)\n        except Exception: pass",
+        "while True:\n        try: np.exp(1)\n        except BaseException: pass",
+        "while True:\n        try:\n            while True: np.exp(1)\n        except BaseException: pass",
+        "keep = []\n    while True:\n        try: keep[:100] = [np.ones(10**5)]\n        except: pass",
+    ],
 )
 def test_an_endless_loop_is_stopped_where_it_is(loop, solved):
     broken(solved, DX, loop)
@@ -60,6 +82,25 @@ def test_an_endless_loop_is_stopped_where_it_is(loop, solved):
     assert verdict.problem.endswith("stopped after 0.2 seconds; is this an endless loop?")
     assert verdict.right == {"linear": ["y"]} or not verdict.right
     assert LINEAR.hints(verdict.function)
+
+
+def test_time_is_up_for_the_students_code_only(solved):
+    """The alarm, which is repeated while the student's code catches it, does not interrupt the check itself."""
+    caught = (
+        "n = 0\n    while n < 5:\n        try:\n            while True: pass\n        except BaseException: n += 1"
+    )
+    broken(solved, DX, f"{caught}\n    {DX}")
+    for _ in range(5):
+        verdict = judge(solved, LINEAR, seconds=0.1)
+        assert verdict.problem.endswith("stopped after 0.1 seconds; is this an endless loop?")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_the_memory_is_limited_even_if_the_error_is_caught(solved):
+    broken(solved, DX, "keep = []\n    while True:\n        try: keep.append(np.ones(10**8))\n        except: pass")
+    (verdict,) = verdicts(solved, [LINEAR], explain=False)
+    assert "line 2" in verdict.problem
+    assert verdict.problem.endswith("stopped after 5 seconds; is this an endless loop?")
 
 
 def test_limits_of_the_process(solved):
@@ -81,4 +122,4 @@ def test_what_cannot_be_interrupted_is_killed(solved):
         "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n    while True: pass",
     )
     (verdict,) = verdicts(solved, [LINEAR], explain=False, seconds=1)
-    assert verdict.problem == "ex01_linear.py: stopped after 1 seconds"
+    assert verdict.problem == "ex01_linear.py: stopped after 1 seconds; is there an endless loop?"

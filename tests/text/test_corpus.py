@@ -44,7 +44,10 @@ def test_what_was_written_is_read_back(scratch, texts, encoding):
     paths = [scratch.with_suffix(f".{i}") for i in range(len(texts))]
     for path, text in zip(paths, texts, strict=True):
         path.write_bytes(text.encode(encoding, "surrogatepass"))
-    assert read_text(paths, encoding, "surrogatepass") == "".join(texts)
+    *before, last = filter(None, texts)
+    assert (
+        read_text(paths, encoding, "surrogatepass") == "".join([x.removesuffix("\n") + "\n" for x in before]) + last
+    )
 
 
 def test_nul_and_lone_surrogates_are_kept(write):
@@ -81,9 +84,9 @@ def test_files_are_joined_in_the_order_given(write):
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
 def test_a_mark_at_the_start_of_utf_8_is_dropped(write, encoding):
     paths = write("\ufeffone\ufeff".encode(), "a"), write("\ufefftwo".encode(), "b"), write(b"three", "c")
-    assert read_text(paths, encoding) == "one\ufefftwothree"
+    assert read_text(paths, encoding) == "one\ufeff\ntwo\nthree"
     # The offset counts from the start of the file, mark included; a mark that is cut short is no mark.
-    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; set"):
+    with pytest.raises(ValueError, match=r"'.*/d' is not utf-8: byte 0xff at offset 5, invalid start byte; give"):
         read_text(write(b"\xef\xbb\xbfab\xff", "d"), encoding)
     with pytest.raises(ValueError, match="byte 0xef at offset 0, unexpected end of data"):
         read_text(write(b"\xef\xbb", "e"), encoding)
@@ -100,8 +103,7 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
     big = np.frombuffer(little, f"u{swap}").byteswap().tobytes()
     for data in (little, big):
         path = write(data)
-        hint = f"it looks like {encoding.upper()}: set the encoding to '{encoding}'"
-        with pytest.raises(ValueError, match=f"at offset [02], .*; {hint}$"):
+        with pytest.raises(ValueError, match=f"looks like {encoding.upper()}: give --encoding {encoding}, or"):
             read_text(path, given)
         assert read_text(path, encoding) == "Hello"
 
@@ -112,12 +114,12 @@ def test_utf_16_and_32_are_recognised_by_their_marks(write, encoding, given):
         (
             b"caf\xe9 au lait",
             "utf-8",
-            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; set the right encod",
+            "is not utf-8: byte 0xe9 at offset 3, invalid continuation byte; give its --encoding",
         ),
         (
             b"ab\xe2\x82",
             "utf-8",
-            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; set the right encoding, or",
+            "is not utf-8: byte 0xe2 at offset 2, unexpected end of data; give its --encoding",
         ),
         (b"\xed\xa0\x80", "utf-8", "is not utf-8: byte 0xed at offset 0, invalid continuation byte"),
         (b"x" * 3 * MB + b"\x80", "utf-8", f"is not utf-8: byte 0x80 at offset {3 * MB}, invalid start byte"),
@@ -163,8 +165,6 @@ def test_what_is_no_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"^cannot read '.*no.nfile': No such file or directory$") as raised:
         read_text(missing)
     assert "\n" not in str(raised.value)
-    with pytest.raises(IsADirectoryError, match=f"^cannot read '{tmp_path}': Is a directory$"):
-        read_text(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OSError, match=r"^cannot read '.*loop': Too many levels of symbolic links$"):
         read_text(tmp_path / "loop")

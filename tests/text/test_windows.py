@@ -110,7 +110,7 @@ def test_the_text_is_kept_and_never_written_to():
         (
             lambda: Streams([1, 2, 3], 3, 1),
             ValueError,
-            "batch_size must be at most 2, one less than the 3 tokens",
+            "batch_size must be at most 2, one less than the 3 characters to train on",
         ),
         (lambda: Streams([1, 2], 0, 1), ValueError, "batch_size must be at least 1, got 0"),
         (lambda: Streams([1, 2], 1, 0), ValueError, "seq_len must be at least 1, got 0"),

@@ -47,8 +47,8 @@ def test_options_reach_the_training(capsys):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["a"], "text has length 1, expected at least 2"),
-        (["", "--epochs", "3"], "text is empty"),
+        (["a"], "TEXT has length 1, expected at least 2"),
+        (["", "--epochs", "3"], "TEXT is empty"),
         (["ab" * 6000], "reduce T (a shorter text)"),
         (["--lr", "1e30"], "at epoch 2: training stopped"),
         (["--plot", "/dev/null/trace.png"], "--plot names the directory '/dev/null'"),

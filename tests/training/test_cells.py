@@ -11,7 +11,6 @@ from numpy_rnn.cli import main
 from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import load_model
-from numpy_rnn.training import trainer as trainers
 from numpy_rnn.training.trainer import Trainer
 from tests.training.test_run import OPTIONS, begin, content, resume
 from tests.training.test_trainer import TEXT, TOKENS
@@ -91,7 +90,7 @@ def test_the_steps_are_those_of_torch(cell):
 
 @pytest.mark.parametrize("cell", GATED)
 def test_a_model_that_does_not_fit_in_memory_is_refused(cell, monkeypatch):
-    monkeypatch.setattr(trainers, "_memory", lambda: 1e4)
+    monkeypatch.setattr("numpy_rnn.training.memory._available", lambda: 1e4)
     size = nr.CharRNN(len(TOKENS[1]), 5, 4, 2, cell=cell).parameters().data.size
     with pytest.raises(ValueError, match=rf"a model of {size:,} parameters"):
         Trainer(*TOKENS, with_cell(cell))

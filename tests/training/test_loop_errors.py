@@ -32,7 +32,7 @@ def uninterrupted():
         (
             {"model": nr.CharRNN(9, dtype=complex)},
             ValueError,
-            "dtype must be one of float32, float64, got 'complex128'",
+            "dtype must be one of 'float32', 'float64', got 'complex128'",
         ),
         (
             {"model": nr.CharRNN(65)},
@@ -97,9 +97,9 @@ def test_a_shorter_training_than_its_warm_up(steps):
         ({"model": new_model(dropout=0.2)}, ValueError, "model has .*'dropout': 0.2.*expected that of the run"),
         ({"model": new_model(dtype=np.float64)}, ValueError, "model has .*'dtype': 'float64'"),
         ({"text": TEXT + "a"}, ValueError, "the text is not the one that this run was started with"),
-        ({"steps": 4}, ValueError, "steps must be at least 12, got 4: 12 steps are done"),
-        ({"steps": 11}, ValueError, "steps must be at least 12, got 11: 12 steps are done"),
-        ({"epochs": 1}, ValueError, "epochs must be at least 2, got 1: 12 steps are done"),
+        ({"steps": 4}, ValueError, "steps must be at least 12, got 4: the run has done 12 steps"),
+        ({"steps": 11}, ValueError, "steps must be at least 12, got 11: the run has done 12 steps"),
+        ({"epochs": 1}, ValueError, "epochs must be at least 2, got 1: the run has done 12 steps"),
         ({"lr": 1}, ValueError, "resume=True keeps the options that the run was started with: leave out lr"),
         ({"run": "nowhere"}, FileNotFoundError, "'nowhere' is not a RUN: it has no last.npz to resume from"),
         ({"resume": False}, FileExistsError, r"continue it with --resume uninterrupted \(in Python, resume=True\)"),
@@ -132,5 +132,5 @@ def test_what_diverges_says_so():
             model.fc.weight.data[...] = np.nan
             break
     steps = nr.train(model, TEXT, **OPTIONS)
-    with pytest.raises(FloatingPointError, match=r"at step 1 the loss is nan .* step size below 0.01"):
+    with pytest.raises(FloatingPointError, match=r"at step 1 the loss is nan .* diverged .* step size below 0.01"):
         next(steps)

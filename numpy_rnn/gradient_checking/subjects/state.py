@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from numpy_rnn.checks import Array
+from numpy_rnn.layers.layer import Tape
 
 __all__ = ["ATOMS", "Attribute", "Original", "Path", "UsedGenerators"]
 __all__ += ["can_be_copied", "is_floating", "is_rows", "kept_randomness"]
@@ -58,7 +59,7 @@ def is_rows(value: Any) -> bool:
 
 def steps_from(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield what a container or an object holds, each with its key; a list of numbers is taken as a whole."""
-    if value is None or isinstance(value, ATOMS) or is_rows(value):
+    if value is None or isinstance(value, (*ATOMS, Tape)) or is_rows(value):  # a copy of a layer has no tapes
         return
     if isinstance(value, dict | MappingProxyType):
         yield from value.items()

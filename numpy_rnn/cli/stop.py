@@ -33,10 +33,12 @@ class Stop:
     ----------
     status : int
         The exit status: 128 plus the number of the signal, or 0 if there was none.
+    quiet : bool
+        Whether another process says that there was a signal.
     """
 
     def __init__(self, minutes: float | None = None) -> None:
-        self.status, self._minutes, self._saves = 0, minutes, False
+        self.status, self.quiet, self._minutes, self._saves = 0, False, minutes, False
         self._deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
 
     def __enter__(self) -> Stop:
@@ -72,8 +74,10 @@ class Stop:
         if self.status:
             os._exit(128 + number)
         self.status = 128 + number
-        with contextlib.suppress(OSError):  # print is not reentrant
-            os.write(2, b"\nnumpy-rnn: interrupted: finishing the step and saving; interrupt again to quit at once\n")
+        if not self.quiet:
+            words = b"\nnumpy-rnn: interrupted: finishing the step and saving; interrupt again to quit at once\n"
+            with contextlib.suppress(OSError):  # print is not reentrant
+                os.write(2, words)
 
 
 @contextlib.contextmanager

@@ -46,7 +46,9 @@ class Threads:
             return
         reason = "as before"
         try:
-            if saved is None:
+            if trainer.ranks.size > 1:
+                self.count, reason = 1, "for each rank"
+            elif saved is None:
                 self.count, reason = _trial(trainer)
             elif saved > 1:
                 threads(saved)

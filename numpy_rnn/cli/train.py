@@ -11,11 +11,13 @@ import stat
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from numpy_rnn.cli.arguments import add_options, given_options, positive, positive_int
 from numpy_rnn.cli.output import discard_output
+from numpy_rnn.cli.ranks import closing, together
 from numpy_rnn.cli.stop import Stop
 from numpy_rnn.cli.threads import Threads
 from numpy_rnn.cli.watch import OutputLost, Watch
@@ -26,6 +28,7 @@ from numpy_rnn.text.files import LOSSLESS
 from numpy_rnn.text.vocabulary import Vocabulary, tokenize
 from numpy_rnn.training.loop import Paused, Training
 from numpy_rnn.training.options import Options
+from numpy_rnn.training.ranks import Ranks
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore
 from numpy_rnn.training.trainer import Trainer
@@ -72,31 +75,41 @@ def add(commands: Any) -> None:
     length = command.add_argument_group("length")
     add_options(length.add_mutually_exclusive_group(), LENGTH)
     length.add_argument("--minutes", type=positive, help="save and stop after this time; the schedule is unaffected")
+    words = "share the work with the other processes of mpiexec; see docs/training.md"
+    command.add_argument("--mpi", action="store_true", help=words)
     command.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with Stop(arguments.minutes) as stop:
+    with Stop(arguments.minutes) as stop, together(arguments) as ranks:
+        stop.quiet = ranks.rank > 0
         if arguments.resume is not None:
-            return _resume(arguments, stop)
+            return _resume(arguments, stop, ranks)
         source, options = _source(arguments), Options(**given_options(arguments))
         text, words = _read(source, options)
-        trainer = Trainer(*tokenize(text, Vocabulary.of_bytes() if arguments.bytes else None), options)
+        trainer = Trainer(*tokenize(text, Vocabulary.of_bytes() if arguments.bytes else None), options, ranks=ranks)
         del text
-        with open_run(_new_name(source) if arguments.output is None else arguments.output) as run:
+        with _open(_new_name(source) if arguments.output is None else arguments.output, ranks) as run:
             return _train(trainer, run, source, stop, Threads(trainer, arguments), words)
 
 
-def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
+def _open(directory: str, ranks: Ranks, resume: bool = False) -> AbstractContextManager[Run]:
+    """Return the run in a context. The first rank locks and writes it; it fails before the others can harm anything."""
+    return open_run(directory, resume) if ranks.rank == 0 else contextlib.nullcontext(Run(directory))
+
+
+def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
     """Continue a run as it was saved; only its length may change."""
     if arguments.output is not None:
         raise ValueError(f"--resume writes to its own directory, {arguments.resume!r}: leave out -o")
     typed = {name: flag for name, flag in arguments.flags.items() if getattr(arguments, name, None) is not None}
-    others = [flag for name, flag in typed.items() if name not in ("files", "resume", "minutes", "threads", *LENGTH)]
+    others = [
+        flag for name, flag in typed.items() if name not in ("files", "resume", "minutes", "threads", "mpi", *LENGTH)
+    ]
     if others:
         raise ValueError(f"--resume keeps the options that the run was started with: leave out {', '.join(others)}")
     directory, name = os.path.split(arguments.resume)
-    with open_run((directory or ".") if name == "last.npz" else arguments.resume, resume=True) as run:
+    with _open((directory or ".") if name == "last.npz" else arguments.resume, ranks, resume=True) as run:
         arrays, header = run.read()
         try:
             saved = {name: value for name, value in header["source"].items() if name != "text"}  # of older versions
@@ -109,7 +122,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
             source = dataclasses.replace(source, files=arguments.files)
         given = given_options(arguments)
         text, words = _read(source, options)
-        trainer = restore(text, arrays, header, **given)
+        trainer = restore(text, arrays, header, **given, ranks=ranks)
         del text
         words += f"\nresumed after step {trainer.step}" if words else f"resumed after step {trainer.step}"
         if not trainer.step:
@@ -124,6 +137,8 @@ def _source(arguments: argparse.Namespace) -> Source:
     if arguments.corpus and arguments.files:
         raise ValueError(f"--corpus {arguments.corpus} replaces files: leave out one of them")
     files = arguments.files
+    if arguments.mpi and ("-" in files or not (files or arguments.corpus)):
+        raise ValueError("--mpi needs a FILE: standard input reaches only one of the processes")
     if not (files or arguments.corpus):
         if not _is_piped():
             raise ValueError("train needs a text: name a FILE, '-' for standard input, or --corpus stdlib")
@@ -166,12 +181,13 @@ def _read(source: Source, options: Options) -> tuple[str, str]:
 def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Threads, words: str = "") -> int:
     stop.saves()
     run.threads = threads.count
-    training = Training(trainer, run, dataclasses.asdict(source))
+    ranks = trainer.ranks
+    training = Training(trainer, run if ranks.rank == 0 else None, dataclasses.asdict(source))
     watch, resume = Watch(trainer), f"numpy-rnn train --resume {quote(run.directory)}"
     resume += " < TEXT" * ("-" in source.files)
 
     def pause(doing: str) -> None:
-        if stop:
+        if ranks.any(stop):
             raise Paused
         watch.remind(f"  {doing}")
 
@@ -180,13 +196,14 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
         watch.say(_heading(trainer, run.directory))
         watch.say(words)
         watch.say(threads.words)
-        with contextlib.closing(training), contextlib.closing(watch):
+        with closing(training), contextlib.closing(watch):
             watch.start()
-            while not (training.done or stop):
+            while not (training.done or ranks.any(stop)):
                 watch.show(training.step())
                 watch.remind(training)
                 watch.say(threads.give_way())
                 run.threads = threads.count
+        stop.status = ranks.max(stop.status)
         if not stop.status and (words := training.verdict()):
             raise FloatingPointError(words)
         if training.done:

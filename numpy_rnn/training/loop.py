@@ -77,7 +77,7 @@ class Training(Iterator[Progress]):
         try:
             return self._step()
         except BaseException:
-            self._close()
+            self.release()
             raise
 
     def _step(self) -> Progress | None:
@@ -151,9 +151,10 @@ class Training(Iterator[Progress]):
             if self._open and self._saved != self.trainer.step:
                 self._save()
         finally:
-            self._close()
+            self.release()
 
-    def _close(self) -> None:
+    def release(self) -> None:
+        """Release the run without saving."""
         self._open = False
         self.held.close()
 

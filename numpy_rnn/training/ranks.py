@@ -38,6 +38,19 @@ class Ranks:
         self.rank: int = 0 if comm is None else comm.rank
         self.size: int = 1 if comm is None else comm.size
 
+    @classmethod
+    def of_mpiexec(cls) -> Ranks:
+        """Return all processes that mpiexec has started; without it, this process alone."""
+        try:
+            from mpi4py import MPI
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError("mpi4py is not installed: pip install 'numpy-rnn[mpi]'") from None
+        except (ImportError, RuntimeError):  # mpi4py loads an MPI that is installed already
+            raise ModuleNotFoundError(
+                "no MPI library is installed: pip install mpich, or your system's MPI"
+            ) from None
+        return cls(MPI.COMM_WORLD)
+
     def share(self, B: int) -> slice:
         """Return which of B streams are this rank's."""
         return slice(self.rank * B // self.size, (self.rank + 1) * B // self.size)
@@ -52,7 +65,17 @@ class Ranks:
 
     def any(self, flag: object) -> bool:
         """Return whether the flag is true on some rank: what clocks and signals decide, all must decide alike."""
-        return self.sum(bool(flag)) != [0]
+        return self.max(bool(flag)) > 0
+
+    def max(self, value: int) -> int:
+        """Return the largest value of all ranks."""
+        if self.comm is None:
+            return value
+        from mpi4py import MPI
+
+        largest = np.array(value, np.int64)
+        self.comm.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
+        return int(largest)
 
     def mean(self, loss: float, n: int, gradient: Array) -> tuple[float, int]:
         """Return the loss of all targets, and how many there are; set `gradient` to that of this loss, (1)."""

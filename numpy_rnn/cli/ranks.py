@@ -1,0 +1,54 @@
+"""`--mpi`: several processes that speak with one voice and end together."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from numpy_rnn.training.loop import Training
+from numpy_rnn.training.ranks import Ranks
+
+__all__ = ["closing", "together"]
+
+
+@contextlib.contextmanager
+def together(arguments: argparse.Namespace) -> Iterator[Ranks]:
+    """Yield the ranks of this command. Only the first one prints, and an error of one ends all of them.
+
+    Without that, the others would wait for its part of the gradient for ever.
+    """
+    if not arguments.mpi:
+        yield Ranks()
+        return
+    ranks = Ranks.of_mpiexec()
+    with contextlib.ExitStack() as stack:
+        if ranks.rank > 0:
+            nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(nowhere))
+            stack.enter_context(contextlib.redirect_stderr(nowhere))
+        try:
+            yield ranks
+        except BaseException:
+            if ranks.size > 1:
+                time.sleep(
+                    2 * (ranks.rank > 0)
+                )  # what all have found out alike, the first one says and ends the others
+                atexit.register(ranks.comm.Abort, 1)  # after the message
+            raise
+
+
+@contextlib.contextmanager
+def closing(training: Training) -> Iterator[None]:
+    """Close the training after the block. After an error, a part of the ranks cannot save: they would need the rest."""
+    try:
+        yield
+    except BaseException:
+        if training.trainer.ranks.size > 1:
+            training.release()
+        raise
+    finally:
+        training.close()

@@ -54,7 +54,7 @@ class Watch:
         """Print text, above the bar if there is one; print nothing if it is empty."""
         encoding = sys.stdout.encoding or "utf-8"
         text = text.encode(encoding, "backslashreplace").decode(encoding)
-        self._said_at = time.monotonic()
+        self._said_at = time.monotonic() if text else self._said_at
         with _writing():
             if text and self.bar is not None:
                 self.bar.write(text)

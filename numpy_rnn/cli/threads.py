@@ -13,7 +13,7 @@ __all__ = ["Threads"]
 # A trial is worthwhile if the products of one time step take at least this many multiply-adds. (On two idle cores, 2
 # threads were 1.13 times as fast as one with 1.3 million, and 1.45 times as fast with 3.2 million.)
 LEAST = 2_000_000
-TRIAL = 250_000_000  # multiply-adds in the forward pass of a trial, if it has more than one time step
+TRIAL = 100_000_000  # multiply-adds in the forward pass of a trial, if it has more than one time step
 SLOWER = 2.0  # threads that have become slower by this factor compete with those of another program
 
 

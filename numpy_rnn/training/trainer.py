@@ -167,7 +167,7 @@ class Trainer:
             "loss": loss,
             "bits_per_char": loss / math.log(2),
             "grad_norm": sums["norm"] / sums["steps"],
-            "lr": self.optimizer.lr,
+            "lr": self.plan.learning_rate(self.step - 1),
             "chars_per_second": sums["chars"] / max(sums["seconds"], 1e-9),
             "seconds": self.seconds,
         }

@@ -51,12 +51,12 @@ class Parser(argparse.ArgumentParser):
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Report what no argument accepts."""
-        name = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+        name = next((word.partition("=")[0] for word in unknown if word[:1] == "-" != word), None)
         if name is None:
             self.error(f"unexpected argument {unknown[0]!r}")
-        help_ = f"; {self.prog} --help lists them" + f", and ./{name} is a file" * (name[1] != "-")
+        advice = f"; {self.prog} --help lists them" + f", and ./{name} is a file" * (name[1] != "-")
         self.error(
-            f"there is no option {name}{_closest(name.replace('_', '-'), self._option_string_actions) or help_}"
+            f"there is no option {name}{_closest(name.replace('_', '-'), self._option_string_actions) or advice}"
         )
 
     def error(self, message: str) -> NoReturn:

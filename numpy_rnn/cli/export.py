@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from numpy_rnn.display.terminal import count, escape, quote
+from numpy_rnn.display.terminal import count, quote
 from numpy_rnn.storage.checkpoint import write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import build_model, load_model, model_header, named
@@ -47,7 +47,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise FileExistsError(f"{arguments.file!r} already exists: name another file, or remove it")
     model, _, header = load_model(arguments.run_path)
     save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
-    print(f"{escape(arguments.file)}: {count(model.parameters().data.size, 'parameter')}")
+    print(f"{quote(arguments.file)}: {count(model.parameters().data.size, 'parameter')}")
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -69,4 +69,4 @@ def _import(arguments: argparse.Namespace) -> None:
         header = model_header(model, vocabulary, header["prompt"])
         write_checkpoint(run.last, named("model", model.state_dict()), header)
     size = count(model.parameters().data.size, "parameter")
-    print(f"{escape(arguments.output)}: {size}; try: numpy-rnn generate {quote(arguments.output)}")
+    print(f"{quote(arguments.output)}: {size}; try: numpy-rnn generate {quote(arguments.output)}")

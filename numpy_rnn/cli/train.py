@@ -211,7 +211,7 @@ def _heading(trainer: Trainer, directory: str) -> str:
     return (
         f"{count(len(trainer.streams.tokens), unit)}{val}, {len(trainer.vocabulary)} distinct; "
         f"{count(size, 'parameter')}; {count(plan.steps, 'step')} of {plan.batch_size} x {plan.seq_len}, "
-        f"{plan.windows:,} per epoch; RUN {escape(directory)}"
+        f"{plan.windows:,} per epoch; RUN {quote(directory)}"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numpy_rnn as nr
-from numpy_rnn.instead import INSTEAD
+from numpy_rnn.display.instead import INSTEAD
 from tests.optional import torch, torch_reference
 
 TEXT = (Path(__file__).parents[2] / "docs" / "library.md").read_text()

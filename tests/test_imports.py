@@ -42,7 +42,7 @@ ROOMS = [
 
 # What the model, the optimizer and generation load.
 LOADED = ["char_rnn", "checks", "generation", "instead", "layers", "optim", "parameters", "version"]
-LOADED += ["display.terminal", "text.vocabulary"]
+LOADED += ["display.terminal", "text.lines", "text.vocabulary"]
 
 
 class Import(NamedTuple):

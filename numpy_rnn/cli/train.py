@@ -145,7 +145,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop) -> int:
         plan, before = trainer.plan, header["training"]["options"]
         if plan.steps != before.get("steps"):
             words += f"\nthe schedule now runs over {plan.steps:,} steps instead of {before['steps']:,}"
-        for name in given.keys() - {"epochs", "steps"}:
+        for name in (name for name in given if name not in LENGTH):
             was = "" if before.get(name) is None else f" instead of {before[name]}"
             words += f"\n{arguments.flags[name]} is now {getattr(plan, name)}{was}"
         return _train(trainer, run, source, stop, Threads(trainer, arguments, header.get("threads")), words)

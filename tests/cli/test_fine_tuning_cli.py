@@ -32,7 +32,7 @@ def test_resumed_with_another_step_size_and_other_evaluations(trained, capsys):
     assert (status, err) == (0, "")
     assert (
         "\nresumed after step 12\nthe schedule now runs over 20 steps instead of 12\n"
-        "--lr is now 0.02 instead of 0.01\n--eval-every is now 3 instead of 4\n--patience is now 9\nstep 13/20 "
+        "--lr is now 0.02 instead of 0.01\n--patience is now 9\n--eval-every is now 3 instead of 4\nstep 13/20 "
     ) in out
     lines = [line for line in read_metrics(trained) if line["step"] > 12]
     assert [line["step"] for line in lines if "sample" in line] == [15, 18, 20]
@@ -40,13 +40,13 @@ def test_resumed_with_another_step_size_and_other_evaluations(trained, capsys):
     options = load_model(f"{trained}/last.npz")[2]["training"]["options"]
     assert (options["lr"], options["eval_every"], options["steps"], options["patience"]) == (0.02, 3, 20, 9)
     assert (
-        "--epochs must be at least 2, got 1: 20 steps are done"
+        "--epochs must be at least 2, got 1: the run has done 20 steps"
         in run(capsys, "train", "--resume", trained, "--epochs", 1)[2]
     )
 
 
 def test_training_stops_when_validation_does_not_improve(book, capsys):
-    many = ["train", book, "-o", "run", *SMALL, "--steps", 80, "--eval-every", 4, "--lr", 1.0, "--clip", 9]
+    many = ["train", book, "-o", "run", *SMALL, "--steps", 80, "--eval-every", 4, "--lr", 0.05, "--clip", 9]
     assert run(capsys, *many, "--patience", 3)[0] == 0
     assert run(capsys, *("through" if word == "run" else word for word in many))[0] == 0
     losses = [line["val_loss"] for line in read_metrics("run") if "val_loss" in line]
@@ -81,7 +81,7 @@ def test_fine_tuning_on_another_text(trained, capsys):
     assert read_metrics("new-run")[-1]["step"] == 6
     assert run(capsys, "train", "--resume", "new-run", "--steps", 8)[0] == 0
     assert (
-        "\nfrom new-run: no new characters\n"
+        "\nfrom new-run: 0 new characters\n"
         in run(capsys, "train", "new.txt", "--from", "new-run", "--steps", 2, "--dropout", 0)[1]
     )
     assert load_model("new-run-2")[0].rnn.dropout == 0
@@ -92,9 +92,10 @@ def test_fine_tuning_on_another_text(trained, capsys):
     [
         (["book.txt", "--hidden-size", "9"], "--from keeps the model as it is: leave out --hidden-size"),
         (["book.txt", "--cell", "gru"], "--from keeps the model as it is: leave out --cell"),
-        ([], "--from needs a text to learn: name a FILE"),
+        ([], "train needs a text: name a FILE"),
         (["--resume", "run"], "--from starts a new run and --resume continues one: leave out one of them"),
         (["book.txt", "-o", "run"], "'run' already has a run"),
+        (["book.txt", "--bytes"], "--from needs no --bytes, as in the old run"),
         (["book.txt", "--patience", "3", "--val-fraction", "0"], "--patience needs a validation fraction above 0"),
     ],
 )

@@ -1,5 +1,7 @@
 """Batches of lines: what each holds, and that an epoch has every line once."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,16 @@ def test_epochs_seeds_and_validation_differ():
     assert first != sorted(first)
     held_out = read_back(vocabulary, *next(batches.validation()))
     assert held_out != [f"{i:03}" for i in range(180, 190)]  # not the end of the file, which may be sorted
+
+
+@pytest.mark.parametrize(("chars", "batches"), [(1, 1), (40, 1), (41, 2), (79, 2), (81, 2), (math.inf, 2)])
+def test_validation_reads_batches_until_it_has_so_many_targets(chars, batches):
+    tokens, _ = tokenize("\n".join(f"{i:03}" for i in range(100)), lines=True)
+    windows = list(Lines(tokens, 10, 20).validation(chars))
+    assert len(windows) == batches
+    whole = list(Lines(tokens, 10, 20).validation())
+    for a, b in zip(windows, whole, strict=False):
+        np.testing.assert_array_equal(a[1], b[1])
 
 
 def test_few_shapes_for_many_lengths():

@@ -41,7 +41,7 @@ ROOMS = [
 
 # What the model, the optimizer and generation load.
 LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
-LOADED += ["display.instead", "display.terminal", "text.vocabulary"]
+LOADED += ["display.instead", "display.terminal", "text.lines", "text.vocabulary"]
 
 
 class Import(NamedTuple):

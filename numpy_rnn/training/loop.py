@@ -15,7 +15,7 @@ from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.storage.model_file import model_options
 from numpy_rnn.text.corpus import Source
 from numpy_rnn.text.vocabulary import Vocabulary, tokenize
-from numpy_rnn.training.options import Options
+from numpy_rnn.training.options import CHANGEABLE, Options
 from numpy_rnn.training.progress import Progress, worse_than_guessing
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore
@@ -190,10 +190,11 @@ def train(
         `train --resume` accept it. None: nothing is written.
     resume : bool, default False
         Continue a `run` that was stopped, with the options it was started with. The model must be of the same kind,
-        and is set to the saved state. Only `epochs` or `steps` may be changed.
+        and is set to the saved state. Only `epochs` or `steps`, `lr`, `eval_every` and `patience` may be changed.
     **options
-        epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, seed: see
-        `numpy-rnn train --help`. The seed is used for samples only. Weights and dropout come from the model's `rng`.
+        epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, patience,
+        lines, seed: see `numpy-rnn train --help`. The seed is used for samples and for the order of `lines`. Weights
+        and dropout come from the model's `rng`.
 
     Returns
     -------
@@ -229,15 +230,16 @@ def train(
             raise TypeError(f"{name} is a property of the model: pass it to CharRNN")
         if name not in known:
             raise TypeError(f"train has no option {name!r}, expected one of {', '.join(known)}")
-        if resume and name not in ("epochs", "steps"):
-            raise ValueError(f"resume=True keeps the options that the run was started with: leave out {name}")
+        if resume and name not in CHANGEABLE:
+            raise ValueError(f"resume=True can change only {', '.join(CHANGEABLE)}: leave out {name}")
     with contextlib.ExitStack() as held:
         opened = None if run is None else held.enter_context(open_run(run, resume))
         if opened is not None and resume:
             trainer = restore(text, *opened.read(), model, **options)
         else:
             del kind["vocab_size"], kind["tie_weights"]
-            trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
+            chosen = Options(**kind, **options)
+            trainer = Trainer(*tokenize(text, vocabulary, chosen.lines), chosen, model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()
     return training

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from numpy_rnn.layers import CrossEntropyLoss
 from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.text.windows import IGNORED, validation_windows
 
-__all__ = ["validation_loss"]
+__all__ = ["mean_loss", "validation_loss"]
 
 
 def validation_loss(
@@ -38,13 +38,24 @@ def validation_loss(
     pause : callable
         Called before each window, with what is being done.
     """
+    return mean_loss(model, validation_windows(tokens, n, batch_size, seq_len, count), True, tape, pause)
+
+
+def mean_loss(
+    model: CharRNN,
+    windows: Iterable[tuple[Array, Array]],
+    carry: bool,
+    tape: Callable[[tuple[int, ...]], CharRNNTape | None],
+    pause: Callable[[str], None],
+) -> float:
+    """Return the mean loss over the targets that are not `IGNORED`; `carry` the state from one window to the next."""
     criterion = CrossEntropyLoss(reduction="sum", ignore_index=IGNORED)
     total, read, h, mode = 0.0, 0, None, model.training
     model.eval()
     try:
-        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len, count):
+        for inputs, targets in windows:
             pause(f"validation: {read:,} characters read")
-            logits, h = model.forward(inputs, h, tape(inputs.shape))
+            logits, h = model.forward(inputs, h if carry else None, tape(inputs.shape))
             total += criterion.forward(logits.reshape(-1, model.vocab_size), targets.reshape(-1))
             read += int(np.count_nonzero(targets != IGNORED))
     finally:

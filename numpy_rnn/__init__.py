@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy_rnn.optim.adam import Adam
     from numpy_rnn.optim.clipping import clip_grad_norm_, clip_grad_value_
     from numpy_rnn.parameters import Parameter, Parameters
-    from numpy_rnn.storage.model_file import load_model
+    from numpy_rnn.storage.model_file import load_model, save_model
     from numpy_rnn.text.vocabulary import Vocabulary
     from numpy_rnn.tracing.trace import Trace, trace
     from numpy_rnn.training.loop import train
@@ -66,6 +66,7 @@ __all__ = [
     "gradcheck",
     "load_model",
     "read_metrics",
+    "save_model",
     "schedules",
     "shade",
     "stream",
@@ -101,6 +102,7 @@ _LATER = {
     "gradcheck": "gradient_checking",
     "load_model": "storage.model_file",
     "read_metrics": "training.metrics",
+    "save_model": "storage.model_file",
     "schedules": "optim",
     "shade": "display.terminal",
     "stream": "generation.generate",
@@ -120,7 +122,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != f"numpy_rnn.{name}":
             raise
-    raise AttributeError(f"module 'numpy_rnn' has no attribute {name!r}")
+    from numpy_rnn.display.instead import no_attribute
+
+    raise no_attribute("module 'numpy_rnn'", name)
 
 
 def __dir__() -> list[str]:

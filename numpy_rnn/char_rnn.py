@@ -214,7 +214,7 @@ class CharRNN(Layer[CharRNNTape]):
         Parameters
         ----------
         tokens, targets : array of int, shape (T, B)
-            Each token, and the one that follows it.
+            Each token, and the one that follows it. Where the target is -100, nothing is counted: padding.
         h_0 : array, shape (L, B, H), optional
             The state before the first step. None: zeros.
         tape : CharRNNTape, optional
@@ -229,14 +229,15 @@ class CharRNN(Layer[CharRNNTape]):
         """
         self.check_own("loss_and_gradients")
         handed_in = tape is not None
-        tokens, targets = self._check_tokens(tokens), as_indices("targets", targets, self.vocab_size)
+        tokens = self._check_tokens(tokens)
+        targets, ignored = self.criterion.as_classes(targets, self.vocab_size)
         check_shape("targets", targets, tokens.shape, "the shape of tokens")
         if tape is None:
             if self._step_tape is None or self._step_tape.shape != tokens.shape:
                 self._step_tape = self.new_tape(*tokens.shape)
             tape = self._step_tape
         self._start(tokens, h_0, tape)
-        tape.criterion.targets[...] = targets.reshape(-1)
+        tape.criterion.targets[...], tape.criterion.ignored = targets.reshape(-1), ignored
         tape.rnn.dstates.fill(0)
         dlogits = tape.criterion.e
 

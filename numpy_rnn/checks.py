@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "as_indices",
     "as_integer",
     "as_number",
+    "as_path",
     "as_rng",
     "as_size",
     "check_keys",
@@ -46,7 +48,7 @@ _DTYPES = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex128))
 def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the NumPy dtype of parameters: float32, float64, or complex128 for the complex step."""
     try:
-        result = np.dtype(dtype)
+        result = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         result = np.dtype(object)
     if dtype is None or result not in _DTYPES:  # to NumPy, None is float64
@@ -96,6 +98,14 @@ def as_rng(rng: np.random.Generator | int | None) -> np.random.Generator:
         raise TypeError(f"rng must be a numpy.random.Generator, a seed of at least 0 or None, got {rng!r}") from None
 
 
+def as_path(name: str, path: str | os.PathLike[str]) -> str:
+    """Return `path` as a str."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"{name} must be the name of a file, got {path!r}") from None
+
+
 def to_numpy(name: str, value: ArrayLike) -> Array:
     """Return `value` as an array: a list, an array, or a torch tensor (detached and moved to the CPU)."""
     if type(value) is np.ndarray:
@@ -103,9 +113,12 @@ def to_numpy(name: str, value: ArrayLike) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: fill it first")
     try:
-        return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} is not an array: {error}") from None
+    if array.dtype == object:
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
+    return array
 
 
 def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
@@ -120,10 +133,13 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
 
 
 def as_floats(name: str, value: ArrayLike) -> Array:
-    """Return `value` as an array, for a layer that computes in the dtype of its input."""
+    """Return `value` as an array, for a layer that computes in the dtype of its input (for float16 in float32)."""
     array = to_numpy(name, value)
     if array.dtype not in _DTYPES:
-        raise TypeError(f"{name} must be float32, float64 or complex128, got dtype {array.dtype}")
+        native = np.dtype(np.float32) if array.dtype == np.float16 else array.dtype.newbyteorder("=")
+        if native not in _DTYPES:
+            raise TypeError(f"{name} must be float32, float64 or complex128, got dtype {array.dtype}")
+        return array.astype(native)
     return array
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, check_keys, check_shape
-from numpy_rnn.instead import Explained
+from numpy_rnn.display.instead import Explained
 
 __all__ = ["Parameter", "Parameters", "as_real_parameters"]
 

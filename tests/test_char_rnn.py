@@ -207,3 +207,25 @@ def test_bad_input_is_named():
 def test_the_models_criterion_is_not_replaced():
     with pytest.raises(AttributeError, match="criterion"):
         nr.CharRNN(6, 5, 7, rng=0).criterion = nr.CrossEntropyLoss(ignore_index=0)
+
+
+@given(rng=some.rngs, V=some.V, L=st.integers(1, 2))
+def test_ignored_targets_count_neither_in_the_loss_nor_in_the_gradient(rng, V, L):
+    model = nr.CharRNN(V, 3, 4, L, dtype=np.float64, rng=rng)
+    tokens, targets = some.tokens(rng, V, 6, 4), some.tokens(rng, V, 6, 4)
+    padded = np.where(rng.random((6, 4)) < 0.4, -100, targets)
+    padded[0, 0] = targets[0, 0]
+    loss, _ = model.loss_and_gradients(tokens, padded)
+    gradients = model.parameters().grad.copy()
+    criterion = nr.CrossEntropyLoss()
+    logits, _ = model.forward(tokens)
+    assert loss == pytest.approx(criterion.forward(logits.reshape(-1, V), padded.reshape(-1)), rel=1e-12)
+    model.backward(criterion.backward().reshape(logits.shape))
+    assert_close(gradients, model.parameters().grad)
+    whole, _ = model.loss_and_gradients(tokens, targets)  # with the same tape
+    assert whole == pytest.approx(
+        nr.CrossEntropyLoss().forward(logits.reshape(-1, V), targets.reshape(-1)), rel=1e-12
+    )
+    for bad in (-1, V):
+        with pytest.raises(IndexError, match=rf"targets must be in \[0, {V}\), got {bad} at \[2, 1\]"):
+            model.loss_and_gradients(tokens, np.where(np.arange(24).reshape(6, 4) == 9, bad, padded))

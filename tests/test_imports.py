@@ -33,7 +33,6 @@ ROOMS = [
     "display",
     "blas",
     "checks",
-    "instead",
     "textbook",
     "textbook_gru",
     "textbook_lstm",
@@ -41,8 +40,8 @@ ROOMS = [
 ]
 
 # What the model, the optimizer and generation load.
-LOADED = ["char_rnn", "checks", "generation", "instead", "layers", "optim", "parameters", "version"]
-LOADED += ["display.terminal", "text.vocabulary"]
+LOADED = ["char_rnn", "checks", "generation", "layers", "optim", "parameters", "version"]
+LOADED += ["display.instead", "display.terminal", "text.lines", "text.vocabulary"]
 
 
 class Import(NamedTuple):

@@ -63,7 +63,8 @@ def test_losses_in_many_threads_are_right_or_refused():
             try:
                 found.append(model.loss_and_gradients(texts[k], texts[k])[0])
             except RuntimeError as error:
-                assert "another thread" in str(error)
+                if "another thread" not in str(error):
+                    raise
         return found
 
     with ThreadPoolExecutor(4) as pool:

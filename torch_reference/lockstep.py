@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import numpy_rnn as nr
 from numpy_rnn.checks import Array, as_size
+from numpy_rnn.display.terminal import escape
 from numpy_rnn.layers.recurrent import as_arrays
 from numpy_rnn.text.windows import inputs_and_targets
 from numpy_rnn.training.tutorial import check_loss
@@ -134,8 +135,8 @@ def side_by_side(
         if step.number % 10 == 0 or step.number == epochs:
             largest = max(s.largest("grad ") for s in steps)
             print(f"{step.number:5d}    {step.numpy_loss:10.4f}    {step.torch_loss:12.4f}    {largest:.1e}")
-    print(f"NumPy generates:   {nr.generate(model, vocabulary, text[0], len(text))}")
-    print(f"PyTorch generates: {generate(mirror, vocabulary, text[0], len(text))}")
+    print(f"NumPy generates:   {escape(nr.generate(model, vocabulary, text[0], len(text)))}")
+    print(f"PyTorch generates: {escape(generate(mirror, vocabulary, text[0], len(text)))}")
     numpy_time, torch_time = median(s.numpy_seconds for s in steps), median(s.torch_seconds for s in steps)
     print(
         f"median epoch: NumPy {numpy_time * 1e6:.0f} us, PyTorch {torch_time * 1e6:.0f} us "

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     import numpy as np
 
     import numpy_rnn as nr
-    from numpy_rnn.cli import explain, export, generate, gradcheck, learn, plot, trace, train, tutorial
+    from numpy_rnn.cli import evaluate, explain, export, generate, gradcheck, learn, plot, trace, train, tutorial
     from numpy_rnn.cli.arguments import add_threads
     from numpy_rnn.cli.parser import Parser
 
@@ -96,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"numpy-rnn {nr.__version__}, numpy {np.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (tutorial, train, generate, plot, export, gradcheck, trace, explain, learn):
+    for command in (tutorial, train, generate, evaluate, plot, export, gradcheck, trace, explain, learn):
         command.add(commands)
-    for name in ("tutorial", "train", "generate", "gradcheck", "trace", "explain"):
+    for name in ("tutorial", "train", "generate", "evaluate", "gradcheck", "trace", "explain"):
         add_threads(commands.choices[name])
     for subparser in commands.choices.values():
         flags = {a.dest: (a.option_strings or [str(a.metavar or a.dest)])[-1] for a in subparser._actions}

@@ -59,9 +59,12 @@ def add_options(group: Any, names: Iterable[str]) -> None:
         option = declared[name]
         flag = "--" + name.removeprefix("num_").replace("_", "-")
         accepted, words = option.metadata["accepted"], option.metadata["help"]
-        if option.default is not None:
+        if option.default is not None and option.default is not False:
             words += f" (default: {option.default})"
-        kind = {"choices": accepted} if isinstance(accepted[0], str) else {"type": argument(*accepted)}
+        if accepted == (False, True):
+            kind: dict[str, Any] = {"action": "store_true"}
+        else:
+            kind = {"choices": accepted} if isinstance(accepted[0], str) else {"type": argument(*accepted)}
         group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=words, **kind)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, untrained
 from numpy_rnn.cli.output import check_output, write_output
-from numpy_rnn.display.terminal import escape
+from numpy_rnn.display.terminal import quote
 
 __all__ = ["add"]
 
@@ -37,7 +37,7 @@ def _run(arguments: argparse.Namespace) -> None:
     check_output("-o", arguments.output)
     page = (_of_run(arguments) if arguments.run_path is not None else _of_training(arguments)).encode()
     write_output("-o", arguments.output, page)
-    print(f"{escape(arguments.output)}: {len(page) / 1e3:.0f} kB, to be opened in a browser")
+    print(f"{quote(arguments.output)}: {len(page) / 1e3:.0f} kB, to be opened in a browser")
 
 
 def _of_training(arguments: argparse.Namespace) -> str:

@@ -7,7 +7,8 @@ import json
 import os
 from typing import Any
 
-from numpy_rnn.display.terminal import count, escape, quote
+from numpy_rnn.checks import as_size
+from numpy_rnn.display.terminal import count, quote
 from numpy_rnn.storage.checkpoint import write_checkpoint
 from numpy_rnn.storage.files import CheckpointError
 from numpy_rnn.storage.model_file import build_model, load_model, model_header, named
@@ -46,14 +47,16 @@ def _export(arguments: argparse.Namespace) -> None:
     if os.path.lexists(arguments.file):
         raise FileExistsError(f"{arguments.file!r} already exists: name another file, or remove it")
     model, _, header = load_model(arguments.run_path)
-    save_safetensors(arguments.file, model.state_dict(), {key: json.dumps(header[key]) for key in KEYS})
-    print(f"{escape(arguments.file)}: {count(model.parameters().data.size, 'parameter')}")
+    metadata = {key: json.dumps(header[key]) for key in (*KEYS, "lines") if key in header}
+    save_safetensors(arguments.file, model.state_dict(), metadata)
+    print(f"{quote(arguments.file)}: {count(model.parameters().data.size, 'parameter')}")
 
 
 def _import(arguments: argparse.Namespace) -> None:
     tensors, metadata = load_safetensors(arguments.file)
     try:
         header = {key: json.loads(metadata[key]) for key in KEYS}
+        lines = {"lines": as_size("lines", json.loads(metadata["lines"]))} if "lines" in metadata else {}
     except KeyError as error:
         raise CheckpointError(
             f"{arguments.file!r} has no {error} in its metadata, expected what numpy-rnn export writes: JSON under "
@@ -66,7 +69,7 @@ def _import(arguments: argparse.Namespace) -> None:
     except ValueError as error:
         raise CheckpointError(f"{arguments.file!r} {error}") from error
     with open_run(arguments.output) as run:
-        header = model_header(model, vocabulary, header["prompt"])
+        header = model_header(model, vocabulary, header["prompt"]) | lines
         write_checkpoint(run.last, named("model", model.state_dict()), header)
     size = count(model.parameters().data.size, "parameter")
-    print(f"{escape(arguments.output)}: {size}; try: numpy-rnn generate {quote(arguments.output)}")
+    print(f"{quote(arguments.output)}: {size}; try: numpy-rnn generate {quote(arguments.output)}")

@@ -12,7 +12,7 @@ from numpy_rnn.cli.output import check_output, check_picture, write_output, writ
 from numpy_rnn.cli.random_arrays import SYNTAX, draw
 from numpy_rnn.cli.user_file import user_value
 from numpy_rnn.display.pictures import figures
-from numpy_rnn.display.terminal import escape
+from numpy_rnn.display.terminal import quote
 
 __all__ = ["add"]
 
@@ -97,5 +97,5 @@ def _run(arguments: argparse.Namespace) -> int:
         write_picture("--plot", picture, report.plot())
     if page is not None:
         write_output("--html", page, backward_page(report).encode())
-        print(f"{escape(page)}: to be opened in a browser")
+        print(f"{quote(page)}: to be opened in a browser")
     return 0 if ok else 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy_rnn.cli.output import check_output
-from numpy_rnn.display.terminal import count, escape, quote
+from numpy_rnn.display.terminal import count, quote
 from numpy_rnn.learn.course import Exercise, course, write_course, write_notebook
 from numpy_rnn.learn.process import verdicts
 from numpy_rnn.learn.report import LEVELS, as_csv, as_json, progress, report
@@ -90,9 +90,9 @@ def _write(folder: Path) -> int:
     kept = len(course()) - len(written)
     if kept:
         were = "was" if kept == 1 else "were"
-        print(f"{escape(str(folder))}: {count(kept, 'exercise')} {were} there before, left unchanged")
+        print(f"{quote(str(folder))}: {count(kept, 'exercise')} {were} there before, left unchanged")
     if written:
-        print(f"{escape(str(folder))}: {count(len(written), 'exercise')} written, from {written[0]} on")
+        print(f"{quote(str(folder))}: {count(len(written), 'exercise')} written, from {written[0]} on")
     print(f"Run `numpy-rnn learn check {quote(str(folder))} --watch`, and edit the exercise that it names.")
     return 0
 
@@ -102,7 +102,7 @@ def _write_notebook(path: str, words: list[str]) -> int:
     if words or Path(path).suffix != ".ipynb" or Path(path).exists():
         raise ValueError(f"--notebook must name a new file that ends in .ipynb, and no folder, got {path!r}")
     write_notebook(Path(path))
-    print(f"{escape(path)}: {len(course())} exercises")
+    print(f"{quote(path)}: {len(course())} exercises")
     return 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from numpy_rnn.display.pictures import render
-from numpy_rnn.display.terminal import escape
+from numpy_rnn.display.terminal import escape, quote
 from numpy_rnn.storage.files import CheckpointError, atomic_write, reason
 
 __all__ = [
@@ -106,7 +106,7 @@ def write_picture(flag: str, path: str, figure: Any) -> None:
     """Write a matplotlib figure, and print where, and which characters no font has."""
     picture, missing = render(figure, Path(path).suffix[1:])
     write_output(flag, path, picture)
-    print(f"(drawn in {escape(path)})")
+    print(f"(drawn in {quote(path)})")
     if missing:
         print(f"(no installed font has {escape(missing)}: drawn as boxes; install a font such as Noto Sans CJK)")
 

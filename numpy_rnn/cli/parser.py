@@ -51,20 +51,22 @@ class Parser(argparse.ArgumentParser):
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Report what no argument accepts."""
-        name = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+        name = next((word.partition("=")[0] for word in unknown if word[:1] == "-" != word), None)
         if name is None:
             self.error(f"unexpected argument {unknown[0]!r}")
-        near = _closest(name.replace("_", "-"), self._option_string_actions)
-        self.error(f"there is no option {name}{near or f'; {self.prog} --help lists them'}")
+        advice = f"; {self.prog} --help lists them" + f", and ./{name} is a file" * (name[1] != "-")
+        self.error(
+            f"there is no option {name}{_closest(name.replace('_', '-'), self._option_string_actions) or advice}"
+        )
 
     def error(self, message: str) -> NoReturn:
         if choice := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             message += _closest(choice[1], re.findall(r"[^', ]+", choice[2]))
-        if option := re.match(r"argument (?:-\w/)?(-\S+): expected \S+ argument$", message):
-            message += f"; write a value that begins with a dash as {option[1]}=VALUE"
-        strangers = [word for word in self.words if word[0:1] == "-" and word not in self._option_string_actions]
-        if message.startswith("the following arguments are required") and strangers:
+        strangers = [word for word in self.words if word[:1] == "-" and word not in self._option_string_actions]
+        if strangers and message.startswith("the following arguments are required"):
             message += f"; write a name that begins with a dash as ./{strangers[0]}"
+        if strangers and (option := re.match(r"argument (?:-\w/)?(-\S+): expected one", message)):
+            message += f"; write a value that begins with a dash as {option[1]}=VALUE"
         message = escape(message).replace("\n", r"\n")
         self.exit(2, f"{self.format_usage()}{self.prog}: error: {message}\n")
 

@@ -43,7 +43,7 @@ def together(arguments: argparse.Namespace) -> Iterator[Ranks]:
 
 @contextlib.contextmanager
 def closing(training: Training) -> Iterator[None]:
-    """Close the training after the block. After an error, a part of the ranks cannot save: they would need the rest."""
+    """Close the training after the block. After an error, several ranks do not save: that would need all of them."""
     try:
         yield
     except BaseException:

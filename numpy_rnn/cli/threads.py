@@ -13,7 +13,7 @@ __all__ = ["Threads"]
 # A trial is worthwhile if the products of one time step take at least this many multiply-adds. (On two idle cores, 2
 # threads were 1.13 times as fast as one with 1.3 million, and 1.45 times as fast with 3.2 million.)
 LEAST = 2_000_000
-TRIAL = 250_000_000  # multiply-adds in the forward pass of a trial, if it has more than one time step
+TRIAL = 100_000_000  # multiply-adds in the forward pass of a trial, if it has more than one time step
 SLOWER = 2.0  # threads that have become slower by this factor compete with those of another program
 
 
@@ -44,19 +44,16 @@ class Threads:
         if not self._automatic:
             self.count = None if arguments.threads == "auto" else arguments.threads
             return
-        reason = "as before"
         try:
             if trainer.ranks.size > 1:
-                self.count, reason = 1, "for each rank"
-            elif saved is None:
-                self.count, reason = _trial(trainer)
-            elif saved > 1:
-                threads(saved)
+                count, reason = 1, "for each rank"
+            else:
+                count, reason = _trial(trainer) if saved is None else (saved, "as before")
+            if count > 1:
+                threads(count)
         except ModuleNotFoundError:
-            self.count, reason = 1, f"give --threads {saved or 2} for more, or pip install threadpoolctl"
-        if self.count is not None and self.count > 1:
-            threads(self.count)
-        self.words = f"{self.count} thread{'s' * (self.count != 1)} ({reason})"
+            count, reason = 1, f"give --threads {saved or 2} for more, or pip install threadpoolctl"
+        self.count, self.words = count, f"{count} thread{'s' * (count != 1)} ({reason})"
 
     def give_way(self) -> str:
         """Call this after each step. If several threads have become slow, use one; return a line that says so."""

@@ -5,29 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import itertools
 import os
-import stat
 import sys
-import warnings
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
+from numpy_rnn.checks import ArgumentError
 from numpy_rnn.cli.arguments import add_options, given_options, positive, positive_int
 from numpy_rnn.cli.output import discard_output
 from numpy_rnn.cli.ranks import closing, together
+from numpy_rnn.cli.source import new_name, read_source, source_of
 from numpy_rnn.cli.stop import Stop
 from numpy_rnn.cli.threads import Threads
 from numpy_rnn.cli.watch import OutputLost, Watch
 from numpy_rnn.display.terminal import count, escape, quote
 from numpy_rnn.storage.files import CheckpointError, reason
-from numpy_rnn.text.corpus import CORPUS_CHARS, Source, join
-from numpy_rnn.text.files import LOSSLESS
+from numpy_rnn.storage.model_file import load_model, model_options
+from numpy_rnn.text.corpus import CORPUS_CHARS, Source
+from numpy_rnn.text.lines import Lines
 from numpy_rnn.text.vocabulary import Vocabulary, tokenize
+from numpy_rnn.training.fine_tuning import grown
 from numpy_rnn.training.loop import Paused, Training
-from numpy_rnn.training.options import Options
+from numpy_rnn.training.options import CHANGEABLE, Options
 from numpy_rnn.training.ranks import Ranks
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore
@@ -36,7 +35,6 @@ from numpy_rnn.training.trainer import Trainer
 __all__ = ["add"]
 
 LENGTH = ("epochs", "steps")
-READING = ("encoding", "errors", "newline")
 
 
 def add(commands: Any) -> None:
@@ -50,7 +48,9 @@ def add(commands: Any) -> None:
         examples=[
             "train book.txt",
             "train letters/ diary.txt -o mine --layers 1 --hidden-size 128 --minutes 5",
-            "train --resume book-run --epochs 20",
+            "train --resume book-run --epochs 20 --lr 0.001",
+            "train other.txt --from book-run --lr 0.0005",
+            "train names.txt --lines",
             "train --bytes picture.bmp",
         ],
     )
@@ -58,6 +58,9 @@ def add(commands: Any) -> None:
     command.add_argument("files", nargs="*", metavar="FILE", help=words)
     command.add_argument("-o", "--output", metavar="RUN", help="new directory for the run (default: FILE-run)")
     command.add_argument("--resume", metavar="RUN", help="continue this run; give FILE only if the text has moved")
+    command.add_argument(
+        "--from", metavar="RUN", dest="from_run", help="start from the best model of this run, and write to a new one"
+    )
     text = command.add_argument_group("text")
     text.add_argument("--encoding", help="encoding of the files (default: utf-8)")
     words = "how to treat bytes that are not in this encoding, as in open() (default: strict)"
@@ -85,29 +88,55 @@ def _run(arguments: argparse.Namespace) -> int:
         stop.quiet = ranks.rank > 0
         if arguments.resume is not None:
             return _resume(arguments, stop, ranks)
-        source, options = _source(arguments), Options(**given_options(arguments))
-        text, words = _read(source, options)
-        trainer = Trainer(*tokenize(text, Vocabulary.of_bytes() if arguments.bytes else None), options, ranks=ranks)
-        del text
-        with _open(_new_name(source) if arguments.output is None else arguments.output, ranks) as run:
+        source, given = source_of(arguments), given_options(arguments)
+        if arguments.from_run is not None:
+            trainer, words = _fine_tune(arguments, source, given, ranks)
+        else:
+            options = Options(**given)
+            text, words = read_source(source, options)
+            vocabulary = Vocabulary.of_bytes() if arguments.bytes else None
+            trainer = Trainer(*tokenize(text, vocabulary, options.lines), options, ranks=ranks)
+            del text
+        with _open(new_name(source) if arguments.output is None else arguments.output, ranks) as run:
             return _train(trainer, run, source, stop, Threads(trainer, arguments), words)
 
 
 def _open(directory: str, ranks: Ranks, resume: bool = False) -> AbstractContextManager[Run]:
-    """Return the run in a context. The first rank locks and writes it; it fails before the others can harm anything."""
+    """Return the run in a context. Only the first rank locks and writes it."""
     return open_run(directory, resume) if ranks.rank == 0 else contextlib.nullcontext(Run(directory))
 
 
+def _fine_tune(
+    arguments: argparse.Namespace, source: Source, given: dict[str, Any], ranks: Ranks
+) -> tuple[Trainer, str]:
+    """Return a trainer that starts from a trained model, and what to say about it."""
+    old, vocabulary, header = load_model(arguments.from_run)
+    kind = model_options(old)
+    del kind["vocab_size"], kind["tie_weights"]
+    for name in kind.keys() & given.keys() - {"dropout"}:
+        raise ValueError(f"--from keeps the model as it is: leave out {arguments.flags[name]}")
+    if vocabulary.is_bytes != bool(arguments.bytes):
+        raise ArgumentError("from_run", f"needs {'' if vocabulary.is_bytes else 'no '}--bytes, as in the old run")
+    options = Options(**({"lines": "lines" in header} | kind | given))
+    text, words = read_source(source, options)
+    model, grown_vocabulary = grown(old, vocabulary, text + "\n" * options.lines, options.seed, options.dropout)
+    new = len(grown_vocabulary) - len(vocabulary)
+    words += "\n" * bool(words) + f"from {escape(arguments.from_run)}: {count(new, 'new character')}"
+    return Trainer(*tokenize(text, grown_vocabulary, options.lines), options, model, ranks), words
+
+
 def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
-    """Continue a run as it was saved; only its length may change."""
+    """Continue a run as it was saved; only its length, step size and evaluations may change."""
+    if arguments.from_run is not None:
+        raise ValueError("--from starts a new run and --resume continues one: leave out one of them")
     if arguments.output is not None:
         raise ValueError(f"--resume writes to its own directory, {arguments.resume!r}: leave out -o")
     typed = {name: flag for name, flag in arguments.flags.items() if getattr(arguments, name, None) is not None}
-    others = [
-        flag for name, flag in typed.items() if name not in ("files", "resume", "minutes", "threads", "mpi", *LENGTH)
-    ]
+    kept = ("files", "resume", "minutes", "threads", "mpi", *CHANGEABLE)
+    others = [flag for name, flag in typed.items() if name not in kept]
     if others:
-        raise ValueError(f"--resume keeps the options that the run was started with: leave out {', '.join(others)}")
+        allowed = ", ".join(flag for name, flag in arguments.flags.items() if name in ("minutes", *CHANGEABLE))
+        raise ValueError(f"--resume can change only {allowed}: leave out {', '.join(others)}")
     directory, name = os.path.split(arguments.resume)
     with _open((directory or ".") if name == "last.npz" else arguments.resume, ranks, resume=True) as run:
         arrays, header = run.read()
@@ -121,61 +150,19 @@ def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
         if arguments.files:
             source = dataclasses.replace(source, files=arguments.files)
         given = given_options(arguments)
-        text, words = _read(source, options)
-        trainer = restore(text, arrays, header, **given, ranks=ranks)
+        text, words = read_source(source, options)
+        trainer = restore(text, arrays, header, ranks=ranks, **given)
         del text
         words += f"\nresumed after step {trainer.step}" if words else f"resumed after step {trainer.step}"
         if not trainer.step:
             words += ": no later step had been saved"
-        steps, before = trainer.plan.steps, header["training"]["options"].get("steps")
-        if given and steps != before:
-            words += f"\nthe schedule now runs over {steps:,} steps instead of {before:,}"
+        plan, before = trainer.plan, header["training"]["options"]
+        if plan.steps != before.get("steps"):
+            words += f"\nthe schedule now runs over {plan.steps:,} steps instead of {before['steps']:,}"
+        for name in (name for name in given if name not in LENGTH):
+            was = "" if before.get(name) is None else f" instead of {before[name]}"
+            words += f"\n{arguments.flags[name]} is now {getattr(plan, name)}{was}"
         return _train(trainer, run, source, stop, Threads(trainer, arguments, header.get("threads")), words)
-
-
-def _source(arguments: argparse.Namespace) -> Source:
-    if arguments.corpus and arguments.files:
-        raise ValueError(f"--corpus {arguments.corpus} replaces files: leave out one of them")
-    files = arguments.files
-    if arguments.mpi and ("-" in files or not (files or arguments.corpus)):
-        raise ValueError("--mpi needs a FILE: standard input reaches only one of the processes")
-    if not (files or arguments.corpus):
-        if not _is_piped():
-            raise ValueError("train needs a text: name a FILE, '-' for standard input, or --corpus stdlib")
-        print("numpy-rnn: no FILE is named: reading standard input", file=sys.stderr)
-        files = ["-"]
-    given = {name: value for name in READING if (value := getattr(arguments, name)) is not None}
-    if arguments.bytes:
-        if given or arguments.corpus:
-            raise ValueError(
-                "--bytes reads files as they are: leave out --encoding, --errors, --newline and --corpus"
-            )
-        given = {"encoding": "ascii", "errors": LOSSLESS, "newline": "keep"}
-    return Source(files, corpus=arguments.corpus, max_chars=arguments.max_chars, **given)
-
-
-def _is_piped() -> bool:
-    """Return whether standard input is a pipe or a file. In services it is closed, a device or a socket."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (AttributeError, OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
-
-
-def _read(source: Source, options: Options) -> tuple[str, str]:
-    """Return the text, and a line about how several files have become one."""
-    if "-" in source.files and sys.stdin is not None and sys.stdin.isatty():
-        print("numpy-rnn: reading standard input: type the text, and end it with Ctrl-D", file=sys.stderr)
-    with warnings.catch_warnings(record=True) as left_out:
-        warnings.simplefilter("always")
-        texts = source.texts()
-    for warning in left_out:
-        print(f"numpy-rnn: {escape(str(warning.message))}", file=sys.stderr)
-    words = f"{len(texts)} files, a newline between two of them" * (len(texts) > 1)
-    if words and options.val_length(sum(map(len, texts))):
-        words += "; the end of each is kept for validation"
-    return join(texts, options.val_length), words
 
 
 def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Threads, words: str = "") -> int:
@@ -207,6 +194,11 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
         if not stop.status and (words := training.verdict()):
             raise FloatingPointError(words)
         if training.done:
+            if trainer.step < trainer.plan.steps:
+                watch.say(
+                    f"stopped: the last {trainer.since_best} validations were no better than the best, "
+                    f"{trainer.best_val_loss:.4f}; to continue: {resume} --patience {2 * trainer.since_best}"
+                )
             watch.say(f"done; try: numpy-rnn generate {quote(run.directory)} --temperature 0.8")
             return 0
         how = "interrupted" if stop.status else "time is up"
@@ -225,17 +217,11 @@ def _heading(trainer: Trainer, directory: str) -> str:
     plan, size = trainer.plan, trainer.model.parameters().data.size
     val = f", {plan.val_length:,} for validation" if plan.val_length else ""
     unit = "byte" if trainer.vocabulary.is_bytes else "character"
+    length, window = count(len(trainer.streams.tokens), unit), f"{plan.batch_size} x {plan.seq_len}"
+    if isinstance(trainer.streams, Lines):
+        length, window = count(len(trainer.streams.trained), "line"), count(plan.batch_size, "line")
     return (
-        f"{count(len(trainer.streams.tokens), unit)}{val}, {len(trainer.vocabulary)} distinct; "
-        f"{count(size, 'parameter')}; {count(plan.steps, 'step')} of {plan.batch_size} x {plan.seq_len}, "
-        f"{plan.windows:,} per epoch; RUN {escape(directory)}"
+        f"{length}{val}, {len(trainer.vocabulary)} distinct{f' {unit}s' * plan.lines}; "
+        f"{count(size, 'parameter')}; {count(plan.steps, 'step')} of {window}, "
+        f"{plan.windows:,} per epoch; RUN {quote(directory)}"
     )
-
-
-def _new_name(source: Source) -> str:
-    """Return the name of a directory that does not exist yet."""
-    first = source.corpus or "stdin"
-    if source.files and source.files[0] != "-":
-        first = Path(os.path.abspath(source.files[0])).stem.lstrip("-")
-    names: Iterator[str] = itertools.chain([f"{first}-run"], (f"{first}-run-{n}" for n in itertools.count(2)))
-    return next(name for name in names if not os.path.lexists(name))

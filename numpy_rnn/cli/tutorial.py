@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy_rnn as nr
 from numpy_rnn.cli.arguments import add_training, progress, untrained
-from numpy_rnn.cli.output import printer
+from numpy_rnn.display.terminal import escape
 from numpy_rnn.layers import CELLS
 from numpy_rnn.training.progress import worse_than_guessing
 from numpy_rnn.training.tutorial import train_epochs
@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> None:
             print(f"Epoch [{epoch}/{arguments.epochs}], Loss: {loss:.4f}")
     progress("")
     text = nr.generate(model, vocabulary, arguments.text[0], len(arguments.text))
-    print(f"Generated text: {printer()(text)}")
+    print(f"Generated text: {escape(text)}")
     print(f"({time.perf_counter() - started:.2f} s, NumPy alone)")
     if words := worse_than_guessing(loss, len(vocabulary), "loss", arguments.lr):
         raise FloatingPointError(words)

@@ -53,7 +53,7 @@ class Watch:
 
     def say(self, text: str) -> None:
         """Print text, above the bar if there is one; print nothing if it is empty."""
-        self._said_at = time.monotonic()
+        self._said_at = time.monotonic() if text else self._said_at
         with _writing():
             if text and self.bar is not None:
                 self.bar.write(text)

@@ -11,7 +11,8 @@ control characters too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, Unpack
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import ArgumentError, Array, as_size
 from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, finite_max, softmax
+from numpy_rnn.generation.stops import Stops
 from numpy_rnn.layers.layer import quiet
 from numpy_rnn.text.vocabulary import Vocabulary
 
@@ -27,7 +29,13 @@ __all__ = ["generate", "generate_batch", "stream"]
 
 @quiet
 def generate(
-    model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int, **sampling: Unpack[SamplingOptions]
+    model: CharRNN,
+    vocabulary: Vocabulary,
+    prompt: str,
+    length: int,
+    *,
+    stop: str | Iterable[str] | None = None,
+    **sampling: Unpack[SamplingOptions],
 ) -> str:
     """Continue `prompt` with the most probable character each time, or with characters drawn at random.
 
@@ -40,10 +48,12 @@ def generate(
         The text the model reads first; at least one character.
     length : int
         Length of the result, including the prompt.
+    stop : str, or several of them, optional
+        End where the new characters contain one of these texts, and leave it out. The prompt is not searched.
     temperature : float, optional
         Draw each character from the model's distribution, with the logits divided by `temperature`. 1 draws from
-        what the model has learned; it must be above 0. Default: greedy, the most probable character each time, and
-        of equally probable ones the first in the vocabulary.
+        what the model has learned. Default, and 0: greedy, the most probable character each time, and of equally
+        probable ones the first in the vocabulary.
     top_k : int, optional
         Draw from the k most probable characters only. Needs a temperature.
     top_p : float, optional
@@ -56,16 +66,19 @@ def generate(
     Returns
     -------
     str
-        `length` characters that begin with `prompt`.
+        `length` characters that begin with `prompt`; fewer if there was a `stop`.
 
     Raises
     ------
     ValueError
         `prompt` is empty, longer than `length`, or has characters that are not in the vocabulary; the vocabulary's
-        size is not the model's; or temperature, top_k or top_p is out of range.
+        size is not the model's; temperature, top_k or top_p is out of range; or `stop` can never be written.
     FloatingPointError
         The model's logits are not finite.
     """
+    stops = Stops(stop, vocabulary)
+    if stops.texts:
+        return "".join(character for character, _ in stream(model, vocabulary, prompt, length, stop=stop, **sampling))
     tokens = _read_prompt(model, vocabulary, prompt, length)
     for _ in _continue(model, tokens, length, Sampling(**sampling), first=len(prompt) - 1):
         pass
@@ -73,13 +86,21 @@ def generate(
 
 
 def stream(
-    model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int, **sampling: Unpack[SamplingOptions]
+    model: CharRNN,
+    vocabulary: Vocabulary,
+    prompt: str,
+    length: int,
+    *,
+    stop: str | Iterable[str] | None = None,
+    **sampling: Unpack[SamplingOptions],
 ) -> Iterator[tuple[str, float]]:
     """Return an iterator over the text that `generate` returns, one character at a time as it is made.
 
+    Characters that may turn out to be the beginning of a `stop` are held back until that is known.
+
     Parameters
     ----------
-    model, vocabulary, prompt, length, temperature, top_k, top_p, rng
+    model, vocabulary, prompt, length, stop, temperature, top_k, top_p, rng
         See `generate`. They are checked at once, not when the first character is requested.
 
     Yields
@@ -90,8 +111,9 @@ def stream(
         The model's probability of the character, before temperature, top_k and top_p; -log of it is the loss in nats.
         nan for the first character, which nothing predicts.
     """
-    tokens = _read_prompt(model, vocabulary, prompt, length)
-    return _stream(model, vocabulary, tokens, length, Sampling(**sampling))
+    tokens, stops = _read_prompt(model, vocabulary, prompt, length), Stops(stop, vocabulary)
+    characters = _stream(model, vocabulary, tokens, length, Sampling(**sampling))
+    return chain(islice(characters, len(prompt)), stops.until(characters)) if stops.texts else characters
 
 
 @quiet
@@ -101,6 +123,8 @@ def generate_batch(
     prompt: str,
     length: int,
     count: int,
+    *,
+    stop: str | Iterable[str] | None = None,
     **sampling: Unpack[SamplingOptions],
 ) -> list[str]:
     """Continue `prompt` `count` times at once, with one matrix product per step for all samples.
@@ -109,9 +133,11 @@ def generate_batch(
     that the i-th call would draw, whatever `count` is. (A matrix product with many rows may round differently from
     one with a single row. That shows only where a uniform number falls exactly between two characters.)
 
+    With `stop`, they are the same samples, each cut before its first stop text.
+
     Parameters
     ----------
-    model, vocabulary, prompt, length, temperature, top_k, top_p, rng
+    model, vocabulary, prompt, length, stop, temperature, top_k, top_p, rng
         See `generate`. Without a temperature, all samples are the same.
     count : int
         At least 1.
@@ -121,14 +147,22 @@ def generate_batch(
     list of str
     """
     tokens: list[Any] = list(_read_prompt(model, vocabulary, prompt, length))
-    count, chosen = as_size("count", count), Sampling(**sampling)
+    count, stops, chosen = as_size("count", count), Stops(stop, vocabulary), Sampling(**sampling)
     if chosen.rng is None:
-        return [generate(model, vocabulary, prompt, length)] * count
+        return [generate(model, vocabulary, prompt, length, stop=stop)] * count
     uniforms = chosen.rng.random((count, length - len(prompt), 1))
+    last = np.array([vocabulary.encode(text[-1])[0] for text in stops.texts], np.intp)
+    going = np.ones(count, bool)
     for i, logits in enumerate(_logits(model, tokens, length, first=len(prompt) - 1, count=count)):
         tokens.append(draw(chosen.distribution(logits), uniforms[:, i]))  # (count,)
+        if last.size:
+            for k in np.flatnonzero(going & np.isin(tokens[-1], last)):
+                tail = [new[k] for new in tokens[max(len(prompt), len(tokens) - stops.longest) :]]
+                going[k] = not stops.at_end(vocabulary.decode(tail))
+            if not going.any():
+                break
     new = np.array(tokens[len(prompt) :], np.intp).reshape(-1, count)
-    return [prompt + vocabulary.decode(sample) for sample in new.T]
+    return [prompt + stops.before(vocabulary.decode(sample)) for sample in new.T]
 
 
 def _read_prompt(model: CharRNN, vocabulary: Vocabulary, prompt: str, length: int) -> list[int]:

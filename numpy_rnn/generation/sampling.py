@@ -15,7 +15,6 @@ transformers keeps all that equal the k-th.
 
 from __future__ import annotations
 
-import math
 from typing import TypedDict
 
 import numpy as np
@@ -85,15 +84,13 @@ class Sampling:
         rng: np.random.Generator | int | None = None,
     ) -> None:
         self.rng: np.random.Generator | None = None  # greedy
-        if temperature is None:
+        self.temperature = 0.0 if temperature is None else as_number("temperature", temperature)
+        if not self.temperature:
             for name, value in (("top_k", top_k), ("top_p", top_p)):
                 if value is not None:
-                    raise ArgumentError(name, f"does nothing without a temperature, got {value}")
+                    raise ArgumentError(name, f"does nothing without a temperature above 0, got {value}")
             return
         self.rng = as_rng(rng)
-        self.temperature = as_number("temperature", temperature, low=-math.inf)
-        if self.temperature <= 0:
-            raise ValueError(f"temperature must be above 0, got {temperature}")
         self.top_k = None if top_k is None else as_size("top_k", top_k)
         self.top_p = None if top_p is None else as_number("top_p", top_p, high=1, closed=True)
         if self.top_p == 0:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import Array, as_array, as_dtype, as_indices, as_integer, as_rng, as_size, check_shape
 from numpy_rnn.layers.layer import Layer, Tape, quiet, writes_gradients
+from numpy_rnn.layers.linear import sum_rows
 from numpy_rnn.parameters import Parameters
 
 __all__ = ["Embedding", "Scatter", "gather"]
@@ -157,7 +158,7 @@ class Scatter:
             self.onehot[indices, self.n] = 1
             self.onehot.dot(rows, out)
             return
-        # Sorted by (v, n), the rows of each v are adjacent, and one BLAS call sums them (ones @ rows). The pair is
+        # Sorted by (v, n), the rows of each v are adjacent, and a BLAS call sums them (ones @ rows). The pair is
         # packed into a single integer, which can be sorted in place.
         keys, order, is_first = self.keys, self.order, self.is_first
         np.left_shift(indices, self.shift, keys)
@@ -170,4 +171,4 @@ class Scatter:
         starts = is_first.nonzero()[0]
         out.fill(0)
         for v, start, stop in zip(keys[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), None], strict=True):
-            self.ones[start:stop].dot(ordered_rows[start:stop], out[v])
+            sum_rows(ordered_rows[start:stop], self.ones, out[v])

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array
+from numpy_rnn.layers.linear import sum_rows
 from numpy_rnn.layers.recurrence import Recurrence
 from numpy_rnn.layers.recurrent_tape import RecurrenceTape
 
@@ -93,7 +94,7 @@ class GatedRecurrence(Recurrence):
     def backward_project(self, dz: Array, x: Array, dx: Array, tape: GatedTape) -> None:  # type: ignore[override]
         dz.dot(self.weight_ih.data, dx)
         dz.T.dot(tape.x_1[: len(x)], tape.W_ih_b)
-        self.weight_ih.grad[...], db = tape.W_ih_b[:, :-1], tape.W_ih_b[:, -1]
+        self.weight_ih.grad[...] = tape.W_ih_b[:, :-1]
         if self.bias_ih is not None and self.bias_hh is not None:
-            self.bias_ih.grad[...] = db
+            db = sum_rows(dz, tape.ones, self.bias_ih.grad)
             self.bias_hh.grad[...] = db if tape.db_hh is None else tape.db_hh

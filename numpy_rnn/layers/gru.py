@@ -30,6 +30,7 @@ import numpy as np
 
 from numpy_rnn.checks import Array
 from numpy_rnn.layers.gates import GatedRecurrence, GatedTape, columns, squash
+from numpy_rnn.layers.linear import sum_rows
 from numpy_rnn.layers.recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -130,7 +131,7 @@ class GRURecurrence(GatedRecurrence):
                 add(dh, scratch, dh)  # (GR5): to the previous step, and finally to h_0 (GR10)
         tape.cut(tape.z)
         tape.z_rows.T.dot(tape.h_previous(), self.weight_hh.grad)  # (GR9)
-        tape.db_hh = tape.ones.dot(tape.z_rows, tape.bias)  # (GR9)
+        tape.db_hh = sum_rows(tape.z_rows, tape.ones, tape.bias)  # (GR9)
         multiply(tape.dh_t, tape.slope_n, columns(tape.z, 3)[2])  # (GR7): da_n takes the place of du_n
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numpy_rnn.checks import Array, as_flag
-from numpy_rnn.instead import Explained
+from numpy_rnn.display.instead import Explained
 from numpy_rnn.parameters import Parameter, Parameters
 
 __all__ = ["Layer", "Tape", "quiet", "writes_gradients"]
@@ -118,7 +118,9 @@ class Layer(Explained, Generic[AnyTape]):
             raise AttributeError(f"{name} cannot be replaced: make a new {type(self).__name__}")
 
     def __repr__(self) -> str:
-        return as_call(self)
+        inner = {name: v for name, v in vars(self).items() if isinstance(v, Layer) and not name.startswith("_")}
+        lines = "".join(f"  ({name}): {layer!r}\n" for name, layer in inner.items())
+        return f"{type(self).__name__}(\n{lines})" if inner else as_call(self)
 
     def _keep(self, tape: AnyTape) -> None:
         """Store the tape of a forward pass, for `backward`."""
@@ -157,7 +159,7 @@ def as_call(thing: Any) -> str:
     for name, parameter in inspect.signature(type(thing)).parameters.items():
         default, value = parameter.default, getattr(thing, name, parameter.default)
         if name == "dtype":
-            default, value = repr(str(np.dtype(default))), repr(str(value))
+            default, value = np.dtype(default).name, value.name
         elif default is True:  # Linear stores a parameter, or None, under the name of its flag
             value = value is not False and value is not None
         if name != "rng" and repr(value) != repr(default):

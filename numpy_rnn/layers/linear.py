@@ -17,7 +17,7 @@ from numpy_rnn.checks import Array, as_array, as_dtype, as_flag, as_rng, as_size
 from numpy_rnn.layers.layer import Layer, Tape, quiet, writes_gradients
 from numpy_rnn.parameters import Parameter, Parameters
 
-__all__ = ["Linear", "affine", "affine_backward"]
+__all__ = ["Linear", "affine", "affine_backward", "sum_rows"]
 
 
 def affine(x: Array, W: Array, b: Array | None, y: Array) -> None:
@@ -32,7 +32,16 @@ def affine_backward(dy: Array, x: Array, W: Array, dx: Array, dW: Array, db: Arr
     dy.dot(W, dx)  # (L2)
     dy.T.dot(x, dW)  # (L3)
     if db is not None:
-        ones[: len(dy)].dot(dy, db)  # (L4): BLAS sums rows faster than NumPy
+        sum_rows(dy, ones, db)  # (L4)
+
+
+def sum_rows(rows: Array, ones: Array, out: Array | None = None) -> Array:
+    """Return the sum of rows (N, O): pairwise, since one long float32 sum would lose digits as N grows."""
+    N = len(rows)
+    if N <= 128:
+        return ones[:N].dot(rows, out)  # BLAS sums rows faster than NumPy
+    total: Array = np.add(sum_rows(rows[: N // 2], ones), sum_rows(rows[N // 2 :], ones), out)
+    return total
 
 
 class LinearTape(Tape):

@@ -9,10 +9,13 @@ and backward, dz is summed per character before W_ih sees it: with S = onehot(to
 
     dC = S.T @ (dz @ W_ih)  =  (S.T @ dz) @ W_ih                                     (R6) (E2)
 
-(0 * nan is nan in these products, so a value that is not a number spreads further than in torch.)
+0 * nan is nan, so here a value that is not finite would reach more gradients than in torch: those of characters that
+do not occur, and dW_ih from the rows of such characters. Then the gradients are computed again, row by row.
 """
 
 from __future__ import annotations
+
+import cmath
 
 import numpy as np
 
@@ -64,3 +67,9 @@ class ProjectedEmbedding:
         else:
             self.recurrence.backward_project(dz, tape.x, tape.dx, bottom)  # (R5) (R6)
             tape.scatter.add(tape.tokens, tape.dx, C.grad, tape.ordered_dx)  # (E2)
+        W_ih = self.recurrence.weight_ih
+        dW = W_ih.grad.reshape(-1)
+        if not cmath.isfinite(dW.dot(dW)):
+            dz.T.dot(C.data[tape.tokens], W_ih.grad)  # (R5)
+            C.grad.fill(0)
+            np.add.at(C.grad, tape.tokens, dz.dot(W_ih.data))  # (R6) (E2)

@@ -64,7 +64,11 @@ class Recurrent(Layer[RecurrentTape]):
         *,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            slip = {"nonlinearity": ": RNN has it", "proj_size": ": apply nr.Linear to the output"}.get(name, "")
+            raise TypeError(f"{type(self).__name__} has no option {name!r}{slip}")
         self.input_size = as_size("input_size", input_size)
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.num_layers = as_size("num_layers", num_layers)

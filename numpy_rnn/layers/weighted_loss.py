@@ -30,7 +30,7 @@ from numpy_rnn.checks import (
     check_shape,
     to_numpy,
 )
-from numpy_rnn.instead import Loss
+from numpy_rnn.display.instead import Loss
 from numpy_rnn.layers.layer import Layer, Tape, quiet
 from numpy_rnn.parameters import Parameters
 
@@ -142,11 +142,21 @@ class WeightedLoss(Layer[AnyLossTape]):
         targets = to_numpy("targets", targets)
         if targets.shape != _rows_shape(scores):
             raise ValueError(_explain(name, scores, targets))
-        ignored = targets == self.ignore_index if targets.dtype.kind in "iu" else np.zeros(targets.shape, bool)
-        if ignored.any():
-            targets = np.where(ignored, 0, targets)
-        targets = as_indices("targets", targets, scores.shape[_class_axis(scores)])
-        return targets.reshape(-1), ignored.reshape(-1) if ignored.any() else None
+        targets, ignored = self.as_classes(targets, scores.shape[_class_axis(scores)])
+        return targets.reshape(-1), ignored
+
+    def as_classes(self, targets: ArrayLike, count: int) -> tuple[Array, Array | None]:
+        """Return the targets as indices below `count`, 0 for ignore_index, and the rows that had it (None: none)."""
+        targets = to_numpy("targets", targets)
+        try:
+            if self.ignore_index < 0:  # the usual targets cost no second look
+                return as_indices("targets", targets, count), None
+        except IndexError:
+            pass
+        ignored = targets == self.ignore_index
+        return as_indices("targets", np.where(ignored, 0, targets), count), ignored.reshape(
+            -1
+        ) if ignored.any() else None
 
     def _tape_for(self, name: str, scores: Array, tape: AnyLossTape | None) -> AnyLossTape:
         N, C = math.prod(_rows_shape(scores)), scores.shape[_class_axis(scores)]
@@ -190,7 +200,9 @@ class WeightedLoss(Layer[AnyLossTape]):
             losses[tape.ignored] = 0  # also where 0 * inf gave nan
         if self.reduction == "none":
             return losses.reshape(tape.rows_shape)
-        return (tape.ones_N.dot(losses) / tape.total).item()
+        # BLAS is faster, but for many rows not as accurate as NumPy's pairwise sum.
+        total = tape.ones_N.dot(losses) if losses.size <= 128 else losses.sum()
+        return (total / tape.total).item()
 
     def upstream(self, tape: AnyLossTape) -> Any:
         """Return g, equation (3): one number for all rows, or (N,) with 0 for ignored rows."""

@@ -9,7 +9,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from numpy_rnn.display.terminal import escape, quote
+from numpy_rnn.display.terminal import quote
 from numpy_rnn.learn.course import Exercise, course
 from numpy_rnn.learn.judge import Verdict
 from numpy_rnn.learn.values import listed
@@ -26,7 +26,7 @@ def progress(done: int, count: int) -> str:
 
 def report(folder: Path, exercise: Exercise, verdict: Verdict, hint: int = 0) -> str:
     """Return the report on an exercise that is not done, with hints up to a level."""
-    blocks = [f"{exercise.title} ({escape(str(folder / exercise.filename))})"]
+    blocks = [f"{exercise.title} ({quote(str(folder / exercise.filename))})"]
     if verdict.right:
         right = [f"{listed(labels)} of {function}" for function, labels in verdict.right.items()]
         blocks.append(f"right already: {'; '.join(right)}")

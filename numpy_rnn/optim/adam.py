@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.checks import Array, as_array, as_flag, as_number, check_keys, check_shape
+from numpy_rnn.display.instead import Explained
 from numpy_rnn.parameters import Parameters, as_real_parameters
 
 __all__ = ["Adam"]
@@ -34,7 +35,7 @@ _OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoup
 _BLOCK = 32768  # elements, so that five blocks stay in the L2 cache between operations
 
 
-class Adam:
+class Adam(Explained):
     """Adam over one flat vector of parameters; AdamW is `Adam(..., weight_decay=0.01, decoupled_weight_decay=True)`.
 
     Parameters
@@ -102,6 +103,10 @@ class Adam:
         self.step_count = 0
         self._scratch = np.empty_like(parameters.data[:_BLOCK])
         self._g = np.empty_like(parameters.data[:_BLOCK])  # the gradient, if an option changes it
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{option}={getattr(self, option)!r}" for option in _OPTIONS)
+        return f"Adam({options}; {self.parameters.data.size} values, {self.step_count} steps)"
 
     @property
     def lr(self) -> float:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
-from numpy_rnn.checks import Array
+from numpy_rnn.checks import Array, as_path
 from numpy_rnn.layers import CELLS
-from numpy_rnn.storage.checkpoint import read_checkpoint
+from numpy_rnn.storage.checkpoint import read_checkpoint, write_checkpoint
 from numpy_rnn.storage.files import CheckpointError, reason
 from numpy_rnn.text.vocabulary import Vocabulary
 
-__all__ = ["build_model", "load_model", "model_header", "model_options", "named", "saved_options", "unnamed"]
+__all__ = ["build_model", "load_model", "model_header", "model_options", "named", "save_model", "saved_options"]
+__all__ += ["unnamed"]
 
 
 def named(group: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -105,6 +106,41 @@ def build_model(state_dict: Mapping[str, Array], header: Mapping[str, Any]) -> t
     return model, vocabulary
 
 
+def save_model(
+    path: str | os.PathLike[str], model: CharRNN, vocabulary: Vocabulary, prompt: str | None = None
+) -> None:
+    """Write a model and its vocabulary to a file that `load_model` and `numpy-rnn generate` read.
+
+    Parameters
+    ----------
+    path : path
+        Such as "model.npz". An existing file is replaced, once the new one is complete.
+    model : CharRNN
+        In float32 or float64, with finite parameters.
+    vocabulary : Vocabulary
+        The one the model was made for.
+    prompt : str, optional
+        The default prompt of `numpy-rnn generate`. None: the first character of the vocabulary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong, and nothing was written.
+    CheckpointError
+        The file cannot be written.
+    """
+    for name, value, kind in (("model", model, CharRNN), ("vocabulary", vocabulary, Vocabulary)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+    file, state_dict = as_path("path", path), model.state_dict()
+    header = model_header(model, vocabulary, vocabulary.characters[0] if prompt is None else prompt)
+    try:
+        build_model(state_dict, header)
+    except ValueError as error:
+        raise ValueError(f"model cannot be saved: it {error}") from None
+    write_checkpoint(file, named("model", state_dict), header)
+
+
 def load_model(path: str | os.PathLike[str]) -> tuple[CharRNN, Vocabulary, dict[str, Any]]:
     """Return the model, the vocabulary and the header of a checkpoint.
 
@@ -115,7 +151,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharRNN, Vocabulary, dict[
     CheckpointError
         There is no checkpoint, or it is not exactly as it was written.
     """
-    file = os.fspath(path)
+    file = as_path("path", path)
     if os.path.isdir(file):
         found = [name for name in ("best.npz", "last.npz") if os.path.lexists(os.path.join(file, name))]
         if not found:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from numpy_rnn.checks import ArgumentError, Array, as_indices, check_shape, to_numpy
+from numpy_rnn.text.lines import line_pieces
 
 __all__ = ["Vocabulary", "tokenize"]
 
@@ -130,8 +131,12 @@ class Vocabulary:
         return "".join(self.characters[i] for i in as_indices("tokens", tokens, len(self)))
 
 
-def tokenize(text: str, vocabulary: Vocabulary | None = None) -> tuple[Array, Vocabulary]:
-    """Return the tokens of a text, in the narrowest dtype, and the vocabulary: that of the text if None is given."""
+def tokenize(text: str, vocabulary: Vocabulary | None = None, lines: bool = False) -> tuple[Array, Vocabulary]:
+    """Return the tokens of a text, in the narrowest dtype, and the vocabulary: that of the text if None is given.
+
+    With `lines`, the text is one of independent lines, to which `line_pieces` adds the newlines that `Lines` expects.
+    """
+    text = "".join(line_pieces([text])) if lines else text
     vocabulary = Vocabulary.from_text(text) if vocabulary is None else vocabulary
     return vocabulary.encode(text, np.min_scalar_type(len(vocabulary) - 1)), vocabulary
 

@@ -25,6 +25,10 @@ class Trace(Items):
     In a notebook a trace is displayed as a heatmap and a table.
     """
 
+    def __repr__(self) -> str:
+        T, B = self.tokens.shape
+        return f"Trace(T={T}, B={B}, loss={self.loss:.4f}; {', '.join(vars(self))})"
+
     def heatmap(
         self,
         vocabulary: Vocabulary,

@@ -15,7 +15,7 @@ from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.storage.model_file import model_options
 from numpy_rnn.text.corpus import Source
 from numpy_rnn.text.vocabulary import Vocabulary, tokenize
-from numpy_rnn.training.options import Options
+from numpy_rnn.training.options import CHANGEABLE, Options
 from numpy_rnn.training.progress import Progress, worse_than_guessing
 from numpy_rnn.training.run import Run, open_run
 from numpy_rnn.training.state import restore, state_of
@@ -56,7 +56,8 @@ class Training(Iterator[Progress]):
         self.trainer, self._run, self._source = trainer, run, source
         self.held, self._open = contextlib.ExitStack(), True
         self._saved, self._saved_at = trainer.step, time.monotonic()
-        self._evaluations, self._evaluating, self._loss = 0, 0.0, 0.0
+        self._evaluations: list[float] = []  # the seconds that each took
+        self._loss = 0.0
         if run is not None:
             run.drop_metrics_after(trainer.step)
             if not trainer.step:
@@ -67,9 +68,10 @@ class Training(Iterator[Progress]):
             progress = self.step()
             if progress is not None:
                 return progress
-        if self._open and (words := self.verdict()):
-            warnings.warn(words, RuntimeWarning, stacklevel=2)
+        words = self.verdict() if self._open else ""
         self.close()
+        if words:
+            warnings.warn(words, RuntimeWarning, stacklevel=2)
         raise StopIteration
 
     def step(self) -> Progress | None:
@@ -81,12 +83,11 @@ class Training(Iterator[Progress]):
             raise
 
     def _step(self) -> Progress | None:
-        trainer, progress = self.trainer, None
+        trainer, metrics = self.trainer, None
         if not self._is_due():  # due already if the evaluation was paused
             trainer.train_step()
-        evaluates = trainer.step % trainer.plan.eval_every == 0 or trainer.done
+        evaluates, started = trainer.step % trainer.plan.eval_every == 0 or trainer.done, time.monotonic()
         if self._is_due():
-            started = time.monotonic()
             try:
                 evaluation = trainer.evaluate() if evaluates else {}
             except Paused:
@@ -95,12 +96,11 @@ class Training(Iterator[Progress]):
             self._loss = metrics["loss"]
             if self._run is not None:
                 self._run.append(metrics)
-            self._evaluations += evaluates
-            self._evaluating += evaluates * (time.monotonic() - started)
-            progress = self._progress(metrics)
         if evaluates or trainer.ranks.any(time.monotonic() - self._saved_at > SAVE_SECONDS):
-            self._save(best=progress is not None and progress.best)
-        return progress
+            self._save(best=metrics is not None and metrics.get("best", False))
+        if evaluates:
+            self._evaluations.append(time.monotonic() - started)
+        return None if metrics is None else self._progress(metrics)
 
     def _is_due(self) -> bool:
         """Whether there have been steps since the last line of metrics, and it is time for one."""
@@ -121,7 +121,7 @@ class Training(Iterator[Progress]):
         trainer, plan = self.trainer, self.trainer.plan
         left = -(-plan.steps // plan.eval_every) - trainer.step // plan.eval_every if not trainer.done else 0
         if self._evaluations:
-            each = self._evaluating / self._evaluations
+            each = sum(self._evaluations) / len(self._evaluations)
         else:
             chars = min(plan.val_length, plan.val_chars) / (plan.batch_size * plan.seq_len)
             each = FORWARD * (chars + (chars > 0)) * trainer.seconds / trainer.step
@@ -193,10 +193,11 @@ def train(
         `train --resume` accept it. None: nothing is written.
     resume : bool, default False
         Continue a `run` that was stopped, with the options it was started with. The model must be of the same kind,
-        and is set to the saved state. Only `epochs` or `steps` may be changed.
+        and is set to the saved state. Only `epochs` or `steps`, `lr`, `eval_every` and `patience` may be changed.
     **options
-        epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, seed: see
-        `numpy-rnn train --help`. The seed is used for samples only. Weights and dropout come from the model's `rng`.
+        epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, patience,
+        lines, seed: see `numpy-rnn train --help`. The seed is used for samples and for the order of `lines`. Weights
+        and dropout come from the model's `rng`.
 
     Returns
     -------
@@ -232,15 +233,16 @@ def train(
             raise TypeError(f"{name} is a property of the model: pass it to CharRNN")
         if name not in known:
             raise TypeError(f"train has no option {name!r}, expected one of {', '.join(known)}")
-        if resume and name not in ("epochs", "steps"):
-            raise ValueError(f"resume=True keeps the options that the run was started with: leave out {name}")
+        if resume and name not in CHANGEABLE:
+            raise ValueError(f"resume=True can change only {', '.join(CHANGEABLE)}: leave out {name}")
     with contextlib.ExitStack() as held:
         opened = None if run is None else held.enter_context(open_run(run, resume))
         if opened is not None and resume:
             trainer = restore(text, *opened.read(), model, **options)
         else:
             del kind["vocab_size"], kind["tie_weights"]
-            trainer = Trainer(*tokenize(text, vocabulary), Options(**kind, **options), model)
+            chosen = Options(**kind, **options)
+            trainer = Trainer(*tokenize(text, vocabulary, chosen.lines), chosen, model)
         training = Training(trainer, opened, asdict(Source([])))
         training.held = held.pop_all()
     return training

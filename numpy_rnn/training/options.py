@@ -18,7 +18,10 @@ from numpy_rnn.layers import CELLS
 from numpy_rnn.optim import schedules
 from numpy_rnn.text.windows import windows_per_epoch
 
-__all__ = ["COUNT", "POSITIVE", "SEED", "STEP_SIZE", "Options", "Plan", "Range"]
+__all__ = ["CHANGEABLE", "COUNT", "POSITIVE", "SEED", "STEP_SIZE", "Options", "Plan", "Range"]
+
+
+CHANGEABLE = ("epochs", "steps", "lr", "eval_every", "val_chars", "patience")  # when a run is resumed
 
 LOG_CHARS = 2**18
 
@@ -50,8 +53,8 @@ PROBABILITY = Range(float, lambda value: 0 <= value <= 1, "a number from 0 to 1"
 FRACTION = Range(float, lambda value: 0 <= value < 1, "a number of at least 0 and below 1")
 
 
-def _option(default: Any, accepted: Range | tuple[str, ...], words: str) -> Any:
-    """Return a dataclass field: its default, the numbers or strings that it accepts, and its line of `--help`."""
+def _option(default: Any, accepted: Range | tuple[str | bool, ...], words: str) -> Any:
+    """Return a dataclass field: its default, the range or the values that it accepts, and its line of `--help`."""
     return field(default=default, metadata={"accepted": accepted, "help": words})
 
 
@@ -70,6 +73,8 @@ class _Settings:
         "cosine", ("constant", "staircase", "exponential", "cosine"), "how the step size changes over the run"
     )
     clip: float = _option(1.0, POSITIVE, "largest norm of the gradients; inf for no clipping")
+    patience: int | None = _option(None, COUNT, "stop after this many validations without improvement (never)")
+    lines: bool = _option(False, (False, True), "learn independent lines, such as names, in random order")
     seed: int = _option(0, SEED, "random seed for the initial weights, dropout and samples")
     dtype: str = _option("float32", ("float32", "float64"), "floating-point type")
 
@@ -118,27 +123,37 @@ class Options(_Settings):
             raise ArgumentError("epochs", "and steps both set the length of the run: give one of them")
 
     def val_length(self, length: int) -> int:
-        """Return how many characters at the end of a text of `length` characters are kept for validation."""
-        fraction = (0.05 if length >= 2000 else 0.0) if self.val_fraction is None else self.val_fraction
-        return round(fraction * length)
+        """Return how many of `length` characters (or lines) are kept for validation."""
+        usual = 0.05 if length >= (200 if self.lines else 2000) else 0.0
+        return round((usual if self.val_fraction is None else self.val_fraction) * length)
 
-    def plan(self, length: int, taken: int = 0) -> Plan:
+    def plan(self, length: int, taken: int = 0, longest: int = 0) -> Plan:
         """Return the plan for a text of `length` characters, of which `taken` steps are done already.
+
+        With `lines`, `length` is the number of lines, and `longest` the steps of the longest, which is the `seq_len`.
 
         Raises
         ------
         ArgumentError
             The text is too short for `val_fraction`, or the run is too short for its warm-up or the steps taken.
         """
-        if length < 2:
+        least, unit = (1, "lines") if self.lines else (2, "characters")
+        if length < least:
             raise ValueError(f"text has length {length}, expected at least 2: one to read and one to predict")
         val_length = self.val_length(length)
         val_fraction = (0.05 if val_length else 0.0) if self.val_fraction is None else self.val_fraction
-        if length - val_length < 2 or (val_fraction and val_length < 2):
-            words = f"must be 0 or leave at least 2 of the {length} characters for training and 2 for validation"
+        if length - val_length < least or (val_fraction and val_length < least):
+            words = (
+                f"must be 0 or leave at least {least} of the {length} {unit} for training and {least} for validation"
+            )
             raise ArgumentError("val_fraction", f"{words}, got {val_fraction:g}")
-        batch_size = self.batch_size or max(1, min(32, (length - val_length - 1) // self.seq_len))
-        windows = windows_per_epoch(length - val_length, batch_size, self.seq_len)
+        if self.patience is not None and not val_length:
+            raise ArgumentError("patience", "needs a validation fraction above 0: it counts validations")
+        if self.lines and self.seq_len not in (Options.seq_len, longest):
+            raise ArgumentError("seq_len", f"does nothing with lines, which are read whole, got {self.seq_len}")
+        seq_len, n = (longest, length - val_length) if self.lines else (self.seq_len, length - val_length - 1)
+        batch_size = self.batch_size or max(1, min(32, n if self.lines else n // seq_len))
+        windows = -(-n // batch_size) if self.lines else windows_per_epoch(n + 1, batch_size, seq_len)
         steps = self.steps or (self.epochs * windows if self.epochs else max(10 * windows, 1000))
         eval_every = self.eval_every or 5 * math.ceil(steps / 100)  # five lines of metrics each
         warmup_steps = min(100, steps // 10) if self.warmup_steps is None else self.warmup_steps
@@ -151,10 +166,10 @@ class Options(_Settings):
                 raise ArgumentError("epochs", f"must be at least {least}, got {self.epochs}: {why}")
             raise ArgumentError("steps", f"must be at least {least}, got {steps}: {why}")
         return Plan(
-            **{option.name: getattr(self, option.name) for option in fields(_Settings)},
+            **{option.name: getattr(self, option.name) for option in fields(_Settings)} | {"seq_len": seq_len},
             val_fraction=val_fraction,
             val_length=val_length,
-            val_chars=self.val_chars or math.ceil(max(eval_every / 6 - 1, 1 / 4) * batch_size * self.seq_len),
+            val_chars=self.val_chars or math.ceil(max(eval_every / 6 - 1, 1 / 4) * batch_size * seq_len),
             batch_size=batch_size,
             windows=windows,
             steps=steps,
@@ -170,7 +185,7 @@ class Plan(_Settings):
     Attributes
     ----------
     val_length : int
-        Characters at the end of the text that are kept for validation.
+        Characters at the end of the text, or lines, that are kept for validation.
     val_chars : int
         At most this many of them count in a validation. It reads another window before, and reading takes about half
         the time of training, so by default the validations take at most a tenth of it.

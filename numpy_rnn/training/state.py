@@ -49,12 +49,16 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
         "options": asdict(trainer.plan.options()),
         "step": trainer.step,
         "best_val_loss": trainer.best_val_loss,
+        "since_best": trainer.since_best,
         "seconds": trainer.seconds,
         "sums": dict(trainer.sums),
         "generator": trainer.model.rnn.rng.bit_generator.state,
         "text_sha256": trainer.text_sha256,
     }
-    return arrays, {**model_header(trainer.model, trainer.vocabulary, trainer.prompt), "training": training}
+    header = model_header(trainer.model, trainer.vocabulary, trainer.prompt)
+    if trainer.plan.lines:
+        header["lines"] = trainer.plan.seq_len  # the longest
+    return arrays, {**header, "training": training}
 
 
 def restore(
@@ -62,10 +66,8 @@ def restore(
     arrays: Mapping[str, Array],
     header: Mapping[str, Any],
     model: CharRNN | None = None,
-    *,
-    epochs: int | None = None,
-    steps: int | None = None,
     ranks: Ranks | None = None,
+    **changes: Any,
 ) -> Trainer:
     """Return the trainer of a saved state.
 
@@ -77,8 +79,11 @@ def restore(
         What `state_of` returned.
     model : CharRNN, optional
         One of the same kind, which is set to the saved state and trained in place. None: a new one.
-    epochs, steps : int, optional
-        A new length for the whole run. The learning-rate schedule is stretched to it.
+    ranks : Ranks, optional
+        The processes that share the work from now on, whatever their number was. None: this one alone.
+    **changes
+        Options with other values than in the saved state, see `CHANGEABLE`. `epochs` or `steps` is a new length for
+        the whole run. The learning-rate schedule is stretched to it.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def restore(
         as_size("step", step, 0)
     except _DAMAGE as error:
         raise _misfit(error) from error
-    tokens, _ = tokenize(text, vocabulary)
+    tokens, _ = tokenize(text, vocabulary, options.lines)
     if digest != hashlib.sha256(tokens.data).hexdigest():
         raise ValueError(
             "the text is not the one that this run was started with (its SHA-256 differs): restore the old text, or "
@@ -106,8 +111,9 @@ def restore(
         trainer = Trainer(tokens, vocabulary, options, saved if model is None else model, ranks)
     except ValueError as error:
         raise _misfit(error) from error
-    if epochs is not None or steps is not None:
-        trainer.plan = replace(options, epochs=epochs, steps=steps).plan(len(tokens), taken=step)
+    if changes:
+        changes = {"steps": None, **changes} if "epochs" in changes else changes  # they exclude each other
+        trainer.plan = trainer.new_plan(replace(options, **changes), taken=step)
     try:
         _fill(trainer, saved, arrays, training)
     except _DAMAGE as error:
@@ -131,6 +137,7 @@ def _fill(trainer: Trainer, saved: CharRNN, arrays: Mapping[str, Array], trainin
         share = trainer.ranks.share(trainer.streams.batch_size)
         trainer.hidden = saved.rnn.as_state([state[:, share].copy() for state in states])
     trainer.best_val_loss = as_number("best_val_loss", training["best_val_loss"], closed=True)
+    trainer.since_best = as_size("since_best", training.get("since_best", 0), 0)
     trainer.seconds = as_number("seconds", training["seconds"])
     check_keys("sums", training["sums"], SUMS)
     trainer.sums = {name: as_number(name, training["sums"][name]) for name in SUMS}

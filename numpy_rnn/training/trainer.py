@@ -23,16 +23,19 @@ from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.layers.recurrent import State, copy_state
 from numpy_rnn.optim.adam import Adam
 from numpy_rnn.optim.clipping import clip_grad_norm_
+from numpy_rnn.text.lines import Lines, line_lengths
 from numpy_rnn.text.vocabulary import Vocabulary
-from numpy_rnn.text.windows import Streams
+from numpy_rnn.text.windows import IGNORED, Streams
 from numpy_rnn.training.memory import check_memory
-from numpy_rnn.training.options import Options
+from numpy_rnn.training.options import Options, Plan
 from numpy_rnn.training.ranks import Ranks
-from numpy_rnn.training.validation import validation_loss
+from numpy_rnn.training.validation import mean_loss, validation_loss
 
 __all__ = ["SUMS", "Trainer", "perplexity"]
 
 SAMPLE_CHARS = 200
+_SAMPLE_LINES = 8
+_TAPES = 8
 SUMS = ("loss", "norm", "chars", "steps", "seconds")
 
 
@@ -58,8 +61,8 @@ class Trainer:
         The windows to train on.
     hidden : ndarray, shape (L, B, H), for an LSTM a pair of them, or None
         The state that the next window starts from, of this rank's streams; None: zeros.
-    best_val_loss : float
-        inf before the first validation.
+    best_val_loss, since_best : float, int
+        inf before the first validation, and the number of validations since the best.
     seconds : float
         Time spent in training steps.
     sums : dict
@@ -82,20 +85,32 @@ class Trainer:
                 f"the vocabulary has {n} characters, expected the model's {model.vocab_size}: make the model with "
                 f"CharRNN({n}, ...), or pass the vocabulary that it was made for"
             )
-        self.tokens, self.vocabulary, self.plan = tokens, vocabulary, options.plan(len(tokens))
+        self.tokens, self.vocabulary = tokens, vocabulary
+        self.plan = plan = self.new_plan(options)
         self.text_sha256 = hashlib.sha256(tokens.data).hexdigest()
-        self.streams = Streams(tokens[: len(tokens) - self.plan.val_length], self.plan.batch_size, self.plan.seq_len)
+        self.streams: Streams | Lines
+        if plan.lines:
+            self.streams = Lines(tokens, plan.batch_size, plan.val_length, plan.seed)
+        else:
+            self.streams = Streams(tokens[: len(tokens) - plan.val_length], plan.batch_size, plan.seq_len)
         self.ranks = ranks or Ranks()
-        self.ranks.check(self.plan.batch_size)
+        self.ranks.check(plan.batch_size)
         self.model = self._new_model() if model is None else model
         if self.ranks.size > 1:
-            self.model.rnn.mask_rows = self.plan.batch_size, self.ranks.share(self.plan.batch_size)
+            self.model.rnn.mask_rows = plan.batch_size, self.ranks.share(plan.batch_size)
         self.optimizer = Adam(self.model.parameters(), lr=options.lr)
         self.hidden: State = None
-        self.best_val_loss, self.seconds = math.inf, 0.0
+        self.best_val_loss, self.since_best, self.seconds = math.inf, 0, 0.0
         self.sums = dict.fromkeys(SUMS, 0.0)
         self.pause: Callable[[str], None] = lambda doing: None
         self._tapes: dict[tuple[int, ...], CharRNNTape] = {}
+
+    def new_plan(self, options: Options, taken: int = 0) -> Plan:
+        """Return the plan that the options make for this text; see `Options.plan`."""
+        if not options.lines:
+            return options.plan(len(self.tokens), taken)
+        lengths = line_lengths(self.tokens)
+        return options.plan(len(lengths), taken, int(lengths.max()))
 
     def _new_model(self) -> CharRNN:
         plan, V = self.plan, len(self.vocabulary)
@@ -110,8 +125,8 @@ class Trainer:
 
     @property
     def done(self) -> bool:
-        """Whether all steps of the plan are taken."""
-        return self.step >= self.plan.steps
+        """Whether all steps of the plan are taken, or its patience is exhausted."""
+        return self.step >= self.plan.steps or self.since_best >= (self.plan.patience or math.inf)
 
     @property
     def prompt(self) -> str:
@@ -133,7 +148,8 @@ class Trainer:
         self.model.train()  # the caller may have used it since the last step
         with np.errstate(all="ignore"):  # an overflow shows in the loss or the norm, which are checked
             loss, h_n = self.model.loss_and_gradients(tokens, targets, h_0, self._tape(tokens.shape))
-            loss, chars = self.ranks.mean(loss, tokens.size, self.model.parameters().grad)
+            chars = int(np.count_nonzero(targets != IGNORED))
+            loss, chars = self.ranks.mean(loss, chars, self.model.parameters().grad)
             norm = clip_grad_norm_(self.model.parameters(), self.plan.clip)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 self.diverged(f"at step {step + 1} the loss is {loss} and the norm of its gradients {norm}")
@@ -147,8 +163,10 @@ class Trainer:
         return loss, norm
 
     def _tape(self, shape: tuple[int, ...]) -> CharRNNTape:
-        """Return the tape for windows of a shape. There are two: the last window of an epoch is often shorter."""
+        """Return the tape for windows of a shape. Usually there are two: the last window of an epoch is shorter."""
         if shape not in self._tapes:
+            if len(self._tapes) == _TAPES:  # batches of lines have many shapes
+                self._tapes.clear()
             self._tapes[shape] = self.model.new_tape(*shape)
         return self._tapes[shape]
 
@@ -159,15 +177,17 @@ class Trainer:
         )
 
     def validate(self) -> float:
-        """Return the mean loss on the end of the text, nan if nothing is kept for validation."""
+        """Return the mean loss on what is kept for validation, nan if nothing is."""
         plan = self.plan
         if not plan.val_length:
             return math.nan
         with np.errstate(all="ignore"):
-            sizes = (plan.val_length, plan.batch_size, plan.seq_len)
-            loss = validation_loss(
-                self.model, self.tokens, *sizes, self._tape, plan.val_chars, self.pause, self.ranks
-            )
+            if isinstance(self.streams, Lines):
+                windows = self.streams.validation(plan.val_chars)
+                loss = mean_loss(self.model, windows, False, self._tape, self.pause, self.ranks)
+            else:
+                sizes, chars = (plan.val_length, plan.batch_size, plan.seq_len), plan.val_chars
+                loss = validation_loss(self.model, self.tokens, *sizes, self._tape, chars, self.pause, self.ranks)
         if not math.isfinite(loss):
             self.diverged(f"after step {self.step} the validation loss is {loss}")
         return loss
@@ -184,7 +204,7 @@ class Trainer:
             "loss": loss,
             "bits_per_char": loss / math.log(2),
             "grad_norm": sums["norm"] / sums["steps"],
-            "lr": self.optimizer.lr,
+            "lr": self.plan.learning_rate(self.step - 1),
             "chars_per_second": sums["chars"] / max(sums["seconds"], 1e-9),
             "seconds": self.seconds,
         }
@@ -198,7 +218,7 @@ class Trainer:
         if not self.plan.val_length:
             return {"sample": sample}
         best = loss < self.best_val_loss
-        self.best_val_loss = min(loss, self.best_val_loss)
+        self.best_val_loss, self.since_best = min(loss, self.best_val_loss), 0 if best else self.since_best + 1
         return {
             "val_loss": loss,
             "val_bits_per_char": loss / math.log(2),
@@ -209,13 +229,15 @@ class Trainer:
 
     def _sample(self) -> str:
         rng, length = np.random.default_rng([self.plan.seed, self.step]), 1 + SAMPLE_CHARS
+        options: dict[str, Any] = {"temperature": 1.0, "rng": rng, "stop": "\n" if self.plan.lines else None}
         try:
             with np.errstate(all="ignore"):
                 text = ""
-                for new, _ in stream(self.model, self.vocabulary, self.prompt, length, temperature=1.0, rng=rng):
-                    self.pause(f"sample: {len(text)} characters written")
-                    text += new
-                return text
+                for _ in range(_SAMPLE_LINES if self.plan.lines else 1):
+                    for new, _ in stream(self.model, self.vocabulary, self.prompt, length, **options):
+                        self.pause(f"sample: {len(text)} characters written")
+                        text += new
+                return text.removeprefix("\n") if self.plan.lines else text
         except FloatingPointError as error:
             self.diverged(f"after step {self.step} {error}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from numpy_rnn.layers.char_rnn_tape import CharRNNTape
 from numpy_rnn.text.windows import IGNORED, validation_windows
 from numpy_rnn.training.ranks import Ranks
 
-__all__ = ["validation_loss"]
+__all__ = ["mean_loss", "validation_loss"]
 
 
 def validation_loss(
@@ -42,14 +42,27 @@ def validation_loss(
     ranks : Ranks, optional
         The processes that share the streams. None: this one alone.
     """
+    windows = validation_windows(tokens, n, batch_size, seq_len, count)
+    return mean_loss(model, windows, True, tape, pause, ranks or Ranks())
+
+
+def mean_loss(
+    model: CharRNN,
+    windows: Iterable[tuple[Array, Array]],
+    carry: bool,
+    tape: Callable[[tuple[int, ...]], CharRNNTape | None],
+    pause: Callable[[str], None],
+    ranks: Ranks,
+) -> float:
+    """Return the mean loss over the targets that are not `IGNORED`; `carry` the state from one window to the next."""
     criterion = CrossEntropyLoss(reduction="sum", ignore_index=IGNORED)
-    total, read, h, mode, ranks = 0.0, 0, None, model.training, ranks or Ranks()
+    total, read, h, mode = 0.0, 0, None, model.training
     model.eval()
     try:
-        for inputs, targets in validation_windows(tokens, n, batch_size, seq_len, count):
+        for inputs, targets in windows:
             pause(f"validation: {read:,} characters read")
             share = ranks.share(inputs.shape[1])
-            logits, h = model.forward(inputs[:, share], h, tape(inputs[:, share].shape))
+            logits, h = model.forward(inputs[:, share], h if carry else None, tape(inputs[:, share].shape))
             total += criterion.forward(logits.reshape(-1, model.vocab_size), targets[:, share].reshape(-1))
             read += int(np.count_nonzero(targets != IGNORED))
     finally:

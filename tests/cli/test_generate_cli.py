@@ -1,6 +1,7 @@
 """The command generate, as a person calls it, and the commands that train suggests."""
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -35,22 +36,71 @@ def test_generating_has_its_options(trained, capsys):
         assert (status, err) == (0, "")
         return out
 
-    greedy = text()
-    assert greedy == text() == text("--temperature", 1, "--top-k", 1)
+    greedy = text("--greedy")
+    assert greedy == text("--greedy") == text("--top-k", 1) == text("--temperature", 0)
     assert len(greedy) == 1 + 60 + 1
     assert greedy[0] == TEXT[0]
-    drawn = text("--temperature", 1, "--seed", 1)
+    drawn = text("--seed", 1)
     assert drawn == text("--temperature", 1, "--seed", 1)
-    assert len({drawn, greedy, text("--temperature", 1, "--seed", 2), text("--temperature", 3, "--seed", 1)}) == 4
-    assert len({drawn, text("--temperature", 1, "--seed", 1, "--top-p", 0.5)}) == 2
-    assert text("--temperature", 1) != text("--temperature", 1)
-    samples = re.split(r"^--- \d+ ---\n", text("--temperature", 1, "--seed", 1, "--samples", 300), flags=re.M)[1:]
+    assert len({drawn, greedy, text("--seed", 2), text("--temperature", 3, "--seed", 1)}) == 4
+    assert len({drawn, text("--seed", 1, "--top-p", 0.5)}) == 2
+    assert text() != text()
+    samples = re.split(r"^--- \d+ ---\n", text("--seed", 1, "--samples", 300), flags=re.M)[1:]
     assert len(samples) == 300
     assert samples[0] == drawn
     assert {len(sample) for sample in samples} == {62}
-    colored = text("--color")
+    colored = text("--greedy", "--color")
     assert colored.startswith(legend() + "\n" + TEXT[0])
     assert re.sub(r"\x1b\[[\d;]*m", "", colored.partition("\n")[2]) == greedy
+
+
+def test_a_text_stops_before_the_stop(trained, capsys):
+    def text(*options):
+        return run(capsys, "generate", trained, "-n", 300, "--seed", 5, *options)[1].removesuffix("\n")
+
+    whole = text()
+    ab, line = whole.index("ab", 1), whole.index("\n", 1)
+    assert text("--stop", "ab") == whole[:ab]
+    assert text("--stop", "\\n", "--stop", "ab", "--prompt-escapes") == whole[: min(ab, line)]
+
+
+def test_prompts_come_from_files_with_escapes_and_without_unknown_characters(trained, capsys, monkeypatch):
+    def text(*options):
+        status, out, err = run(capsys, "generate", trained, "-n", 9, "--seed", 1, *options)
+        assert (status, len(err.splitlines()) <= 1) == (0, True)
+        return out, err
+
+    Path("prompt.txt").write_text("ab\nc\n")
+    expected = text("--prompt", "ab\nc\n")
+    assert expected[0].startswith("ab\nc\n")
+    assert text("--prompt-file", "prompt.txt") == expected
+    assert text("--prompt", r"ab\nc\x0a", "--prompt-escapes") == expected
+    assert text("--prompt", r"a\u0062\U0000000ac" + "\n", "--prompt-escapes") == expected
+    out, err = text("--prompt", "€ab\n$c€\n", "--skip-unknown")
+    assert out == expected[0]
+    assert "left out of the prompt, as the model does not know them: '€', '$'\n" in err
+    with open("prompt.txt") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert text("--prompt-file", "-") == expected
+
+
+def test_json_has_what_is_needed_to_do_it_again(trained, capsys):
+    def samples(*options):
+        out = run(capsys, "generate", trained, "-n", 200, "--prompt", "ab", "--json", *options)[1]
+        return [json.loads(line) for line in out.splitlines()]
+
+    first = samples("--samples", 5, "--stop", "cd", "--temperature", 0.7, "--top-k", 5)
+    again = samples("--samples", 5, "--stop", "cd", "--temperature", 0.7, "--top-k", 5, "--seed", first[0]["seed"])
+    assert first == again
+    assert [sample["sample"] for sample in first] == [1, 2, 3, 4, 5]
+    assert (first[0]["prompt"], first[0]["temperature"], first[0]["top_k"], first[0]["top_p"]) == ("ab", 0.7, 5, None)
+    for sample in first:
+        assert sample["text"] == "ab" + sample["completion"]
+        assert sample["end"] == ("length" if len(sample["completion"]) == 200 else "stop")
+    assert {sample["end"] for sample in samples("--samples", 50, "--stop", "abc", "--seed", 0)} == {"length", "stop"}
+    (greedy,) = samples("--greedy")
+    assert greedy["seed"] is None
+    assert greedy["text"] + "\n" == run(capsys, "generate", trained, "-n", 200, "--prompt", "ab", "--greedy")[1]
 
 
 def test_generating_streams(trained, capsys, monkeypatch):

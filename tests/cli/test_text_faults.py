@@ -115,10 +115,17 @@ def test_a_changed_text_is_not_gone_on_with(trained, capsys):
     [
         (["--prompt", "a$b€"], "--prompt has the characters '$' at position 1, '€' at position 3"),
         (["--prompt", ""], "--prompt is empty"),
-        (["--top-k", "3"], "--top-k does nothing without a temperature, got 3"),
-        (["--top-p", "0.5"], "--top-p does nothing without a temperature, got 0.5"),
-        (["--samples", "3"], "without --temperature, all would be the same"),
-        (["--samples", "3", "--temperature", "1", "--color"], "leave out --samples"),
+        (["--greedy", "--top-k", "3"], "--top-k does nothing with --greedy"),
+        (["--temperature", "0", "--top-p", "0.5"], "--top-p does nothing with --greedy"),
+        (["--greedy", "--seed", "0"], "--seed does nothing with --greedy"),
+        (["--greedy", "--samples", "3"], "--samples would all be the same with --greedy"),
+        (["--samples", "3", "--color"], "leave out --samples"),
+        (["--stop", ""], "--stop must have at least one character"),
+        (["--stop", "a€"], "--stop has the character '€' at position 1"),
+        (["--prompt", "€$", "--skip-unknown"], "only characters that the model does not know: '€', '$'"),
+        (["--prompt", "a\\q", "--prompt-escapes"], r"--prompt has the escape '\\q', expected \n"),
+        (["--stop", "a\\", "--prompt-escapes"], r"--stop has the escape '\\', expected \n"),
+        (["--prompt-file", "nowhere"], "cannot read 'nowhere'"),
     ],
 )
 def test_what_cannot_be_generated(trained, capsys, options, words):
@@ -127,7 +134,7 @@ def test_what_cannot_be_generated(trained, capsys, options, words):
 
 @pytest.mark.parametrize(
     "options",
-    [["--temperature", t] for t in ("0", "-1", "nan", "inf")] + [["--top-p", "0"], ["--top-k", "0"], ["-n", "0"]],
+    [["--temperature", t] for t in ("-1", "nan", "inf")] + [["--top-p", "0"], ["--top-k", "0"], ["-n", "0"]],
 )
 def test_numbers_that_mean_nothing(capsys, options):
     with pytest.raises(SystemExit) as exit_:

@@ -145,6 +145,7 @@ def test_the_frequencies_of_a_batch_are_the_models_probabilities():
 def test_drawing_from_one_character_is_greedy(rng, V, L, seed, dtype):
     model, vocabulary = make(rng, V, 4, 5, L, dtype)
     greedy = nr.generate(model, vocabulary, "a", 12)
+    assert nr.generate(model, vocabulary, "a", 12, temperature=0, rng=seed) == greedy
     for narrow in ({"temperature": 3.0, "top_k": 1}, {"temperature": 1.0, "top_p": 1e-9}, {"temperature": 1e-30}):
         assert nr.generate(model, vocabulary, "a", 12, rng=seed, **narrow) == greedy
 

@@ -54,15 +54,17 @@ def test_bad_input_is_named_at_once(call):
         call(model, "Helo", "H", 5)
     with pytest.raises(ValueError, match="vocabulary has 3 characters, expected the model's 4"):
         call(model, nr.Vocabulary("abc"), "a", 4)
-    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
-        call(model, vocabulary, "H", 5, temperature=0)
+    with pytest.raises(ValueError, match=r"temperature must be in \[0, inf\), got nan"):
+        call(model, vocabulary, "H", 5, temperature=math.nan)
     with pytest.raises(ValueError, match="top_k must be at least 1, got 0"):
         call(model, vocabulary, "H", 5, temperature=1, top_k=0)
     with pytest.raises(ValueError, match="top_p must be above 0, got 0"):
         call(model, vocabulary, "H", 5, temperature=1, top_p=0)
     for option in ({"top_k": 3}, {"top_p": 0.5}):
-        with pytest.raises(ValueError, match="does nothing without a temperature"):
+        with pytest.raises(ValueError, match="does nothing without a temperature above 0"):
             call(model, vocabulary, "H", 5, **option)
+        with pytest.raises(ValueError, match="does nothing without a temperature above 0"):
+            call(model, vocabulary, "H", 5, temperature=0, **option)
     with pytest.raises(TypeError, match="unexpected keyword argument 'temperatur'"):
         call(model, vocabulary, "H", 5, temperatur=1)
 

@@ -148,11 +148,8 @@ def test_logits_that_are_not_finite_are_an_error(bad):
 
 
 def test_bad_input_is_named():
-    for value, said in ((0, "got 0"), (-1.5, "got -1.5"), (0.0, "got 0.0")):
-        with pytest.raises(ValueError, match=f"temperature must be above 0, {said}"):
-            Sampling(value)
-    for value in (math.nan, math.inf):
-        with pytest.raises(ValueError, match=f"temperature must be .* got {value}"):
+    for value in (-1.5, math.nan, math.inf):
+        with pytest.raises(ValueError, match=rf"temperature must be in \[0, inf\), got {value}"):
             Sampling(value)
     with pytest.raises(TypeError, match="temperature must be a number, got 'hot'"):
         Sampling("hot")

@@ -30,7 +30,7 @@ def test_a_state_of_another_cell_is_refused():
     lstm.forward(x, [h, h])
     with pytest.raises(TypeError, match=r"^dh_n must be a pair \(dh_n, dc_n\), got ndarray$"):
         lstm.backward(np.zeros((5, 2, 4)), h)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'proj_size'"):
+    with pytest.raises(TypeError, match="LSTM has no option 'proj_size'"):
         nr.LSTM(3, 4, proj_size=2)
     for cell in (nr.LSTM, nr.GRU):
         with pytest.warns(UserWarning, match=r"dropout=0\.5 does nothing with num_layers=1"):

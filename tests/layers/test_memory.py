@@ -1,4 +1,4 @@
-"""A training step allocates no array that grows with T, B, H or V, and the tape holds little beyond what it must."""
+"""What a tape holds, and that a training step allocates no array that grows with T, B, H or V."""
 
 import tracemalloc
 
@@ -87,3 +87,27 @@ def test_log_softmax_on_one_tape_allocates_nothing():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4096 < tape.sum.nbytes
+
+
+def arrays_in(thing):
+    """Yield every array of a tape and of the tapes in it."""
+    if isinstance(thing, np.ndarray):
+        yield thing
+    elif isinstance(thing, list | tuple):
+        for each in thing:
+            yield from arrays_in(each)
+    elif type(thing).__name__.endswith(("Tape", "Scatter")):
+        yield from arrays_in(list(vars(thing).values()))
+
+
+@pytest.mark.parametrize("cell", STATES)
+@pytest.mark.parametrize("V", [5, 3000])
+def test_no_array_of_a_float32_tape_is_float64(cell, V):
+    model = nr.CharRNN(V, 3, 4, cell=cell, rng=0)
+    tokens, targets = np.random.default_rng(0).integers(0, V, (2, 6, 2))
+    tape = model.new_tape(6, 2)
+    model.loss_and_gradients(tokens, targets, tape=tape)
+    log_softmax = nr.LogSoftmax(-1)
+    log_softmax.forward(np.zeros((2, 3), np.float32))
+    for array in arrays_in([tape, log_softmax.tape]):
+        assert array.dtype != np.float64 or array.size == 0

@@ -24,7 +24,7 @@ OPTIONS = dataclasses.replace(SMALL, steps=12, eval_every=4, hidden_size=4)  # a
 
 def advance(trainer, run, stop_at=None):
     training = Training(trainer, run, {})
-    while not trainer.done and trainer.step != stop_at:
+    while not training.done and trainer.step != stop_at:
         training.step()
     training.close()
     return trainer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import numpy_rnn as nr
 from numpy_rnn.text.vocabulary import tokenize
-from numpy_rnn.text.windows import Streams
+from numpy_rnn.text.windows import Streams, validation_windows
 from numpy_rnn.training.options import Options
 from numpy_rnn.training.trainer import Trainer
 from numpy_rnn.training.validation import validation_loss
@@ -44,6 +44,29 @@ def test_each_target_is_counted_once_from_the_state_that_the_characters_before_i
     assert loss == pytest.approx(np.mean(counted), rel=1e-12)
     assert validation_loss(model, text, n, B, seq_len) == loss
     assert not model.training
+
+
+@given(st.integers(2, 40), st.integers(2, 20), st.integers(1, 50), st.integers(1, 25), st.integers(1, 39), rngs)
+def test_a_part_of_it_is_spread_over_all_streams(n, before, B, seq_len, count, rng):
+    text, count = tokens(rng, 5, before + n), min(count, n - 1)
+    model = nr.CharRNN(5, 2, 3, dtype=np.float64, rng=rng)
+    model.parameters().data = rng.standard_normal(model.parameters().data.size)
+    B = min(B, count)
+    each = count // B
+    counted = []
+    for b in range(B):
+        end = before + (b + 1) * n // B  # where it ends without `count` too
+        first = end - each - min(seq_len, before - 2) - 1
+        counted.extend(losses(model, text[first:end], end - each - first))
+    assert len(counted) == count - count % B
+    loss = validation_loss(model, text, n, B, seq_len, count=count)
+    assert loss == pytest.approx(np.mean(counted), rel=1e-12)
+    told = []
+    assert validation_loss(model, text, n, B, seq_len, count=10**9, pause=told.append) == (
+        validation_loss(model, text, n, B, seq_len)
+    )
+    assert told[0] == "validation: 0 characters read"
+    assert len(told) == len(list(validation_windows(text, n, B, seq_len)))
 
 
 def test_with_one_stream_that_reads_all_it_is_the_loss_of_the_whole_text():

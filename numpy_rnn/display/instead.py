@@ -8,7 +8,7 @@ __all__ = ["Explained", "Loss", "no_attribute"]
 
 _CPU = "numpy_rnn runs on the CPU: leave it out"
 _DTYPE = "choose the dtype when you make the layer, for example dtype=np.float64"
-_ARRAY = "use the array p.data of a parameter p; a loss is a Python float already"
+_ARRAY = "a loss is a Python float already, and a parameter p has the array p.data"
 _WALK = "write model.embedding, model.rnn and model.fc, or parameters().items() for all tensors"
 _FREEZE = "to freeze a parameter p, set p.grad = 0 before each optimizer.step()"
 _RNG = "pass rng=seed, or one np.random.default_rng(seed), to whatever draws random numbers"

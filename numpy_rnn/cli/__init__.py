@@ -5,14 +5,16 @@ NumPy, and all that imports it, is imported in `main`, once the thread variables
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import sys
-from collections.abc import Sequence
-
-from numpy_rnn import blas
-from numpy_rnn.cli.output import discard_output
 from numpy_rnn.cli.stop import quick_exit
+
+with quick_exit():
+    import argparse
+    import contextlib
+    import sys
+    from collections.abc import Sequence
+
+    from numpy_rnn import blas
+    from numpy_rnn.cli.output import discard_output
 
 __all__ = ["discard_output", "main"]
 

@@ -5,16 +5,18 @@ NumPy, and all that imports it, is imported in `main`, once the thread variables
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import re
-import sys
-from collections.abc import Sequence
-from typing import Any
-
-from numpy_rnn import blas
-from numpy_rnn.cli.output import discard_output, prepare_output
 from numpy_rnn.cli.stop import quick_exit
+
+with quick_exit():
+    import argparse
+    import contextlib
+    import re
+    import sys
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy_rnn import blas
+    from numpy_rnn.cli.output import discard_output, prepare_output
 
 __all__ = ["discard_output", "main"]
 

@@ -73,7 +73,9 @@ class _Settings:
         "cosine", ("constant", "staircase", "exponential", "cosine"), "how the step size changes over the run"
     )
     clip: float = _option(1.0, POSITIVE, "largest norm of the gradients; inf for no clipping")
-    patience: int | None = _option(None, COUNT, "stop after this many validations without improvement (never)")
+    patience: int | None = _option(
+        None, COUNT, "stop after this many validations without improvement (default: never)"
+    )
     lines: bool = _option(False, (False, True), "learn independent lines, such as names, in random order")
     seed: int = _option(0, SEED, "random seed for the initial weights, dropout and samples")
     dtype: str = _option("float32", ("float32", "float64"), "floating-point type")

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections import Counter
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy_rnn.cli.output import check_output
 from numpy_rnn.display.terminal import count, escape
 from numpy_rnn.storage.files import atomic_write
 from numpy_rnn.storage.model_file import load_model
-from numpy_rnn.text.files import LOSSLESS
+from numpy_rnn.text.files import LOSSLESS, files_in
 from numpy_rnn.text.lines import line_pieces
 from numpy_rnn.text.pieces import known_pieces, read_pieces
 from numpy_rnn.training.evaluation import predictions
@@ -42,7 +43,9 @@ def add(commands: Any) -> None:
         ],
     )
     command.add_argument("run_path", metavar="RUN", help="output of numpy-rnn train, or a checkpoint file in it")
-    command.add_argument("files", nargs="+", metavar="FILE", help="a text of any length; '-' is standard input")
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="a text of any length, or a folder of them; '-' is standard input"
+    )
     command.add_argument("--json", action="store_true", help="write one JSON object per file, each on its own line")
     command.add_argument(
         "--per-char", metavar="FILE.csv", help="write character, probability, bits and rank, one line per character"
@@ -57,13 +60,14 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    names = [file for name in arguments.files for file in (files_in(name) if os.path.isdir(name) else [name])]
+    if not names:
+        raise ValueError(f"there are no files in {', '.join(map(repr, arguments.files))}")
     with contextlib.ExitStack() as stack:
         writer = None
         if arguments.per_char is not None:
-            if len(arguments.files) > 1:
-                raise ValueError(
-                    f"--per-char is for one file, got {len(arguments.files)}: evaluate one after the other"
-                )
+            if len(names) > 1:
+                raise ValueError(f"--per-char is for one file, got {len(names)}: evaluate one after the other")
             check_output("--per-char", arguments.per_char)
             file = stack.enter_context(atomic_write(arguments.per_char))
             text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
@@ -72,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> None:
             writer.writerow(["character", "probability", "bits", "rank"])
         model, vocabulary, header = load_model(arguments.run_path)
         results = []
-        for name in arguments.files:
+        for name in names:
             results.append(_sums(model, vocabulary, header, name, arguments, writer))
             _report(name, *results[-1], arguments.json)
         if len(results) > 1:

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
         "-n", type=positive_int, metavar="N", help="new characters (default: 500), or with --lines, lines (20)"
     )
     command.add_argument(
-        "--lines", action=argparse.BooleanOptionalAction, help="write lines (default for runs of train --lines)"
+        "--lines", action=argparse.BooleanOptionalAction, help="write lines (default: for runs of train --lines)"
     )
     words = "end before this text; can be repeated"
     command.add_argument("--stop", type=as_typed, action="append", metavar="TEXT", help=words)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from numpy_rnn.checks import ArgumentError
 
-__all__ = ["LOSSLESS", "read_file", "read_files"]
+__all__ = ["LOSSLESS", "check_kind", "files_in", "read_file", "read_files"]
 
 PathLike = str | os.PathLike[str]
 
@@ -59,7 +59,7 @@ def read_files(paths: Iterable[PathLike], encoding: str, errors: str, newline: s
             texts.append(read_file(name, encoding, errors, newline))
             continue
         reasons, before = [], len(texts)
-        for file in _files_in(name):
+        for file in files_in(name):
             try:
                 texts.append(read_file(file, encoding, errors, newline))
             except ValueError as error:
@@ -72,7 +72,7 @@ def read_files(paths: Iterable[PathLike], encoding: str, errors: str, newline: s
     return [text for text in texts if text]
 
 
-def _files_in(folder: str) -> Iterator[str]:
+def files_in(folder: str) -> Iterator[str]:
     """Yield the files in a folder and its folders in sorted order, without hidden ones and the output of training."""
     for directory, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -93,7 +93,7 @@ def read_file(name: str, encoding: str, errors: str, newline: str = "lf") -> str
     data = _read_bytes(name)
     codec = codecs.lookup(encoding).name
     if errors != LOSSLESS:
-        _check_kind(name, data, codec)
+        check_kind(name, data, codec)
     dropped = 0
     if codec in ("utf-8", "utf-8-sig"):
         encoding = "utf-8"
@@ -116,7 +116,7 @@ def read_file(name: str, encoding: str, errors: str, newline: str = "lf") -> str
     return text
 
 
-def _check_kind(name: str, data: bytes, codec: str) -> None:
+def check_kind(name: str, data: bytes, codec: str) -> None:
     """Refuse what would be decoded without an error, or with one that does not help."""
     otherwise = "or learn its bytes with --bytes"
     for start, (kind, advice) in _KINDS.items():

@@ -6,8 +6,10 @@ import codecs
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from numpy_rnn.checks import ArgumentError
+from numpy_rnn.text.files import LOSSLESS, check_kind
 from numpy_rnn.text.vocabulary import Vocabulary
 
 __all__ = ["known_pieces", "read_pieces"]
@@ -20,8 +22,13 @@ def read_pieces(name: str, encoding: str = "utf-8", errors: str = "strict", newl
     """Yield the text of a file, or of standard input for "-", as `read_text` would return it."""
     try:
         codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding  # drops a byte order mark
+        if name == "-" and sys.stdin is None:
+            raise OSError("there is no standard input; name a file")
         path, ends = sys.stdin.fileno() if name == "-" else name, None if newline == "lf" else ""
         with open(path, encoding=codec, errors=errors, newline=ends, closefd=name != "-") as file:
+            if errors != LOSSLESS:
+                beginning: Any = file.buffer  # a BufferedReader, whose `peek` reads nothing
+                check_kind(name, beginning.peek(), codecs.lookup(encoding).name)
             while piece := file.read(_PIECE):
                 yield piece
     except LookupError:
@@ -32,7 +39,7 @@ def read_pieces(name: str, encoding: str = "utf-8", errors: str = "strict", newl
         raise type(error)(f"cannot read {name!r}: {error.strerror or error}") from None
     except UnicodeError as error:
         why = getattr(error, "reason", error)
-        raise ValueError(f"{name!r} is not {encoding}: {why}; set the right encoding") from None
+        raise ValueError(f"{name!r} is not {encoding}: {why}; give its --encoding, such as latin-1") from None
 
 
 def known_pieces(

@@ -193,7 +193,8 @@ def train(
         `train --resume` accept it. None: nothing is written.
     resume : bool, default False
         Continue a `run` that was stopped, with the options it was started with. The model must be of the same kind,
-        and is set to the saved state. Only `epochs` or `steps`, `lr`, `eval_every` and `patience` may be changed.
+        and is set to the saved state. Only `epochs` or `steps`, `lr`, `eval_every`, `val_chars`
+        and `patience` may be changed.
     **options
         epochs or steps, seq_len, batch_size, lr, schedule, warmup_steps, clip, val_fraction, eval_every, patience,
         lines, seed: see `numpy-rnn train --help`. The seed is used for samples and for the order of `lines`. Weights

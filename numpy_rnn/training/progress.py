@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["Progress", "worse_than_guessing"]
 
-UNTRAINED = 0.25  # nats: the loss of an untrained model is this close to that of guessing
+UNTRAINED = 0.5  # nats: the loss of an untrained model is this close to that of guessing
 
 
 def worse_than_guessing(loss: float, V: int, what: str, lr: float) -> str:

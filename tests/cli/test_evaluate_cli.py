@@ -108,3 +108,19 @@ def test_what_cannot_be_evaluated(trained, capsys, arguments, words):
     status, out, err = run(capsys, "evaluate", "run", *arguments)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert words in err
+
+
+def test_a_run_of_bytes_reads_and_stops_at_bytes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = "aé\r\n".encode() * 60
+    Path("data.bin").write_bytes(data)
+    options = ["--layers", 1, "--hidden-size", 16, "--steps", 150, "--lr", 0.02]
+    assert run(capsys, "train", "--bytes", "data.bin", "-o", "run", *options)[0] == 0
+    found = json.loads(evaluate(capsys, "data.bin", "--json"))
+    assert found["chars"] == len(data) - 1  # \r too
+    assert found["loss"] < 1  # it has learnt these bytes
+    for prompt in (["--prompt", "aé\r\na"], ["--prompt-file", "prompt.bin"]):
+        Path("prompt.bin").write_bytes("aé\r\na".encode())
+        out = run(capsys, "generate", "run", *prompt, "--greedy", "--stop", "é", "-n", 9, "--json")[1]
+        assert json.loads(out)["completion"] == ""
+    assert "--from needs --bytes" in run(capsys, "train", "data.bin", "--from", "run")[2]

@@ -164,6 +164,24 @@ def test_line_ends_are_kept_if_one_asks_for_it(capsysbinary):
     assert capsysbinary.readouterr().out[:2] == b"A\r"
 
 
+def test_a_folder_is_evaluated_file_by_file(capsys):
+    assert main(["train", "book.txt", "-o", "run", *SMALL]) == 0
+    for name in ("texts/b", "texts/a/z", "texts/.hidden"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(TEXT)
+    out = run(capsys, "evaluate", "run", "texts", "book.txt")[1]
+    assert [line.partition(":")[0] for line in out.splitlines()[-4:]] == [
+        "texts/b",
+        "texts/a/z",
+        "book.txt",
+        "all files",
+    ]
+    Path("texts/a/z").write_bytes(gzip.compress(TEXT.encode()))
+    assert "'texts/a/z' looks like gzip, not text" in run(capsys, "evaluate", "run", "texts")[2]
+    os.mkdir("none")
+    assert "there are no files in 'none'" in run(capsys, "evaluate", "run", "none")[2]
+
+
 # What is no text
 
 

@@ -73,7 +73,8 @@ def run(command: str, folder: Path) -> str:
         [sys.executable, "-m", "numpy_rnn", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
-    if result.stderr:
+    # On a busy machine, a check may take long enough to report its progress.
+    if re.sub(r"gradcheck of .*: \d+ forward passes.*\n", "", result.stderr):
         raise RuntimeError(result.stderr)
     return result.stdout.rstrip() + "\n"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_rnn as nr
-from numpy_rnn.text.corpus import read_text
+from numpy_rnn.text.corpus import join, read_text
 
 MB = 2**20
 
@@ -79,6 +79,27 @@ def test_files_are_joined_in_the_order_given(write):
     assert read_text(path for path in (b, a)) == "two\none\n"
     # Each file's lines end for themselves: a \r at the end of one and a \n at the start of the next are two.
     assert read_text([write(b"a\r", "d"), write(b"\nb", "e")]) == "a\n\nb"
+
+
+@given(st.lists(st.text("abc\n", min_size=1, max_size=30), min_size=2, max_size=5), st.data())
+def test_the_end_of_each_file_is_at_the_end_of_the_whole(texts, data):
+    files = [text if text.endswith("\n") else text + "\n" for text in texts[:-1]] + [texts[-1]]
+    N, k = sum(map(len, files)), len(files)
+    n, asked = data.draw(st.integers(1, N)), []
+    whole = join(list(texts), lambda length: asked.append(length) or n)
+    assert asked == [N + k] == [len(whole)]
+    start, end = whole[:-n], whole[-n:]
+    for i, file in enumerate(files):
+        held = len(file) - sum(map(len, files[: i + 1])) * n // N + sum(map(len, files[:i])) * n // N
+        kept, start = start[:held], start[held:]
+        moved, end = end[: len(file) - held], end[len(file) - held :]
+        assert kept + moved == file
+        assert abs(len(moved) - n * len(file) / N) < 1
+        assert start[:1] == "\n"
+        start = start[1:]
+    assert start == end == ""
+    assert join(list(texts)) == "".join(files)
+    assert join([texts[0]], lambda length: n) == texts[0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])

@@ -54,7 +54,9 @@ def test_a_file_is_read_as_it_is_for_training(tmp_path, monkeypatch, data, encod
 def test_what_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(b"ab\xff")
-    with pytest.raises(ValueError, match=r"text.txt' is not utf-8: invalid start byte; set the right encoding"):
+    with pytest.raises(
+        ValueError, match=r"text.txt' is not utf-8: invalid start byte; give its --encoding, such as latin-1"
+    ):
         list(read_pieces(str(path)))
     with pytest.raises(ValueError, match="encoding must be one that Python knows, such as 'latin-1', got 'x'"):
         list(read_pieces(str(path), "x"))

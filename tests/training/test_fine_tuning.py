@@ -38,3 +38,12 @@ def test_dropout_may_change(dropout):
     new, _ = grown(old, nr.Vocabulary("ab"), "abc", 0, dropout)
     assert new.rnn.dropout == (0.25 if dropout is None else dropout)
     assert new.dtype == old.dtype
+
+
+def test_tied_weights_grow_together():
+    old = nr.CharRNN(2, 4, 4, tie_weights=True, dtype=np.float64, rng=0)
+    new, characters = grown(old, nr.Vocabulary("ab"), "abc", 0)
+    assert len(characters) == 3
+    assert new.fc.weight is new.embedding.weight
+    tokens = np.array([[0], [1], [1]])
+    np.testing.assert_allclose(new.forward(tokens)[0][..., :2], old.forward(tokens)[0], rtol=1e-12)

@@ -69,11 +69,9 @@ class Recurrent(Layer[RecurrentTape]):
         for name in unknown:
             slip = {"nonlinearity": ": RNN has it", "proj_size": ": apply nr.Linear to the output"}.get(name, "")
             raise TypeError(f"{type(self).__name__} has no option {name!r}{slip}")
-        self.input_size = as_size("input_size", input_size)
-        self.hidden_size = as_size("hidden_size", hidden_size)
+        self.input_size, self.hidden_size = as_size("input_size", input_size), as_size("hidden_size", hidden_size)
         self.num_layers = as_size("num_layers", num_layers)
-        self.bias = as_flag("bias", bias)
-        self.batch_first = as_flag("batch_first", batch_first)
+        self.bias, self.batch_first = as_flag("bias", bias), as_flag("batch_first", batch_first)
         self.dropout = as_number("dropout", dropout, high=1, closed=True)
         self.bidirectional = as_flag("bidirectional", bidirectional)
         self.num_directions = 2 if bidirectional else 1

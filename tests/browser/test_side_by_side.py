@@ -122,6 +122,20 @@ def test_it_works_with_the_keyboard(open_page):
     assert open_page.tab.evaluate("scrollY") == before[0]
 
 
+def test_an_index_is_lower_with_and_without_a_font_for_formulas(visit, built, tmp_path):
+    other = tmp_path / "lesson.html"
+    other.write_text(
+        built.read_text(encoding="utf-8").replace('"STIX Two Math", ', '"DejaVu Serif", '), encoding="utf-8"
+    )
+    for path in (built, other):
+        with visit(path, width=390) as page:
+            base, index = (
+                page.find("msub").filter(has_text=re.compile("^ht$")).first.locator("> *").nth(i) for i in (0, 1)
+            )
+            bottoms = [part.evaluate("(e) => e.getBoundingClientRect().bottom") for part in (base, index)]
+            assert bottoms[1] > bottoms[0] + 2
+
+
 def test_nothing_moves_for_those_who_do_not_want_it(open_page):
     assert open_page.tab.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     assert open_page.tab.evaluate("document.getAnimations().length") == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         self._tied: set[str] = set()  # tensors that belong to other Parameters, or that have a second name here
         self._parts: dict[str, Parameters] = {}
         self._joined = False
-        self.lock = Lock()  # held while gradients are computed
+        self.lock = RLock()  # held by the thread that computes gradients
         self._bind(data, grad)
 
     @classmethod
@@ -177,7 +177,7 @@ class Parameters(Parameter, Mapping[str, Parameter]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self.lock, self._joined = Lock(), False
+        self.lock, self._joined = RLock(), False
         for part in self._parts.values():
             part._joined = True
         self._bind(self._data, self._grad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __all__ = ["Explained", "Loss", "no_attribute"]
 
@@ -44,20 +44,32 @@ def no_attribute(owner: str, name: str, thing: Any = None) -> AttributeError:
     return AttributeError(f"{owner} has no attribute {name!r}{instead}", name=name, obj=thing)
 
 
+class _Missing:
+    """An attribute that does not exist: reading it is an AttributeError, and for requires_grad setting it too."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, thing: Any, owner: type) -> Any:
+        raise no_attribute(f"{owner.__name__!r} object", self.name, thing)
+
+
+class _Fixed(_Missing):
+    def __set__(self, thing: Any, value: Any) -> None:
+        self.__get__(thing, type(thing))
+
+
 class Explained:
     """A class whose AttributeErrors say what to write instead of torch's names."""
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # a type checker would take any attribute for one that exists
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if hasattr(self, name)]
 
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(f"{type(self).__name__!r} object", name, self)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "requires_grad":  # torch's way to freeze a parameter
-            raise no_attribute(f"{type(self).__name__!r} object", name, self)
-        super().__setattr__(name, value)
+for _name in INSTEAD:  # a __getattr__ would make every access to an attribute slower
+    setattr(Explained, _name, (_Fixed if _name == "requires_grad" else _Missing)(_name))
 
 
 class Loss(float, Explained):

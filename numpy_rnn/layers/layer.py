@@ -124,7 +124,7 @@ class Layer(Explained, Generic[AnyTape]):
 
     def _keep(self, tape: AnyTape) -> None:
         """Store the tape of a forward pass, for `backward`."""
-        tape.written, tape.thread, self.tape = True, get_ident(), tape
+        tape.written, tape.thread, self.__dict__["tape"] = True, get_ident(), tape
 
     def _check_tape(self, tape: AnyTape, shape: tuple[int, ...] | None = None) -> AnyTape:
         """Return the caller's tape if it was made for this layer and, unless None, for `shape`."""

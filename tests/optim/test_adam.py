@@ -131,6 +131,13 @@ def test_the_textbooks_adam_says_the_same(rng, size):
         assert_equals_torch(parameters[name].data, tensor(value), name)
 
 
+def test_weight_decay_alone_is_an_l2_penalty_as_in_torch():
+    rng = np.random.default_rng(0)
+    parameters = make_parameters(rng, 4, np.float64)
+    optimizer, mirror = nr.Adam(parameters, weight_decay=0.5), make_mirror(parameters, {"weight_decay": 0.5})
+    step_both(optimizer, mirror, gradient_sequence(rng, parameters, 2))
+
+
 @pytest.mark.parametrize("decoupled_weight_decay", [False, True])
 def test_lr_may_be_set_between_steps(decoupled_weight_decay):
     rng = np.random.default_rng(0)

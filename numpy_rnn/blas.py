@@ -91,6 +91,6 @@ def fastest(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
         while len(gains) < 3:
             gains.append(seconds(best) / max(seconds(2 * best), 1e-9))
             if gains[-1] < GAIN:
-                return best, f"{2 * best} gained only {gains[-1]:.2f} x"
+                return best, f"{2 * best} were only {gains[-1]:.2f} x as fast"
         best, reason = 2 * best, f"{min(gains):.2f} x as fast as {best}"
     return best, reason

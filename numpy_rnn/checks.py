@@ -128,7 +128,7 @@ def as_array(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"{name} has dtype {array.dtype}, expected one that casts to {dtype}")
-    with np.errstate(under="ignore"):
+    with np.errstate(under="ignore", over="ignore"):
         return array.astype(dtype)
 
 

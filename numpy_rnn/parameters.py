@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping
 from threading import RLock
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -46,6 +46,12 @@ class Parameter(Explained):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self._data, dtype, copy=copy)
+
+    def _in_place(self, other: Any) -> NoReturn:
+        # Without this, `p -= lr * p.grad` would make p an array and leave the parameter as it is.
+        raise TypeError("write to the array of a parameter: p.data -= lr * p.grad")
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _in_place
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self._data.shape}, dtype={self._data.dtype})"

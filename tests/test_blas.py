@@ -119,9 +119,9 @@ def trial(monkeypatch, cores, seconds):
 def test_more_threads_are_taken_as_long_as_they_gain(monkeypatch):
     assert trial(monkeypatch, 2, lambda n, i: 1 / n) == (2, "2.00 x as fast as 1", [1] + [1, 2] * 3)
     n, reason, calls = trial(monkeypatch, 8, lambda n, i: 1 / min(n, 4))
-    assert (n, reason, set(calls)) == (4, "8 gained only 1.00 x", {1, 2, 4, 8})
+    assert (n, reason, set(calls)) == (4, "8 were only 1.00 x as fast", {1, 2, 4, 8})
     assert trial(monkeypatch, 2, lambda n, i: 1 / n**0.21)[0] == 2  # 1.157 x
-    assert trial(monkeypatch, 2, lambda n, i: 1 / n**0.19)[:2] == (1, "2 gained only 1.14 x")
+    assert trial(monkeypatch, 2, lambda n, i: 1 / n**0.19)[:2] == (1, "2 were only 1.14 x as fast")
 
 
 def test_one_core_needs_no_trial(monkeypatch):
@@ -131,4 +131,4 @@ def test_one_core_needs_no_trial(monkeypatch):
 def test_a_single_comparison_without_a_gain_is_enough_for_one_thread(monkeypatch):
     """As when another program takes a core for a moment: on average, two threads are 1.7 times as fast."""
     n, reason, calls = trial(monkeypatch, 2, lambda n, i: 0.5 + (i == 7) * 0.5 if n == 2 else 1.0)
-    assert (n, reason, len(calls)) == (1, "2 gained only 1.00 x", 7)
+    assert (n, reason, len(calls)) == (1, "2 were only 1.00 x as fast", 7)

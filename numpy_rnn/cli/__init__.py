@@ -103,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("tutorial", "train", "generate", "evaluate", "gradcheck", "trace", "explain"):
         add_threads(commands.choices[name])
     for subparser in commands.choices.values():
-        flags = {a.dest: (a.option_strings or [str(a.metavar or a.dest)])[-1] for a in subparser._actions}
+        named = {a.dest: a.option_strings or [str(a.metavar or a.dest)] for a in subparser._actions}
+        flags = {name: [s for s in strings if not s.startswith("--no-")][-1] for name, strings in named.items()}
         subparser.set_defaults(flags=flags, parser=subparser)
     parser.set_defaults(error_status=1)
     return parser

@@ -62,7 +62,7 @@ def add_options(group: Any, names: Iterable[str]) -> None:
         if option.default is not None and option.default is not False:
             words += f" (default: {option.default})"
         if accepted == (False, True):
-            kind: dict[str, Any] = {"action": "store_true"}
+            kind: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         else:
             kind = {"choices": accepted} if isinstance(accepted[0], str) else {"type": argument(*accepted)}
         group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=words, **kind)

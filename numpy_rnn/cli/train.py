@@ -113,8 +113,9 @@ def _fine_tune(
     old, vocabulary, header = load_model(arguments.from_run)
     kind = model_options(old)
     del kind["vocab_size"], kind["tie_weights"]
-    for name in kind.keys() & given.keys() - {"dropout"}:
-        raise ValueError(f"--from keeps the model as it is: leave out {arguments.flags[name]}")
+    others = [flag for name, flag in arguments.flags.items() if name in kind.keys() & given.keys() - {"dropout"}]
+    if others:
+        raise ValueError(f"--from keeps the model as it is: leave out {', '.join(others)}")
     if vocabulary.is_bytes != bool(arguments.bytes):
         raise ArgumentError("from_run", f"needs {'' if vocabulary.is_bytes else 'no '}--bytes, as in the old run")
     options = Options(**({"lines": "lines" in header} | kind | given))
@@ -132,10 +133,10 @@ def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
     if arguments.output is not None:
         raise ValueError(f"--resume writes to its own directory, {arguments.resume!r}: leave out -o")
     typed = {name: flag for name, flag in arguments.flags.items() if getattr(arguments, name, None) is not None}
-    kept = ("files", "resume", "minutes", "threads", "mpi", *CHANGEABLE)
-    others = [flag for name, flag in typed.items() if name not in kept]
+    changeable = ("minutes", "threads", "mpi", *CHANGEABLE)
+    others = [flag for name, flag in typed.items() if name not in ("files", "resume", *changeable)]
     if others:
-        allowed = ", ".join(flag for name, flag in arguments.flags.items() if name in ("minutes", *CHANGEABLE))
+        allowed = ", ".join(flag for name, flag in arguments.flags.items() if name in changeable)
         raise ValueError(f"--resume can change only {allowed}: leave out {', '.join(others)}")
     directory, name = os.path.split(arguments.resume)
     with _open((directory or ".") if name == "last.npz" else arguments.resume, ranks, resume=True) as run:
@@ -150,7 +151,11 @@ def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
         if arguments.files:
             source = dataclasses.replace(source, files=arguments.files)
         given = given_options(arguments)
-        text, words = read_source(source, options)
+        try:
+            text, words = read_source(source, options)
+        except OSError as error:
+            moved = f"if the text has moved: --resume {quote(arguments.resume)} FILE"
+            raise type(error)(f"{error}; {moved}") from error
         trainer = restore(text, arrays, header, ranks=ranks, **given)
         del text
         words += f"\nresumed after step {trainer.step}" if words else f"resumed after step {trainer.step}"
@@ -159,7 +164,7 @@ def _resume(arguments: argparse.Namespace, stop: Stop, ranks: Ranks) -> int:
         plan, before = trainer.plan, header["training"]["options"]
         if plan.steps != before.get("steps"):
             words += f"\nthe schedule now runs over {plan.steps:,} steps instead of {before['steps']:,}"
-        for name in (name for name in given if name not in LENGTH):
+        for name in (name for name in given if name not in LENGTH and getattr(plan, name) != before.get(name)):
             was = "" if before.get(name) is None else f" instead of {before[name]}"
             words += f"\n{arguments.flags[name]} is now {getattr(plan, name)}{was}"
         return _train(trainer, run, source, stop, Threads(trainer, arguments, header.get("threads")), words)
@@ -196,7 +201,7 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
         if training.done:
             if trainer.step < trainer.plan.steps:
                 watch.say(
-                    f"stopped: the last {trainer.since_best} validations were no better than the best, "
+                    f"stopped: {count(trainer.since_best, 'validation')} without a loss below the best, "
                     f"{trainer.best_val_loss:.4f}; to continue: {resume} --patience {2 * trainer.since_best}"
                 )
             watch.say(f"done; try: numpy-rnn generate {quote(run.directory)} --temperature 0.8")

@@ -69,9 +69,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise CheckpointError(
-            f"{os.fspath(path)!r} cannot be written: {reason(error)}; its previous content is unchanged"
-        ) from error
+        kept = "; its previous content is unchanged" * os.path.lexists(path)
+        raise CheckpointError(f"{os.fspath(path)!r} cannot be written: {reason(error)}{kept}") from error
     try:
         _sync(directory)  # (4)
     except OSError as error:

@@ -56,7 +56,7 @@ def test_training_stops_when_validation_does_not_improve(book, capsys):
     assert losses == through[:end]
     assert end < len(through)  # or this shows nothing
     out = run(capsys, "train", "--resume", "run")[1]
-    assert "stopped: the last 3 validations were no better than the best, " in out
+    assert "stopped: 3 validations without a loss below the best, " in out
     assert "to continue: numpy-rnn train --resume run --patience 6\ndone" in out
     assert run(capsys, "train", "--resume", "run", "--patience", 10**6)[0] == 0
     a, b = (content(Path(name)) for name in ("run", "through"))

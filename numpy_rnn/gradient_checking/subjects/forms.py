@@ -30,7 +30,8 @@ def as_subject(
     if is_pair and (len(checked) != 2 or not all(map(callable, checked))):
         raise TypeError("a pair must be two functions, (forward, backward)")
     if is_pair and options:
-        raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}")
+        slip = "; print(report.annotated()) shows the lines" if "lines" in options else ""
+        raise TypeError(f"a pair takes no further arguments, got {', '.join(options)}{slip}")
     forward, backward = checked if is_pair else _methods(checked)
     is_layer = not is_pair and backward is not None
     owner = checked if is_layer else forward

@@ -117,7 +117,7 @@ def test_a_file_is_not_exported_over(trained, capsys):
     ("options", "words"),
     [
         ("--steps 5", "--steps must be at least 6, got 5: the run has done 6 steps"),
-        ("--lr 1 --max-chars 3 --errors strict", "--epochs, --steps, --minutes: leave out --errors, --max-chars"),
+        ("--lr 1 --max-chars 3 --errors strict", "--minutes, --mpi, --threads: leave out --errors, --max-chars"),
     ],
 )
 def test_a_run_that_cannot_go_on_so(trained, capsys, options, words):

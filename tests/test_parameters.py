@@ -216,3 +216,14 @@ def test_a_parameter_is_an_array_to_numpy(tmp_path):
     other = nr.Linear(3, 2, rng=1)
     other.load_state_dict(saved)
     np.testing.assert_array_equal(other.weight, fc.weight)
+
+
+@pytest.mark.parametrize("change", ["p += x", "p -= x", "p *= x", "p /= x"])
+def test_a_parameter_is_not_replaced_by_an_array_in_silence(change):
+    layer = nr.Linear(2, 3, rng=0)
+    before = layer.state_dict()
+    for p in (layer.weight, layer.parameters()):
+        with pytest.raises(TypeError, match=r"write to the array of a parameter: p.data -= lr \* p.grad"):
+            exec(change, {"p": p, "x": np.ones_like(p.data)})
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])

@@ -71,6 +71,20 @@ def test_a_click_on_the_right_leads_to_the_equation(open_page):
     assert open_page.tab.evaluate("location.hash") == "#r6"
 
 
+@pytest.mark.parametrize("label", ["r3", "r1", "ls4", "gr7"])
+def test_a_click_lights_up_what_was_clicked(open_page, label):
+    """It scrolls the label away, so that another one may be under the pointer afterwards."""
+    link = open_page.find(f"#{label}")
+    link.evaluate("element => scrollTo(0, element.getBoundingClientRect().top + scrollY - 0.6 * innerHeight)")
+    link.hover()
+    open_page.tab.mouse.down()
+    open_page.tab.mouse.up()
+    open_page.tab.wait_for_timeout(500)
+    found = lit(open_page)["code"]
+    assert found
+    assert all(f"({label.upper()})" in text for text in found)
+
+
 def test_pointing_lights_up_until_the_pointer_leaves(open_page):
     follow(open_page, "R1")
     open_page.find("tr[data-labels=R2]").hover()

@@ -133,6 +133,14 @@ def test_watch_checks_when_a_file_is_saved(solved, capsys, in_process, monkeypat
     assert out.endswith("Exercise 1. Linear: a matrix times a vector: done\n")
 
 
+def test_a_stray_file_among_the_submissions_is_left_out(solved, tmp_path, capsys, in_process):
+    (tmp_path / "README").write_text("Submissions")
+    assert main(["learn", "grade", str(tmp_path / "README"), str(solved)]) == 0
+    out, err = capsys.readouterr()
+    assert "left out, because they are no folders: " in err
+    assert len(out.splitlines()) == 2
+
+
 def test_grade_has_a_row_for_each_student(solved, tmp_path, capsys, in_process):
     usual(solved)
     lazy = tmp_path / "lazy"

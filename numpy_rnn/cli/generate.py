@@ -15,8 +15,8 @@ from numpy_rnn.cli.arguments import argument, positive_int, seed
 from numpy_rnn.cli.output import as_bytes, as_typed, printer
 from numpy_rnn.display.terminal import legend
 from numpy_rnn.storage.model_file import load_model
-from numpy_rnn.text.corpus import read_text
-from numpy_rnn.text.files import LOSSLESS
+from numpy_rnn.text.files import called
+from numpy_rnn.text.pieces import read_pieces, reading_of
 
 __all__ = ["add"]
 
@@ -55,10 +55,11 @@ def add(commands: Any) -> None:
     words = "text to continue (default: the first character of the training text)"
     prompt.add_argument("--prompt", type=as_typed, help=words)
     prompt.add_argument("--prompt-file", metavar="FILE", help="continue the text of a file; '-' is standard input")
+    prompts.add_argument("--encoding", help="encoding of --prompt-file (default: that of the training text)")
     prompts.add_argument(
         "--prompt-escapes",
         action="store_true",
-        help="read \\n, \\t, \\x41 and so on in --prompt and --stop as in Python",
+        help=r"read \n, \t, \r, \\, \x41, \u0041 and \U00000041 in --prompt and --stop as in Python",
     )
     prompts.add_argument(
         "--skip-unknown", action="store_true", help="leave out prompt characters that the model does not know"
@@ -80,9 +81,11 @@ def _run(arguments: argparse.Namespace) -> None:
     for name in ("seed", "top_k", "top_p"):
         if greedy and getattr(arguments, name) is not None:
             raise ArgumentError(name, "does nothing with --greedy or --temperature 0: leave out one of them")
+    if arguments.encoding is not None and arguments.prompt_file is None:
+        raise ArgumentError("encoding", "is for --prompt-file: leave out one, or give both")
     model, vocabulary, header = load_model(arguments.run_path)
     lines = "lines" in header if arguments.lines is None else arguments.lines
-    prompt, stop = _prompt(arguments, vocabulary, "" if lines else header["prompt"]), arguments.stop or []
+    prompt, stop = _prompt(arguments, vocabulary, header, "" if lines else header["prompt"]), arguments.stop or []
     if arguments.prompt_escapes:
         stop = [_unescape("stop", text) for text in stop]
     if vocabulary.is_bytes:
@@ -102,8 +105,12 @@ def _run(arguments: argparse.Namespace) -> None:
     if greedy and count > 1:
         raise ArgumentError(name, "would all be the same with --greedy or --temperature 0")
     if arguments.color and (lines or count > 1 or arguments.json):
-        raise ValueError("--color shades one text: leave out --samples and --json, and add --no-lines")
-    drawn = {} if greedy else {name: getattr(arguments, name) for name in ("temperature", "top_k", "top_p")}
+        of_lines = lines and "lines" in header
+        given = {"--lines": lines and not of_lines, "--samples": arguments.samples > 1, "--json": arguments.json}
+        leave = " and ".join(flag for flag, is_given in given.items() if is_given)
+        advice = [f"leave out {leave}"] * bool(leave) + ["add --no-lines"] * of_lines
+        raise ValueError(f"--color shades one text: {', and '.join(advice)}")
+    drawn = {name: None if greedy else getattr(arguments, name) for name in ("temperature", "top_k", "top_p")}
     number = None if greedy else secrets.randbits(32) if arguments.seed is None else arguments.seed
     options = {"prompt": start + prompt, "length": len(start + prompt) + length, "stop": [*stop, *start]}
     options |= {"rng": number, **drawn}
@@ -117,18 +124,20 @@ def _run(arguments: argparse.Namespace) -> None:
                 _write(f"{printable(text)}\n" if lines else f"--- {i} ---\n{printable(text)}\n")
     else:
         if arguments.color:
-            print(legend())
+            print(legend(), file=sys.stdout if sys.stdout.isatty() else sys.stderr)
         for character, p in nr.stream(model, vocabulary, **options):
             _write(nr.shade(character, [p]) if arguments.color else printable(character))
         _write(printable("\n"))
 
 
-def _prompt(arguments: argparse.Namespace, vocabulary: nr.Vocabulary, default: str) -> str:
+def _prompt(arguments: argparse.Namespace, vocabulary: nr.Vocabulary, header: dict[str, Any], default: str) -> str:
     """Return the text to continue, without unknown characters if that was asked for."""
     prompt: str = default if arguments.prompt is None else arguments.prompt
     if arguments.prompt_file is not None:
-        reading = ("ascii", LOSSLESS, "keep") if vocabulary.is_bytes else ()
-        prompt = read_text(arguments.prompt_file, *reading)  # its last newline is part of it
+        reading = reading_of(header, vocabulary, arguments.encoding)
+        prompt = "".join(read_pieces(arguments.prompt_file, **reading))  # its last newline is part of it
+        if not prompt:
+            raise ValueError(f"{called(arguments.prompt_file)} is empty, expected at least one character")
     elif arguments.prompt_escapes:
         prompt = _unescape("prompt", prompt)
     if vocabulary.is_bytes and arguments.prompt is not None:
@@ -151,9 +160,10 @@ def _unescape(name: str, text: str) -> str:
     def character(match: re.Match[str]) -> str:
         try:
             return {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}.get(match[1]) or chr(int(match[1][1:], 16))
-        except ValueError:
+        except (OverflowError, ValueError):
+            typed = repr(match[0])[1:-1].replace("\\\\", "\\")  # as it was typed, but on one line
             words = r"expected \n, \t, \r, \\, \xHH, \uHHHH or \UHHHHHHHH"
-            raise ArgumentError(name, f"has the escape {match[0]!r}, {words}") from None
+            raise ArgumentError(name, f"has the escape '{typed}', {words}") from None
 
     pattern = r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.|$)"
     return re.sub(pattern, character, text, flags=re.DOTALL)

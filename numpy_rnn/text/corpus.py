@@ -54,7 +54,7 @@ def read_text(
         raise ValueError("paths is empty, expected at least one file")
     texts = read_files(names, encoding, errors, newline)
     if not texts:
-        raise ValueError(f"no text in {', '.join(map(repr, names))}: empty, expected at least two characters")
+        raise ValueError(f"no text in {', '.join(map(repr, names))}: empty, expected at least one character")
     return join(texts)
 
 

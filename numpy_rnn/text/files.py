@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from numpy_rnn.checks import ArgumentError
 
-__all__ = ["LOSSLESS", "check_kind", "files_in", "read_file", "read_files"]
+__all__ = ["LOSSLESS", "called", "check_kind", "files_in", "read_file", "read_files"]
 
 PathLike = str | os.PathLike[str]
 
@@ -45,6 +45,11 @@ _KINDS = {
     b"\x7fELF": ("a program", _OTHER),
     b"SQLite format 3\0": ("a database", _OTHER),
 }
+
+
+def called(name: str) -> str:
+    """Return what messages call a file."""
+    return "standard input" if name == "-" else repr(name)
 
 
 def read_files(paths: Iterable[PathLike], encoding: str, errors: str, newline: str) -> list[str]:
@@ -93,7 +98,7 @@ def read_file(name: str, encoding: str, errors: str, newline: str = "lf") -> str
     data = _read_bytes(name)
     codec = codecs.lookup(encoding).name
     if errors != LOSSLESS:
-        check_kind(name, data, codec)
+        check_kind(name, data, codec, ", or learn its bytes with --bytes")
     dropped = 0
     if codec in ("utf-8", "utf-8-sig"):
         encoding = "utf-8"
@@ -104,11 +109,13 @@ def read_file(name: str, encoding: str, errors: str, newline: str = "lf") -> str
         text = data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{name!r} is not {encoding}: byte 0x{data[error.start]:02x} at offset {error.start + dropped}, "
+            f"{called(name)} is not {encoding}: byte 0x{data[error.start]:02x} at offset {error.start + dropped}, "
             f"{error.reason}; give its --encoding, such as latin-1, or --errors replace, or --bytes"
         ) from None
     except (LookupError, TypeError, UnicodeError) as error:  # a codec or error handler that is not for decoding text
-        raise ValueError(f"{name!r} cannot be read with encoding={encoding!r}, errors={errors!r}: {error}") from None
+        raise ValueError(
+            f"{called(name)} cannot be read with encoding={encoding!r}, errors={errors!r}: {error}"
+        ) from None
     if newline == "lf" and "\r" in text:
         del data
         text = text.replace("\r\n", "\n")  # two statements, so that at most two texts are in memory
@@ -116,24 +123,23 @@ def read_file(name: str, encoding: str, errors: str, newline: str = "lf") -> str
     return text
 
 
-def check_kind(name: str, data: bytes, codec: str) -> None:
-    """Refuse what would be decoded without an error, or with one that does not help."""
-    otherwise = "or learn its bytes with --bytes"
+def check_kind(name: str, data: bytes, codec: str, otherwise: str = "") -> None:
+    """Refuse what would be decoded without an error, or with one that does not help; `otherwise` is more advice."""
     for start, (kind, advice) in _KINDS.items():
         if data.startswith(start):
-            raise ValueError(f"{name!r} looks like {kind}, not text: {advice}, {otherwise}")
+            raise ValueError(f"{called(name)} looks like {kind}, not text: {advice}{otherwise}")
     if data[257:262] == b"ustar":
-        raise ValueError(f"{name!r} looks like a tar archive, not text: {_UNPACK}, {otherwise}")
+        raise ValueError(f"{called(name)} looks like a tar archive, not text: {_UNPACK}{otherwise}")
     if codec.startswith(("utf-16", "utf-32")):
         return
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
-            raise ValueError(f"{name!r} looks like {encoding.upper()}: give --encoding {encoding}, {otherwise}")
+            raise ValueError(f"{called(name)} looks like {encoding.upper()}: give --encoding {encoding}{otherwise}")
     start = data[:1000]  # in UTF-16, every second byte of English is zero
     for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):
         zeros, others = start[first::2].count(0), start[1 - first :: 2].count(0)
         if len(start) >= 64 and zeros > 0.4 * len(start) and not others:
-            raise ValueError(f"{name!r} looks like UTF-16: give --encoding {encoding}, {otherwise}")
+            raise ValueError(f"{called(name)} looks like UTF-16: give --encoding {encoding}{otherwise}")
 
 
 def _read_bytes(name: str) -> bytes:
@@ -143,9 +149,9 @@ def _read_bytes(name: str) -> bytes:
                 return file.read()
         stdin = getattr(sys.stdin, "buffer", None)  # sys.stdin is None if standard input is closed
         if stdin is None:
-            raise OSError("there is no standard input; name a file")
+            raise OSError("there is none; name a file")
         return bytes(stdin.read())
     except OSError as error:
-        raise type(error)(f"cannot read {name!r}: {error.strerror or error}") from None
+        raise type(error)(f"cannot read {called(name)}: {error.strerror or error}") from None
     except ValueError as error:  # a NUL in the name, say
         raise ValueError(f"cannot read {name!r}: {error}") from None

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_each_character_has_a_line(trained, capsys):
     np.testing.assert_allclose(-np.log2([float(row["probability"]) for row in rows]), bits, rtol=1e-12)
     assert bits.mean() * math.log(2) == pytest.approx(expected_loss(OTHER), rel=1e-12)
     assert {int(row["rank"]) for row in rows} <= set(range(1, 10))
-    status, _, err = run(capsys, "evaluate", "run", "other.txt", "book.txt", "--per-char", "out.csv")
+    status, _, err = run(capsys, "evaluate", "run", "other.txt", "book.txt", "--per-char", "two.csv")
     assert (status, "--per-char is for one file, got 2" in err) == (1, True)
 
 
@@ -99,15 +100,54 @@ def test_unknown_characters_are_named_or_left_out(trained, capsys):
     [
         (["nowhere.txt"], "cannot read 'nowhere.txt'"),
         (["one.txt"], "'one.txt' has nothing to predict: expected at least two characters"),
+        (["nowhere.txt", "--per-char", "out.csv"], "error: cannot read 'nowhere.txt': No such file"),
+        (["other.txt", "--per-char", "other.txt"], "--per-char 'other.txt' already exists: name another file"),
+        (["nowhere.txt", "--per-char", "run/last.npz"], "--per-char 'run/last.npz' already exists"),
+        (["empty"], "the folder 'empty' has no text file: it has no files"),
+        (
+            ["gzip"],
+            "error: the folder 'gzip' has no text file: 'gzip/a.gz' looks like gzip, not text: unpack it first\n",
+        ),
+        (["gzip", "--encoding", "x"], "--encoding must be one that Python knows"),
         (["other.txt", "--encoding", "x"], "--encoding must be one that Python knows"),
         (["other.txt", "--per-char", "."], "--per-char names '.', expected a file, not a directory"),
     ],
 )
 def test_what_cannot_be_evaluated(trained, capsys, arguments, words):
     Path("one.txt").write_text("a")
+    Path("empty").mkdir()
+    Path("gzip").mkdir()
+    Path("gzip/a.gz").write_bytes(b"\x1f\x8b")
+    before = Path("run/last.npz").read_bytes()
     status, out, err = run(capsys, "evaluate", "run", *arguments)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert words in err
+    assert (Path("other.txt").read_text(), Path("run/last.npz").read_bytes()) == (OTHER, before)
+
+
+def test_what_is_no_text_is_left_out_of_a_folder(trained, capsys):
+    Path("folder").mkdir()
+    for name, data in (
+        ("a.gz", b"\x1f\x8b"),
+        ("b.txt", OTHER.encode()),
+        ("c.txt", b""),
+        ("d.txt", b"ab" * 70000 + b"\xff"),
+    ):
+        Path("folder", name).write_bytes(data)
+    status, out, err = run(capsys, "evaluate", "run", "folder")
+    assert (status, out) == (0, evaluate(capsys, "folder/b.txt"))
+    assert err == (
+        "numpy-rnn: left out of the folder 'folder': 'folder/a.gz' looks like gzip, not text: unpack it first; "
+        "and 1 more\n"
+    )
+    Path("folder/e.txt").write_text("é", encoding="utf-8")  # a text, but not one that the model can read
+    assert "'folder/e.txt' has 1 of 1 characters that are not in" in run(capsys, "evaluate", "run", "folder")[2]
+
+
+def test_standard_input_is_called_by_its_name(trained, capsys, monkeypatch):
+    with open("other.txt") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert evaluate(capsys, "-").startswith("standard input: 79 characters, ")
 
 
 def test_a_run_of_bytes_reads_and_stops_at_bytes(tmp_path, monkeypatch, capsys):
@@ -119,6 +159,11 @@ def test_a_run_of_bytes_reads_and_stops_at_bytes(tmp_path, monkeypatch, capsys):
     found = json.loads(evaluate(capsys, "data.bin", "--json"))
     assert found["chars"] == len(data) - 1  # \r too
     assert found["loss"] < 1  # it has learnt these bytes
+    out = evaluate(capsys, "data.bin")
+    assert out.startswith(f"data.bin: {len(data) - 1} bytes, ")
+    assert f"{found['bits_per_char']:.3f} bits/byte, " in out
+    err = run(capsys, "evaluate", "run", "data.bin", "--encoding", "utf-8")[2]
+    assert "--encoding is for texts, got 'utf-8': this run reads bytes" in err
     for prompt in (["--prompt", "aé\r\na"], ["--prompt-file", "prompt.bin"]):
         Path("prompt.bin").write_bytes("aé\r\na".encode())
         out = run(capsys, "generate", "run", *prompt, "--greedy", "--stop", "é", "-n", 9, "--json")[1]

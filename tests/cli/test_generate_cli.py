@@ -49,9 +49,19 @@ def test_generating_has_its_options(trained, capsys):
     assert len(samples) == 300
     assert samples[0] == drawn
     assert {len(sample) for sample in samples} == {62}
-    colored = text("--greedy", "--color")
-    assert colored.startswith(legend() + "\n" + TEXT[0])
-    assert re.sub(r"\x1b\[[\d;]*m", "", colored.partition("\n")[2]) == greedy
+
+
+def test_the_legend_of_the_colours_stays_out_of_a_file(trained, capsys, monkeypatch):
+    def text(*options):
+        status, *outputs = run(capsys, "generate", trained, "-n", 60, "--greedy", *options)
+        assert status == 0
+        return outputs
+
+    colored, err = text("--color")
+    assert err == legend() + "\n"
+    assert [re.sub(r"\x1b\[[\d;]*m", "", colored), ""] == text()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert text("--color") == [f"{legend()}\n{colored}", ""]
 
 
 def test_a_text_stops_before_the_stop(trained, capsys):
@@ -84,6 +94,22 @@ def test_prompts_come_from_files_with_escapes_and_without_unknown_characters(tra
         assert text("--prompt-file", "-") == expected
 
 
+def test_a_prompt_file_is_read_as_the_training_text_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("book.txt").write_bytes("aé\r\nb".encode("latin-1") * 60)
+    reading = ["--newline", "keep", "--encoding", "latin-1"]
+    assert run(capsys, "train", "book.txt", "-o", "run", *SMALL, *reading)[0] == 0
+    generate = ["generate", "run", "-n", 1, "--json", "--prompt-file", "prompt.txt"]
+    for encoding in ("latin-1", "utf-8"):
+        Path("prompt.txt").write_bytes("é\r\n".encode(encoding))
+        assert json.loads(run(capsys, *generate, "--encoding", encoding)[1])["prompt"] == "é\r\n"
+    Path("prompt.txt").write_bytes("é\r\n".encode("latin-1"))
+    assert json.loads(run(capsys, *generate)[1])["prompt"] == "é\r\n"
+    err = run(capsys, *generate, "--encoding", "utf-8")[2]
+    assert "'prompt.txt' is not utf-8: " in err
+    assert err.endswith("; give its --encoding, such as latin-1\n")
+
+
 def test_json_has_what_is_needed_to_do_it_again(trained, capsys):
     def samples(*options):
         out = run(capsys, "generate", trained, "-n", 200, "--prompt", "ab", "--json", *options)[1]
@@ -99,7 +125,7 @@ def test_json_has_what_is_needed_to_do_it_again(trained, capsys):
         assert sample["end"] == ("length" if len(sample["completion"]) == 200 else "stop")
     assert {sample["end"] for sample in samples("--samples", 50, "--stop", "abc", "--seed", 0)} == {"length", "stop"}
     (greedy,) = samples("--greedy")
-    assert greedy["seed"] is None
+    assert [greedy[name] for name in ("seed", "temperature", "top_k", "top_p")] == [None] * 4
     assert greedy["text"] + "\n" == run(capsys, "generate", trained, "-n", 200, "--prompt", "ab", "--greedy")[1]
 
 

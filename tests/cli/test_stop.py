@@ -61,7 +61,7 @@ def test_the_time_is_over_while_the_text_is_read():
         process.wait(timeout=60)  # nothing is written, and the pipe stays open
         assert process.stdout.read() == ""
         assert process.stderr.read() == (
-            "numpy-rnn: error: cannot read '-': --minutes 1e-09 are over before the first step\n"
+            "numpy-rnn: error: cannot read standard input: --minutes 1e-09 are over before the first step\n"
         )
     assert process.returncode == 1
 

@@ -123,12 +123,19 @@ def test_a_changed_text_is_not_gone_on_with(trained, capsys):
         (["--stop", ""], "--stop must have at least one character"),
         (["--stop", "a€"], "--stop has the character '€' at position 1"),
         (["--prompt", "€$", "--skip-unknown"], "only characters that the model does not know: '€', '$'"),
-        (["--prompt", "a\\q", "--prompt-escapes"], r"--prompt has the escape '\\q', expected \n"),
-        (["--stop", "a\\", "--prompt-escapes"], r"--stop has the escape '\\', expected \n"),
+        (["--prompt", "a\\q", "--prompt-escapes"], r"--prompt has the escape '\q', expected \n"),
+        (["--prompt", r"a\UFFFFFFFF", "--prompt-escapes"], r"--prompt has the escape '\UFFFFFFFF', expected \n"),
+        (["--stop", "a\\", "--prompt-escapes"], r"--stop has the escape '\', expected \n"),
+        (["--encoding", "utf-8"], "--encoding is for --prompt-file"),
+        (["--prompt-file", "empty"], "'empty' is empty, expected at least one character"),
+        (["--prompt-file", "book.txt", "--encoding", "klingon"], "--encoding must be one that Python knows"),
+        (["--color", "--json"], "--color shades one text: leave out --json"),
+        (["--color", "--lines"], "--color shades one text: leave out --lines"),
         (["--prompt-file", "nowhere"], "cannot read 'nowhere'"),
     ],
 )
 def test_what_cannot_be_generated(trained, capsys, options, words):
+    Path("empty").touch()
     assert words in error(capsys, "generate", trained, *options)
 
 

@@ -246,4 +246,4 @@ def test_standard_input_is_read(write):
     done = subprocess.run(run, input="\ufeffzwölf\r\n".encode(), capture_output=True, check=True)
     assert done.stdout.decode().strip() == ascii("zwölf\nfile")
     done = subprocess.run(f"{shlex.join(run)} <&-", shell=True, capture_output=True, check=False)
-    assert done.stderr.endswith(b"OSError: cannot read '-': there is no standard input; name a file\n")
+    assert done.stderr.endswith(b"OSError: cannot read standard input: there is none; name a file\n")

@@ -30,6 +30,11 @@ def test_the_most_frequent_unknown_characters_are_named():
         list(known_pieces([text], Vocabulary("ab"), "f", False, Counter()))
 
 
+def test_equally_frequent_unknown_characters_are_named_in_order():
+    with pytest.raises(ValueError, match=r"'z' \(2\), '1' \(1\), '5' \(1\), 'x' \(1\), 'é' \(1\); leave"):
+        list(known_pieces(["5éx1zz"], Vocabulary("ab"), "f", False, Counter()))
+
+
 @pytest.mark.parametrize(
     ("data", "encoding"),
     [
@@ -58,8 +63,23 @@ def test_what_cannot_be_read_is_named(tmp_path):
         ValueError, match=r"text.txt' is not utf-8: invalid start byte; give its --encoding, such as latin-1"
     ):
         list(read_pieces(str(path)))
+    path.write_bytes("é".encode())
+    with pytest.raises(ValueError, match=r"is not ascii: ordinal not in range.*; give --encoding utf-8$"):
+        list(read_pieces(str(path), "ascii"))
+    with pytest.raises(ValueError, match=r"is not utf-16: .*; give --encoding utf-8$"):
+        list(read_pieces(str(path), "utf-16"))
+    path.write_bytes(b"ab\xff")
     with pytest.raises(ValueError, match="encoding must be one that Python knows, such as 'latin-1', got 'x'"):
         list(read_pieces(str(path), "x"))
     with pytest.raises(FileNotFoundError, match="cannot read 'nowhere': No such file"):
         list(read_pieces("nowhere"))
     assert list(read_pieces(str(path), errors="surrogateescape")) == ["ab\udcff"]
+
+
+def test_standard_input_is_called_by_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "text.gz"
+    path.write_bytes(b"\x1f\x8b")
+    with open(path) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(ValueError, match=r"^standard input looks like gzip, not text: unpack it first$"):
+            list(read_pieces("-"))

@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> None:
             stack.callback(text.detach)  # flushes; the file itself is closed by atomic_write
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(["character", "probability", "bits", "rank"])
-        results: list[tuple[float, int, int]] = []
+        results = []
         for name in names:
             unknown = Counter[str]()
             pieces = known_pieces(_read(name, reading), vocabulary, name, arguments.skip_unknown, unknown)
@@ -90,8 +90,8 @@ def _run(arguments: argparse.Namespace) -> None:
             results.append((loss, chars, unknown.total()))
             _report(name, *results[-1], arguments.json, unit)
         if len(results) > 1:
-            losses, chars, skipped = zip(*results, strict=True)
-            _report(None, sum(losses), sum(chars), sum(skipped), arguments.json, unit)
+            losses, lengths, skipped = zip(*results, strict=True)
+            _report(None, sum(losses), sum(lengths), sum(skipped), arguments.json, unit)
 
 
 def _texts(folder: str, reading: dict[str, str]) -> list[str]:

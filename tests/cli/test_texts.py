@@ -177,9 +177,9 @@ def test_a_folder_is_evaluated_file_by_file(capsys):
         "all files",
     ]
     Path("texts/a/z").write_bytes(gzip.compress(TEXT.encode()))
-    assert "'texts/a/z' looks like gzip, not text" in run(capsys, "evaluate", "run", "texts")[2]
+    assert "left out of the folder 'texts': 'texts/a/z' looks like gzip" in run(capsys, "evaluate", "run", "texts")[2]
     os.mkdir("none")
-    assert "there are no files in 'none'" in run(capsys, "evaluate", "run", "none")[2]
+    assert "the folder 'none' has no text file: it has no files" in run(capsys, "evaluate", "run", "none")[2]
 
 
 # What is no text

@@ -218,7 +218,7 @@ def test_what_the_system_refuses_is_named(monkeypatch, write, error, words):
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"])
 def test_no_text_at_all_is_named(write, data):
     one, two = write(data, "one"), write(data, "two")
-    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty, expected at least two"):
+    with pytest.raises(ValueError, match=f"^no text in '{one}', '{two}': empty, expected at least one"):
         read_text([one, two])
     with pytest.raises(ValueError, match=f"^no text in '{one}': empty"):
         read_text(one, errors="ignore")

@@ -47,11 +47,10 @@ class Parameter(Explained):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self._data, dtype, copy=copy)
 
-    def _in_place(self, other: Any) -> NoReturn:
-        # Without this, `p -= lr * p.grad` would make p an array and leave the parameter as it is.
+    def __isub__(self, other: Any) -> NoReturn:  # otherwise, `p -= lr * p.grad` would turn p into an array
         raise TypeError("write to the array of a parameter: p.data -= lr * p.grad")
 
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = _in_place
+    __iadd__ = __imul__ = __itruediv__ = __isub__
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self._data.shape}, dtype={self._data.dtype})"
@@ -192,16 +191,11 @@ class Parameters(Parameter, Mapping[str, Parameter]):
         return copy.deepcopy(self)  # a shallow copy would share the tensors, but not the vectors
 
     def views(self, vector: Array) -> dict[str, Array]:
-        """Return named views of a vector with this layout, such as `Adam.exp_avg`.
+        """Return views of a vector with this layout, such as `Adam.exp_avg`, by the name of the tensor.
 
         Parameters
         ----------
         vector : ndarray, shape (number of values,)
-
-        Returns
-        -------
-        dict of str to ndarray
-            Views into `vector`, each in its tensor's shape.
         """
         if vector.shape != self.data.shape:
             raise ValueError(f"vector has shape {vector.shape}, expected {self.data.shape}")

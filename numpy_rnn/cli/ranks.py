@@ -6,6 +6,7 @@ import argparse
 import atexit
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 
@@ -37,8 +38,14 @@ def together(arguments: argparse.Namespace) -> Iterator[Ranks]:
                 time.sleep(
                     2 * (ranks.rank > 0)
                 )  # what all have found out alike, the first one says and ends the others
-                atexit.register(ranks.comm.Abort, 1)  # after the message
+                atexit.register(_abort, ranks)  # after the message
             raise
+
+
+def _abort(ranks: Ranks) -> None:
+    sys.stdout.flush()
+    time.sleep(0.2)  # for mpiexec to pass on what was printed
+    ranks.comm.Abort(1)
 
 
 @contextlib.contextmanager

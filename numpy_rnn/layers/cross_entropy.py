@@ -145,7 +145,10 @@ class CrossEntropyLoss(WeightedLoss[CrossEntropyTape]):
         np.subtract(logits, tape.max, e)  # (C1): the exponent
         tape.e_flat.take(tape.flat_targets, out=nll, mode="clip")  # the logit of the target - max
         np.exp(e, e)  # (C1)
-        e.dot(tape.ones_C, s) if len(tape.ones_C) <= 1000 else np.add.reduce(e, axis=1, out=s)  # (C2)
+        if len(tape.ones_C) <= 1000:
+            e.dot(tape.ones_C, s)  # (C2)
+        else:  # BLAS is faster, but not as accurate for many classes
+            np.add.reduce(e, axis=1, out=s)  # (C2)
         np.subtract(np.log(s, log_s), nll, nll)  # (C3): -log p = log s - (logit - max)
         self.weigh(tape)
         if tape.r is not None:

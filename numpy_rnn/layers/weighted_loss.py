@@ -154,9 +154,8 @@ class WeightedLoss(Layer[AnyLossTape]):
         except IndexError:
             pass
         ignored = targets == self.ignore_index
-        return as_indices("targets", np.where(ignored, 0, targets), count), ignored.reshape(
-            -1
-        ) if ignored.any() else None
+        classes = as_indices("targets", np.where(ignored, 0, targets), count)
+        return classes, ignored.reshape(-1) if ignored.any() else None
 
     def _tape_for(self, name: str, scores: Array, tape: AnyLossTape | None) -> AnyLossTape:
         N, C = math.prod(_rows_shape(scores)), scores.shape[_class_axis(scores)]

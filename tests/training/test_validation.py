@@ -111,9 +111,9 @@ def test_a_trainer_validates_with_the_streams_that_it_trains_with(monkeypatch):
     )
     trainer = Trainer(*tokenize("abcde" * 100), Options(seq_len=6, batch_size=7, hidden_size=2, val_fraction=0.1))
     assert trainer.validate() == 1
-    model, text, n, batch_size, seq_len, tape, count, pause = seen[0]
+    model, text, n, batch_size, seq_len, tape, count, pause, ranks = seen[0]
     assert model is trainer.model
     np.testing.assert_array_equal(text, trainer.tokens)
     assert (n, batch_size, seq_len) == (50, 7, 6)
-    assert (count, pause) == (trainer.plan.val_chars, trainer.pause)
+    assert (count, pause, ranks) == (trainer.plan.val_chars, trainer.pause, trainer.ranks)
     assert tape((6, 7)) is trainer._tape((6, 7))

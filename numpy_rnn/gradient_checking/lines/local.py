@@ -51,7 +51,7 @@ def is_operation(f: Any) -> bool:
     ):
         return True
     if isinstance(f, type):
-        return issubclass(f, np.floating)
+        return issubclass(f, np.floating | float)
     module = getattr(f, "__module__", None) or ""
     is_random = module.startswith("numpy.random") or isinstance(bound, np.random.Generator | np.random.RandomState)
     return module.partition(".")[0] in ("numpy", "scipy") and not is_random

@@ -246,5 +246,5 @@ def _must_raise(function: Callable[..., Any], *args: Any, **kwargs: Any) -> None
 
 
 def _must_have_no_argument(function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument|has no option"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument|has no option"):
         function(*args, **kwargs)

@@ -140,7 +140,7 @@ def _grade(folders: list[str], wants_json: bool) -> int:
             raise ValueError(f"there is no folder {folder}")
     left_out = [folder for folder in folders if not Path(folder).is_dir()]  # such as a README in submissions/*
     if left_out:
-        print(f"numpy-rnn: left out, because they are no folders: {', '.join(left_out)}", file=sys.stderr)
+        print(f"numpy-rnn: left out, not a folder: {', '.join(left_out)}", file=sys.stderr)
         folders = [folder for folder in folders if folder not in left_out]
     print(f"running the code in {count(len(folders), 'folder')}", file=sys.stderr)
     grades = {folder: list(verdicts(Path(folder), course(), explain=False)) for folder in folders}

@@ -35,9 +35,8 @@ def together(arguments: argparse.Namespace) -> Iterator[Ranks]:
             yield ranks
         except BaseException:
             if ranks.size > 1:
-                time.sleep(
-                    2 * (ranks.rank > 0)
-                )  # what all have found out alike, the first one says and ends the others
+                # What all find out alike, the first one says, and ends the others while they wait.
+                time.sleep(2 * (ranks.rank > 0))
                 atexit.register(_abort, ranks)  # after the message
             raise
 

@@ -10,20 +10,6 @@ from numpy_rnn.storage.model_file import load_model
 from numpy_rnn.training.metrics import read_metrics
 from tests.cli.test_train_cli import SMALL, run
 from tests.training.test_run import content
-from tests.training.test_trainer import TEXT
-
-
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("book.txt").write_text(TEXT)
-    return "book.txt"
-
-
-@pytest.fixture
-def trained(book, capsys):
-    assert run(capsys, "train", book, "-o", "run", *SMALL)[0] == 0
-    return "run"
 
 
 def test_resumed_with_another_step_size_and_other_evaluations(trained, capsys):

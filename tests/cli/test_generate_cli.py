@@ -17,19 +17,6 @@ from tests.cli.test_train_cli import SMALL, run
 from tests.training.test_trainer import TEXT
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("book.txt").write_text(TEXT)
-    return "book.txt"
-
-
-@pytest.fixture
-def trained(book, capsys):
-    assert run(capsys, "train", book, "-o", "run", *SMALL)[0] == 0
-    return "run"
-
-
 def test_generating_has_its_options(trained, capsys):
     def text(*options):
         status, out, err = run(capsys, "generate", trained, "-n", 60, *options)

@@ -30,19 +30,6 @@ def run(capsys, *argv):
     return status, captured.out, captured.err
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("book.txt").write_text(TEXT)
-    return "book.txt"
-
-
-@pytest.fixture
-def trained(book, capsys):
-    assert run(capsys, "train", book, "-o", "run", *SMALL)[0] == 0
-    return "run"
-
-
 def test_from_a_file_to_text(book, capsys):
     status, out, err = run(capsys, "train", book, *SMALL)
     assert (status, err) == (0, "")

@@ -137,7 +137,7 @@ def test_a_stray_file_among_the_submissions_is_left_out(solved, tmp_path, capsys
     (tmp_path / "README").write_text("Submissions")
     assert main(["learn", "grade", str(tmp_path / "README"), str(solved)]) == 0
     out, err = capsys.readouterr()
-    assert "left out, because they are no folders: " in err
+    assert "left out, not a folder: " in err
     assert len(out.splitlines()) == 2
 
 

@@ -45,7 +45,7 @@ def prepare_output() -> None:
 
 def _write_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):  # whoever captures standard output reads it with the same handler
-        return codecs.lookup_error("surrogateescape")(error)
+        return codecs.replace_errors(error)
     error.end = error.start + 1
     try:
         return codecs.lookup_error("surrogateescape")(error)

@@ -52,6 +52,17 @@ def test_no_command_dies_of_an_encoding(environment):
         assert b"codec" not in done.stderr
 
 
+def test_whoever_captures_standard_output_can_read_what_is_no_text(monkeypatch):
+    """As pytest does: with the error handler that the program has set, and afterwards the text must be encodable."""
+    with open("captured", "w+", encoding="utf-8", errors="replace") as captured:
+        monkeypatch.setattr(sys, "stdout", captured)
+        assert main(["train", "book.txt", *SMALL]) == 0
+        captured.flush()
+        captured.buffer.write(b"\xc7\xff")
+        captured.seek(0)
+        assert captured.read().encode().endswith("\N{REPLACEMENT CHARACTER}".encode() * 2)
+
+
 def test_the_text_of_an_argument_is_the_same_in_the_c_locale():
     """In it, Python reads each byte of a Greek letter as a lone surrogate."""
     done = shell(f"numpy-rnn tutorial --text '{GREEK}' --epochs 300 --seed 1", **C_LOCALE)

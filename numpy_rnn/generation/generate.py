@@ -11,7 +11,7 @@ control characters too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, Unpack
 
@@ -79,9 +79,12 @@ def generate(
     stops = Stops(stop, vocabulary)
     if stops.texts:
         return "".join(character for character, _ in stream(model, vocabulary, prompt, length, stop=stop, **sampling))
-    tokens = _read_prompt(model, vocabulary, prompt, length)
-    for _ in _continue(model, tokens, length, Sampling(**sampling), first=len(prompt) - 1):
-        pass
+    tokens, choose = _read_prompt(model, vocabulary, prompt, length), Sampling(**sampling).choose
+    read, logits = _reader(model, tokens), np.zeros(1)
+    for _ in range(length - len(prompt)):
+        logits = read(tokens[-1])
+        tokens.append(choose(logits))
+    finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough
     return vocabulary.decode(tokens)
 
 
@@ -153,8 +156,9 @@ def generate_batch(
     uniforms = chosen.rng.random((count, length - len(prompt), 1))
     last = np.array([vocabulary.encode(text[-1])[0] for text in stops.texts], np.intp)
     going = np.ones(count, bool)
-    for i, logits in enumerate(_logits(model, tokens, length, first=len(prompt) - 1, count=count)):
-        tokens.append(draw(chosen.distribution(logits), uniforms[:, i]))  # (count,)
+    read = _reader(model, tokens, (count,))
+    for i in range(length - len(prompt)):
+        tokens.append(draw(chosen.distribution(read(tokens[-1])), uniforms[:, i]))  # (count,)
         if last.size:
             for k in np.flatnonzero(going & np.isin(tokens[-1], last)):
                 tail = [new[k] for new in tokens[max(len(prompt), len(tokens) - stops.longest) :]]
@@ -186,48 +190,48 @@ def _stream(
     model: CharRNN, vocabulary: Vocabulary, tokens: list[int], length: int, sampling: Sampling
 ) -> Iterator[tuple[str, float]]:
     yield vocabulary.characters[tokens[0]], math.nan
-    steps = _continue(model, tokens, length, sampling, first=0)
-    # Each step by itself: between two of them the caller's own settings apply.
-    for token, logits in iter(quiet(lambda: next(steps, None)), None):
-        yield vocabulary.characters[token], float(softmax(logits)[token])
-
-
-def _continue(
-    model: CharRNN, tokens: list[int], length: int, sampling: Sampling, first: int
-) -> Iterator[tuple[int, Array]]:
-    """Append to `tokens` until there are `length`; yield those after number `first`, each with its logits."""
-    for position, logits in enumerate(_logits(model, tokens, length, first), first + 1):
+    # Each call is quiet by itself: between two of them the caller's own settings apply.
+    read, choose, logits = quiet(_reader(model, tokens[:1])), quiet(sampling.choose), np.zeros(1)
+    for position in range(1, length):
+        logits = read(tokens[position - 1])
         if position == len(tokens):
-            tokens.append(sampling.choose(logits))
-        yield tokens[position], logits
+            tokens.append(choose(logits))
+        token = tokens[position]
+        yield vocabulary.characters[token], float(softmax(logits)[token])
+    finite_max(logits)
 
 
-def _logits(model: CharRNN, tokens: list[Any], length: int, first: int, count: int | None = None) -> Iterator[Array]:
-    """Read tokens[0], tokens[1], ..., tokens[length - 2], and yield the logits (V,) after each one from `first` on.
+@quiet
+def _reader(model: CharRNN, tokens: list[int], batch: tuple[int, ...] = ()) -> Callable[[Any], Array]:
+    """Read all `tokens` but the last, and return a function that reads one more and returns the logits after it.
 
-    The caller appends the token to read next. Each step overwrites the previous logits. With a `count`, the prompt is
-    read once and then continued that many times: the logits are (count, V), and the caller appends arrays (count,).
+    Each call overwrites the previous logits, (V,). With a `batch` of (count,), it reads arrays (count,), or one token
+    for all, and the logits are (count, V).
     """
-    bottom, *upper = (directions[0] for directions in model.rnn.layers)
-    W_fc_T, b_fc, add = model.fc.weight.data.T, model.parameters()["fc.bias"].data, np.add
+    layers, H = [directions[0] for directions in model.rnn.layers], model.hidden_size
     # Looking a row up commutes with the linear map that follows: W_ih weight[token] + b for every token at once.
-    table = bottom.projected(model.embedding.weight.data)
+    table = layers[0].projected(model.embedding.weight.data)
+    inputs = table if batch else list(table)
     # What the step of each layer overwrites: scratch, and the states.
-    layers, H = [bottom, *upper], model.hidden_size
-    arrays = [[np.zeros(size, model.dtype) for size in (layer.width, *[H] * layer.states)] for layer in layers]
+    arrays = [[np.zeros((*batch, n), model.dtype) for n in (layer.width, *[H] * layer.states)] for layer in layers]
+    # The output layer as one call: [W, b] times [h, 1], where h is the last layer's own.
+    W_b_T = np.column_stack([model.fc.weight.data, model.parameters()["fc.bias"].data]).T
+    h_1, logits = np.ones((*batch, H + 1), model.dtype), np.empty((*batch, model.vocab_size), model.dtype)
+    arrays[-1][1] = h_1[..., :H]
+    arrays[-1][1][...] = 0
     step, *upper_steps = (layer.step(*each) for layer, each in zip(layers, arrays, strict=True))
-    logits = np.zeros(model.vocab_size, model.dtype)
-    inputs: Any = list(table)
-    for position in range(length - 1):
-        if position == first and count is not None:
-            arrays = [[np.tile(array, (count, 1)) for array in each] for each in arrays]
-            step, *upper_steps = (layer.step(*each) for layer, each in zip(layers, arrays, strict=True))
-            inputs, logits = table, np.tile(logits, (count, 1))
-        output = step(inputs[tokens[position]])
-        for layer, step_k in zip(upper, upper_steps, strict=True):
-            output = step_k(layer.projected(output))
-        if position >= first:
-            output.dot(W_fc_T, logits)
-            add(logits, b_fc, logits)
-            yield logits
-    finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough
+    upper = list(zip(layers[1:], upper_steps, strict=True))
+
+    def advance(token: Any) -> None:
+        h = step(inputs[token])
+        for layer, step_k in upper:
+            h = step_k(layer.projected(h))
+
+    def read(token: Any) -> Array:
+        advance(token)
+        h_1.dot(W_b_T, logits)
+        return logits
+
+    for token in tokens[:-1]:
+        advance(token)
+    return read

@@ -15,7 +15,7 @@ __all__ = ["live"]
 def live(contestants: Sequence[str]) -> Callable[[Race, int, int, int], None]:
     """Return what `run_race` calls after each visit. It prints to standard error, with a column per contestant."""
     started = time.monotonic()
-    _print("V, E, H, T, B", (name[-10:] for name in contestants))
+    _print("V, E, H, T, B", contestants)
 
     def show(race: Race, index: int, done: int, left: int) -> None:
         seconds = race.seconds(index)
@@ -28,4 +28,4 @@ def live(contestants: Sequence[str]) -> Callable[[Race, int, int, int], None]:
 
 
 def _print(case: str, cells: Iterable[str], progress: str = "") -> None:
-    print(f"{case:<36}" + "".join(f"{cell:>11}" for cell in cells) + f"   {progress}", file=sys.stderr, flush=True)
+    print(f"{case:<36}" + "".join(f"{cell:>14}" for cell in cells) + f"   {progress}", file=sys.stderr, flush=True)

@@ -71,7 +71,7 @@ def _race(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Race numpy_rnn against PyTorch, JAX and plain NumPy. The full race takes ten minutes.",
+        description="Race numpy_rnn against PyTorch, JAX and plain NumPy. The full race takes 25 minutes.",
         epilog="python -m benchmarks learning FILE compares the training on a text, python -m benchmarks scaling "
         "that of several processes: see their --help.",
     )

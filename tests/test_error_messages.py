@@ -165,6 +165,11 @@ CALLS = [
     (lambda: nr.NLLLoss(["a"]), "weight has dtype <U1, expected one that casts to float64"),
     (lambda: NLL.forward(zeros(2, 3), [[0], [0, 1]]), "targets is not an array: ..."),
     (lambda: NLL.forward(zeros(2, 3), [0, 3]), "targets must be in [0, 3), got 3 at [1]"),
+    (lambda: nr.NLLLoss(ignore_index=0).forward(zeros(2, 3), [0, 3]), "targets must be in [0, 3), got 3 at [1]"),
+    (
+        lambda: nr.CharRNN(5, 2, 2).loss_and_gradients([[0]], [[None]]),
+        "targets must be an array of numbers, got list",
+    ),
     (lambda: nr.CrossEntropyLoss(ignore_index=1.5), "ignore_index must be an integer, got 1.5"),
     (lambda: nr.CrossEntropyLoss(label_smoothing=2), "label_smoothing must be in [0, 1], got 2"),
     (lambda: CRITERION.forward(zeros(2, 3), [[0], [0, 1]]), "targets is not an array: ..."),

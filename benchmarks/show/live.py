@@ -15,7 +15,7 @@ __all__ = ["live"]
 def live(contestants: Sequence[str]) -> Callable[[Race, int, int, int], None]:
     """Return what `run_race` calls after each visit. It prints to standard error, with a column per contestant."""
     started = time.monotonic()
-    _print("V, E, H, T, B", contestants)
+    _print("V, E, H, T, B", (name[:13] for name in contestants))
 
     def show(race: Race, index: int, done: int, left: int) -> None:
         seconds = race.seconds(index)

@@ -190,6 +190,7 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
         watch.say(threads.words)
         with closing(training), contextlib.closing(watch):
             watch.start()
+            complete = training.done
             while not (training.done or ranks.any(stop)):
                 watch.show(training.step())
                 watch.remind(training)
@@ -204,6 +205,8 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
                     f"stopped: {count(trainer.since_best, 'validation')} without a loss below the best, "
                     f"{trainer.best_val_loss:.4f}; to continue: {resume} --patience {2 * trainer.since_best}"
                 )
+            elif complete:
+                watch.say(f"the run was complete; to continue: {resume} --steps {2 * trainer.step}")
             watch.say(f"done; try: numpy-rnn generate {quote(run.directory)} --temperature 0.8")
             return 0
         how = "interrupted" if stop.status else "time is up"

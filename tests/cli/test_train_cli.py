@@ -100,7 +100,9 @@ def test_resumed_is_as_never_stopped(trained, capsys, monkeypatch):
     assert a == b
     status, out, _ = run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped", "--steps", 14)
     assert "\nresumed after step 12\nthe schedule now runs over 14 steps instead of 12\nstep 13/14 " in out
-    assert run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")[1].count("step ") == 1  # resumed after
+    out = run(capsys, "train", "elsewhere/moved.txt", "--resume", "stopped")[1]
+    assert out.count("step ") == 1  # resumed after
+    assert "\nthe run was complete; to continue: numpy-rnn train --resume stopped --steps 28\ndone; try: " in out
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ def test_gradcheck_fails_on_exactly_the_wrong_tensors(slip):
     assert outcome.found, f"{slip}: see python -m tests.foreign --show {str(slip)!r}"
 
 
-SAMPLE = SLIPS[::5]
-LINES, EXPLANATIONS = 26, 16  # so many of the sample at least; python -m tests.foreign tries all slips
+SAMPLE = SLIPS[::10]
+LINES, EXPLANATIONS = 14, 11  # so many of the sample at least; python -m tests.foreign tries all slips
 
 
 def test_most_faulty_lines_are_named_and_many_explained():
@@ -60,7 +60,7 @@ def test_a_right_layer_passes(layer):
     assert set(report.tensors) == set(backward_gradients(*arguments(layer, right_layer(layer))))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("layer", POINTS)
 def test_no_line_of_a_right_layer_is_wrong(layer, seed):
     report = nr.gradcheck(*arguments(layer, right_layer(layer), random_sizes(np.random.default_rng(seed)), seed))

@@ -56,7 +56,7 @@ def test_each_report_in_the_repository_is_that_of_its_samples() -> None:
     assert ["Not for publication" in report for report in reports] == [False] * (len(reports) - 1) + [True]
     readme = Path("benchmarks/README.md").read_text().splitlines()
     tables = [line for line in readme if re.match(r"\| (V|(lstm |gru )?\d+), ", line)]
-    assert len(tables) > 50
+    assert len(tables) > 35
     assert set(tables) <= {line for report in reports for line in report.splitlines()}
 
 

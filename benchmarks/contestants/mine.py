@@ -1,10 +1,10 @@
 """A training step of the reader's own: `python -m benchmarks --mine FILE.py:FUNCTION`.
 
 The function is called as `loss = step(weights, tokens, targets)`, once per training step. It updates the weights in
-place with Adam (lr = 0.001, as in torch), and returns the loss before that. `weights` is a dictionary of float32
-arrays under the names of a torch state_dict, the same one at every call; `tokens` and `targets` are (T, B). What the
-function keeps between the steps, such as Adam's averages, may be in variables of the file, which is run anew for each
-case.
+place with Adam (lr = 0.001, as in torch), and returns the loss before that. The model is that of the case: the tanh
+RNN unless --cell names another. `weights` is a dictionary of float32 arrays under the names of a torch state_dict,
+the same one at every call; `tokens` and `targets` are (T, B). What the function keeps between the steps, such as
+Adam's averages, may be in variables of the file, which is run anew for each case.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _first_steps(race: Race) -> str:
             first = race.first_seconds.get(f"{i}/{entrant}", 0.0)
             extra.setdefault(entrant.name, []).append(first - median(seconds.values()))
     lines = [
-        f"- {name}: {min(extra[name]):.1f} to {max(extra[name]):.1f} s per case"
+        f"- {name}: {max(0, min(extra[name])):.1f} to {max(extra[name]):.1f} s per case"
         for name in ("torch-compile", "jax")
         if name in extra
     ]

@@ -176,6 +176,8 @@ def _train(trainer: Trainer, run: Run, source: Source, stop: Stop, threads: Thre
     ranks = trainer.ranks
     training = Training(trainer, run if ranks.rank == 0 else None, dataclasses.asdict(source))
     watch, resume = Watch(trainer), f"numpy-rnn train --resume {quote(run.directory)}"
+    if ranks.size > 1:
+        resume = f"mpiexec -n {ranks.size} {resume} --mpi"
     resume += " < TEXT" * ("-" in source.files)
 
     def pause(doing: str) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from numpy_rnn.char_rnn import CharRNN
 from numpy_rnn.checks import ArgumentError, Array, as_size
-from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, finite_max, softmax
+from numpy_rnn.generation.sampling import Sampling, SamplingOptions, draw, softmax
 from numpy_rnn.generation.stops import Stops
 from numpy_rnn.layers.layer import quiet
 from numpy_rnn.text.vocabulary import Vocabulary
@@ -78,13 +78,12 @@ def generate(
     """
     stops = Stops(stop, vocabulary)
     if stops.texts:
-        return "".join(character for character, _ in stream(model, vocabulary, prompt, length, stop=stop, **sampling))
+        characters = stream(model, vocabulary, prompt, length, stop=stops.texts, **sampling)
+        return "".join(character for character, _ in characters)
     tokens, choose = _read_prompt(model, vocabulary, prompt, length), Sampling(**sampling).choose
-    read, logits = _reader(model, tokens), np.zeros(1)
+    read = _reader(model, tokens)
     for _ in range(length - len(prompt)):
-        logits = read(tokens[-1])
-        tokens.append(choose(logits))
-    finite_max(logits)  # greedy choice does not notice nan; once in the state it stays there, so one check is enough
+        tokens.append(choose(read(tokens[-1])))
     return vocabulary.decode(tokens)
 
 
@@ -152,7 +151,7 @@ def generate_batch(
     tokens: list[Any] = list(_read_prompt(model, vocabulary, prompt, length))
     count, stops, chosen = as_size("count", count), Stops(stop, vocabulary), Sampling(**sampling)
     if chosen.rng is None:
-        return [generate(model, vocabulary, prompt, length, stop=stop)] * count
+        return [generate(model, vocabulary, prompt, length, stop=stops.texts)] * count
     uniforms = chosen.rng.random((count, length - len(prompt), 1))
     last = np.array([vocabulary.encode(text[-1])[0] for text in stops.texts], np.intp)
     going = np.ones(count, bool)
@@ -191,14 +190,13 @@ def _stream(
 ) -> Iterator[tuple[str, float]]:
     yield vocabulary.characters[tokens[0]], math.nan
     # Each call is quiet by itself: between two of them the caller's own settings apply.
-    read, choose, logits = quiet(_reader(model, tokens[:1])), quiet(sampling.choose), np.zeros(1)
+    read, choose = quiet(_reader(model, tokens[:1])), quiet(sampling.choose)
     for position in range(1, length):
         logits = read(tokens[position - 1])
         if position == len(tokens):
             tokens.append(choose(logits))
         token = tokens[position]
         yield vocabulary.characters[token], float(softmax(logits)[token])
-    finite_max(logits)
 
 
 @quiet

@@ -15,6 +15,7 @@ transformers keeps all that equal the k-th.
 
 from __future__ import annotations
 
+import math
 from typing import TypedDict
 
 import numpy as np
@@ -99,7 +100,10 @@ class Sampling:
     def choose(self, logits: Array) -> int:
         """Return the next token, given its logits (V,)."""
         if self.rng is None:
-            return int(logits.argmax())
+            token = int(logits.argmax())
+            if not math.isfinite(logits[token]):  # argmax returns a nan if there is one
+                finite_max(logits)
+            return token
         return int(draw(self.distribution(logits), self.rng.random(1)))
 
     @np.errstate(under="ignore")

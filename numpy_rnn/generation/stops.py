@@ -24,7 +24,9 @@ class Stops:
     """
 
     def __init__(self, stop: str | Iterable[str] | None, vocabulary: Vocabulary) -> None:
-        self.texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
+        if stop is not None and not isinstance(stop, Iterable):
+            raise TypeError(f"stop must be a str or several of them, got {type(stop).__name__}")
+        self.texts: tuple[str, ...] = (stop,) if isinstance(stop, str) else tuple(stop or ())
         for text in self.texts:
             vocabulary.encode(text, name="stop")
             if not text:

@@ -132,6 +132,9 @@ def sgd(weights, tokens, targets):
     return step({name: w.copy() for name, w in weights.items()}, tokens, targets)
 
 number = 3
+
+def broken(weights, tokens, targets):
+    raise ValueError("no such weight")
 """
 
 
@@ -153,6 +156,8 @@ def test_a_step_of_the_readers_own_takes_part(tmp_path: Path, capsys: pytest.Cap
         said = capsys.readouterr().err
         assert words in said
         assert said.count("\n") == 1
+    assert main(["--mine", f"{path}:broken", "--quick", "--contestant", "numpy_rnn", "--case", "5,3,4,6,2"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "benchmarks: error: mine@1: ValueError: no such weight"
 
 
 @pytest.mark.parametrize(

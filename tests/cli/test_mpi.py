@@ -82,7 +82,7 @@ def test_interrupted_it_is_saved_and_goes_on_with_another_number_of_ranks():
     assert "interrupted: saved after step" in out
     assert len(err) == 1
     step = read_checkpoint("run/last.npz")[1]["training"]["step"]
-    assert f"saved after step {step};" in out
+    assert f"saved after step {step}; resume with: mpiexec -n 2 numpy-rnn train --resume run --mpi" in out
     status, out, err = train("--resume", "run", "--mpi", "--steps", str(step + 200), ranks=3)
     assert (status, err) == (0, [])
     assert f"resumed after step {step}" in out

@@ -207,3 +207,12 @@ def test_the_stream_comes_character_by_character():
     after_three = np.random.default_rng(0)
     after_three.random(3)
     assert rng.random() == after_three.random()
+
+
+def test_an_infinite_logit_is_an_error_even_if_the_next_is_finite():
+    model, vocabulary = nr.CharRNN(8, 4, 4, rng=0), nr.Vocabulary.from_text("abcdefgh")
+    model.fc.weight.data[2, 0] = np.inf  # the logit of c is +inf or -inf with the sign of the first unit
+    assert np.isneginf(next_logits(model, vocabulary, "adc")[2])
+    for call in (nr.generate, lambda *arguments: list(nr.stream(*arguments))):
+        with pytest.raises(FloatingPointError, match="the largest logit is inf"):
+            call(model, vocabulary, "a", 4)

@@ -93,4 +93,16 @@ def test_a_stop_that_can_never_come_is_an_error():
             call(model, vocabulary, "a", 5, stop="")
         with pytest.raises(TypeError, match="stop must be a str, got int"):
             call(model, vocabulary, "a", 5, stop=[1])
+        with pytest.raises(TypeError, match="stop must be a str or several of them, got int"):
+            call(model, vocabulary, "a", 5, stop=1)
+
+
+def test_stops_may_come_from_an_iterator():
+    model, vocabulary = make(0, 2, 3, 3, 1)
+    model.fc.bias.data[:] = [0, 100]
+    for options in ({}, {"temperature": 1}):
+        assert nr.generate(model, vocabulary, "ab", 40, stop=iter(["bb"]), **options) == "ab"
+        assert nr.generate_batch(model, vocabulary, "ab", 40, 2, stop=iter(["bb"]), **options) == ["ab"] * 2
+        pairs = nr.stream(model, vocabulary, "ab", 40, stop=iter(["bb"]), **options)
+        assert "".join(character for character, _ in pairs) == "ab"
     assert nr.generate(model, vocabulary, "a", 5, stop=None) == nr.generate(model, vocabulary, "a", 5, stop=[])

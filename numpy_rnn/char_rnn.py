@@ -131,9 +131,8 @@ class CharRNN(Layer[CharRNNTape]):
 
     def _check_tokens(self, tokens: ArrayLike) -> Array:
         tokens = as_indices("tokens", tokens, self.vocab_size)
-        if tokens.ndim != 2:
-            slip = "tokens.reshape(-1, 1) is a batch of one" * (tokens.ndim == 1)
-            check_shape("tokens", tokens, (None, None), "(T, B)", slip)
+        slip = "tokens.reshape(-1, 1) is a batch of one" * (tokens.ndim == 1)
+        check_shape("tokens", tokens, (None, None), "(T, B)", slip)
         if len(tokens) == 0:
             raise ValueError(f"tokens has shape {tokens.shape}: a sequence needs at least one time step")
         return tokens
